@@ -1,0 +1,260 @@
+//! Where the running kernel keeps the fields that the programs read.
+//!
+//! The agent resolves every offset from the kernel's BTF and writes this structure into the
+//! programs' read-only data before it loads them, so that the verifier sees constants and removes
+//! what an absent field makes unreachable.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Offset of a field that the running kernel does not have.
+pub const ABSENT: u32 = u32::MAX;
+
+macro_rules! layout {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Offsets in bytes, or [`ABSENT`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+        #[repr(C)]
+        pub struct Layout { $($(#[$doc])* pub $name: u32,)* }
+
+        /// A field of [`Layout`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[expect(non_camel_case_types, reason = "named like the field of `Layout` that it stands for")]
+        pub enum Field { $($(#[$doc])* $name,)* }
+
+        impl Field {
+            /// Every field, in the order of [`Layout`].
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Name of the field.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+        }
+
+        impl Layout {
+            /// Nothing known: every field absent.
+            pub const UNKNOWN: Self = Self { $($name: ABSENT,)* };
+
+            /// Sets one field.
+            pub const fn set(&mut self, field: Field, offset: u32) {
+                match field { $(Field::$name => self.$name = offset,)* }
+            }
+
+            /// Reads one field.
+            #[must_use]
+            pub const fn get(&self, field: Field) -> u32 {
+                match field { $(Field::$name => self.$name,)* }
+            }
+        }
+    };
+}
+
+layout! {
+    /// `task_struct.pid`
+    task_pid,
+    /// `task_struct.tgid`
+    task_tgid,
+    /// `task_struct.start_boottime`
+    task_start_boottime,
+    /// `task_struct.group_leader`
+    task_group_leader,
+    /// `task_struct.real_parent`
+    task_real_parent,
+    /// `task_struct.cred`
+    task_cred,
+    /// `task_struct.mm`
+    task_mm,
+    /// `task_struct.fs`
+    task_fs,
+    /// `task_struct.files`
+    task_files,
+    /// `task_struct.nsproxy`
+    task_nsproxy,
+    /// `task_struct.cgroups`
+    task_cgroups,
+    /// `task_struct.signal`
+    task_signal,
+    /// `task_struct.thread_pid`
+    task_thread_pid,
+    /// `task_struct.comm`
+    task_comm,
+    /// `task_struct.exit_code`
+    task_exit_code,
+    /// `task_struct.loginuid`
+    task_loginuid,
+    /// `task_struct.seccomp.mode`
+    task_seccomp_mode,
+    /// `signal_struct.live`
+    signal_live,
+    /// `signal_struct.flags`
+    signal_flags,
+    /// `signal_struct.group_exit_code`
+    signal_group_exit_code,
+    /// `signal_struct.tty`
+    signal_tty,
+    /// `signal_struct.pids[PIDTYPE_SID]`
+    signal_session,
+    /// `tty_struct.name`
+    tty_name,
+    /// `pid.level`
+    pid_level,
+    /// `pid.numbers`
+    pid_numbers,
+    /// size of `struct upid`
+    upid_size,
+    /// `upid.nr`
+    upid_nr,
+    /// `upid.ns`
+    upid_ns,
+    /// `pid_namespace.ns.inum`
+    pid_namespace_inum,
+    /// `cred.uid`
+    cred_uid,
+    /// `cred.gid`
+    cred_gid,
+    /// `cred.euid`
+    cred_euid,
+    /// `cred.egid`
+    cred_egid,
+    /// `cred.cap_inheritable`
+    cred_cap_inheritable,
+    /// `cred.cap_permitted`
+    cred_cap_permitted,
+    /// `cred.cap_effective`
+    cred_cap_effective,
+    /// `cred.cap_bset`
+    cred_cap_bset,
+    /// `cred.cap_ambient`
+    cred_cap_ambient,
+    /// `cred.user_ns`
+    cred_user_ns,
+    /// `user_namespace.ns.inum`
+    user_namespace_inum,
+    /// `nsproxy.mnt_ns`
+    nsproxy_mnt,
+    /// `nsproxy.net_ns`
+    nsproxy_net,
+    /// `nsproxy.ipc_ns`
+    nsproxy_ipc,
+    /// `nsproxy.uts_ns`
+    nsproxy_uts,
+    /// `nsproxy.cgroup_ns`
+    nsproxy_cgroup,
+    /// `nsproxy.time_ns`
+    nsproxy_time,
+    /// `mnt_namespace.ns.inum`
+    mnt_namespace_inum,
+    /// `net.ns.inum`
+    net_inum,
+    /// `ipc_namespace.ns.inum`
+    ipc_namespace_inum,
+    /// `uts_namespace.ns.inum`
+    uts_namespace_inum,
+    /// `cgroup_namespace.ns.inum`
+    cgroup_namespace_inum,
+    /// `time_namespace.ns.inum`
+    time_namespace_inum,
+    /// `mm_struct.arg_start`
+    mm_arg_start,
+    /// `mm_struct.arg_end`
+    mm_arg_end,
+    /// `mm_struct.env_start`
+    mm_env_start,
+    /// `mm_struct.env_end`
+    mm_env_end,
+    /// `mm_struct.exe_file`
+    mm_exe_file,
+    /// `linux_binprm.argc`
+    binprm_argc,
+    /// `linux_binprm.filename`
+    binprm_filename,
+    /// `linux_binprm.interp`
+    binprm_interp,
+    /// `fs_struct.pwd`
+    fs_pwd,
+    /// `files_struct.fdt`
+    files_fdt,
+    /// `fdtable.max_fds`
+    fdtable_max_fds,
+    /// `fdtable.fd`
+    fdtable_fd,
+    /// `file.f_path`
+    file_path,
+    /// `file.f_inode`
+    file_inode,
+    /// `path.mnt`
+    path_mnt,
+    /// `path.dentry`
+    path_dentry,
+    /// `dentry.d_parent`
+    dentry_parent,
+    /// `dentry.d_name.name`
+    dentry_name,
+    /// `mount.mnt`
+    mount_vfs,
+    /// `mount.mnt_parent`
+    mount_parent,
+    /// `mount.mnt_mountpoint`
+    mount_mountpoint,
+    /// `mount.mnt_id`
+    mount_id,
+    /// `vfsmount.mnt_root`
+    vfsmount_root,
+    /// `inode.i_mode`
+    inode_mode,
+    /// `inode.i_uid`
+    inode_uid,
+    /// `inode.i_gid`
+    inode_gid,
+    /// `inode.i_ino`
+    inode_number,
+    /// `inode.i_nlink`
+    inode_links,
+    /// `inode.i_rdev`
+    inode_rdev,
+    /// `inode.i_sb`
+    inode_superblock,
+    /// size of `struct inode`, behind which overlayfs keeps its upper directory entry
+    inode_size,
+    /// `super_block.s_dev`
+    superblock_device,
+    /// `super_block.s_magic`
+    superblock_magic,
+    /// `css_set.dfl_cgrp`
+    cssset_default_cgroup,
+    /// `css_set.subsys`
+    cssset_subsystems,
+    /// `cgroup_subsys_state.cgroup`
+    css_cgroup,
+    /// value of `pids_cgrp_id`
+    pids_subsystem,
+    /// value of `memory_cgrp_id`
+    memory_subsystem,
+    /// `cgroup.kn`
+    cgroup_node,
+    /// `cgroup.root`
+    cgroup_root,
+    /// `cgroup_root.hierarchy_id`
+    cgroup_root_hierarchy,
+    /// `kernfs_node.id`
+    kernfs_id,
+    /// `kernfs_node.parent`
+    kernfs_parent,
+    /// `kernfs_node.name`
+    kernfs_name,
+}
+
+/// What the agent decides before the programs are loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Settings {
+    /// Id of the control group hierarchy that names containers (0: the v2 tree).
+    pub cgroup_hierarchy: u32,
+    /// Index of the v1 controller whose hierarchy that is, or [`ABSENT`] for the v2 tree.
+    pub cgroup_subsystem: u32,
+    /// 1 to send the environment of executed programs.
+    pub environment: u32,
+    /// 1 to write diagnostics through aya-log.
+    pub diagnostics: u32,
+}

@@ -1,0 +1,50 @@
+//! Counters of what was seen and what was lost, so that seen = sent + lost holds exactly.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Counters of one class on one CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ClassCounters {
+    /// Events that happened and concern the agent; the sequence number of the last one.
+    pub seen: u64,
+    /// Records that went into the ring buffer.
+    pub sent: u64,
+    /// Records that did not, for whatever reason.
+    pub lost: u64,
+    /// Losses that could not be booked on their control group: the table was full.
+    pub lost_unattributed: u64,
+}
+
+/// Why a record was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum LossReason {
+    /// The ring buffer had no room: the agent did not read fast enough.
+    RingFull = 1,
+    /// The per-CPU buffer or a kernel object could not be reached.
+    Unreadable = 2,
+}
+
+impl LossReason {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::RingFull, Self::Unreadable];
+
+    /// The reason with this number, if this version knows it.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| *reason as u32 == number)
+    }
+}
+
+/// Key of the table of losses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct LossKey {
+    /// Control group whose record was lost.
+    pub cgroup: u64,
+    /// [`crate::class::Class`] as a number.
+    pub class: u32,
+    /// [`LossReason`] as a number.
+    pub reason: u32,
+}

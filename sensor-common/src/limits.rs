@@ -1,0 +1,62 @@
+//! Every size and count that both sides rely on.
+
+/// Largest position at which a variable field may begin; a power of two, so that a mask bounds it.
+pub const TAIL_START_MAX: usize = 16 * 1024;
+
+/// Largest single variable field, in bytes; a power of two.
+pub const FIELD_BYTES_MAX: usize = 8 * 1024;
+
+/// Size of the per-CPU buffer in which a record is put together. A field that begins at the last
+/// permitted position still fits, with its header.
+pub const SCRATCH_BYTES: usize = TAIL_START_MAX + FIELD_BYTES_MAX + TAIL_HEADER_BYTES;
+
+/// Largest record, in bytes.
+pub const RECORD_BYTES_MAX: usize = SCRATCH_BYTES;
+
+/// Size of the header of one variable field ([`crate::tail::TailHeader`]).
+pub const TAIL_HEADER_BYTES: usize = 8;
+
+/// Most components of a path; deeper paths lose the components nearest to the root and say so.
+pub const PATH_COMPONENTS_MAX: usize = 128;
+
+/// Bytes of a path's components together, separators included.
+pub const PATH_BYTES_MAX: usize = 4096;
+
+/// Longest name of one component, with its terminating NUL (`NAME_MAX` + 1).
+pub const COMPONENT_BYTES_MAX: usize = 256;
+
+/// Most components of a control group's path.
+pub const CGROUP_COMPONENTS_MAX: usize = 24;
+
+/// Bytes of a program's arguments, separators included.
+pub const ARGUMENTS_BYTES_MAX: usize = 4096;
+
+/// Bytes of a program's environment that reach the agent, which keeps only the selected names.
+pub const ENVIRONMENT_BYTES_MAX: usize = 4096;
+
+/// Bytes of a path as the caller wrote it (`PATH_MAX`).
+pub const NAME_BYTES_MAX: usize = 4096;
+
+/// Length of a task's command name (`TASK_COMM_LEN`).
+pub const COMM_BYTES: usize = 16;
+
+/// Longest name of a terminal (`tty_struct.name`).
+pub const TTY_NAME_BYTES: usize = 64;
+
+/// Most pairs of class and control group whose losses are kept apart in the kernel.
+pub const LOSS_ENTRIES_MAX: u32 = 4096;
+
+const _: () = {
+    assert!(TAIL_START_MAX.is_power_of_two());
+    assert!(FIELD_BYTES_MAX.is_power_of_two());
+    // The per-CPU allocator of Linux gives no more than 32 KiB at once.
+    assert!(SCRATCH_BYTES < 32 * 1024 - 64);
+    assert!(PATH_BYTES_MAX <= FIELD_BYTES_MAX);
+    assert!(ARGUMENTS_BYTES_MAX < FIELD_BYTES_MAX);
+    assert!(ENVIRONMENT_BYTES_MAX < FIELD_BYTES_MAX);
+    // A process record with every field full still ends inside the buffer.
+    assert!(
+        1024 + 3 * PATH_BYTES_MAX + NAME_BYTES_MAX / 2 <= TAIL_START_MAX,
+        "the fields before the last one must leave it room to begin"
+    );
+};
