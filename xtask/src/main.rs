@@ -1,2 +1,2 @@
-//! x
+//! `cargo xtask`: the developer's commands.
 fn main() {}
