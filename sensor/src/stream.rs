@@ -1,0 +1,3 @@
+//! Stage 5: encode once, share, deliver. gRPC over a socket that only root can open.
+
+pub mod frame;
