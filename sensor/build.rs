@@ -1,4 +1,5 @@
-//! What is made at build time: Rust types and services from the protobuf schema.
+//! What is made at build time: the kernel programs' object, and Rust types and services from the
+//! protobuf schema.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,17 @@ const SCHEMA_FOLDER: &str = "proto";
 
 fn main() -> Result<()> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").context("cargo did not set OUT_DIR")?);
+    kernel_object(&out)?;
     protobuf(&out)
+}
+
+/// Builds the kernel programs and tells the library where the object is.
+fn kernel_object(out: &Path) -> Result<()> {
+    let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").context("cargo did not set CARGO_MANIFEST_DIR")?);
+    let workspace = package.parent().context("the package lies in the workspace")?;
+    let object = xtask::ebpf::build(out, workspace)?;
+    println!("cargo::rustc-env=PICKET_KERNEL_OBJECT={}", object.display());
+    Ok(())
 }
 
 /// Compiles the schema without a `protoc` binary.

@@ -4,3 +4,5 @@ pub mod cgroup_path;
 pub mod container;
 pub mod docker;
 pub mod oci;
+pub mod podman;
+pub mod store;
