@@ -40,7 +40,7 @@ pub enum Facts<'a> {
     /// A process came into being.
     Fork(process::Fork),
     /// A program began.
-    Exec(process::Exec<'a>>),
+    Exec(process::Exec<'a>),
     /// A process ended.
     Exit(process::Exit),
     /// A control group was created; its path from the hierarchy's root.

@@ -5,6 +5,5 @@ pub mod cgroup;
 pub mod ledger;
 pub mod load;
 pub mod offsets;
-pub mod probe;
 pub mod programs;
 pub mod ring;

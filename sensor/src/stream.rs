@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod client;
+pub mod encode;
 pub mod filter;
 pub mod frame;
 pub mod hub;

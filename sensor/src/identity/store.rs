@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     cgroup_path::{self, Certainty},
-    container::Container,
+    container::{Container, Pod},
 };
 
 /// Who owns a control group.
@@ -246,7 +246,9 @@ fn host(path: &str) -> Owner {
 /// The container that a path names, as far as a path tells.
 fn reference(path: &str) -> Option<(Container, Certainty)> {
     let found = cgroup_path::parse(path)?;
-    let container = Container { id: found.id.to_owned(), runtime: found.runtime, ..Container::default() };
+    // The pod's uid is in the path, so that much is known without any source.
+    let pod = found.pod_uid.map(|uid| Pod { uid: uid.to_string(), ..Pod::default() });
+    let container = Container { id: found.id.to_owned(), runtime: found.runtime, pod, ..Container::default() };
     Some((container, found.certainty))
 }
 
