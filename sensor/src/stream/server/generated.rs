@@ -3,7 +3,6 @@
 #![expect(
     unused_qualifications,
     unreachable_pub,
-    clippy::all,
     clippy::allow_attributes_without_reason,
     reason = "generated from the schema, which has the documentation"
 )]
