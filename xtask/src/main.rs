@@ -6,6 +6,7 @@ mod process;
 mod report;
 mod setup;
 mod tidy;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,8 @@ enum Verb {
     Tidy,
     /// Formatting, clippy for both targets, rustdoc, tidy, cargo-deny
     Lint,
+    /// Run the live tests on stock kernels in virtual machines (no KVM needed)
+    Vm(vm::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -50,5 +53,6 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Setup(arguments) => setup::command(arguments),
         Verb::Tidy => tidy::command(),
         Verb::Lint => lint::command(),
+        Verb::Vm(arguments) => vm::command(arguments),
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 
 /// A program that must be there, and Debian's package that brings it. Programs are looked for, not
 /// packages: Docker's containerd.io is as good as Debian's containerd and must not be replaced by it.
-const PROGRAMS: [(Need, &str, &str); 10] = [
+const PROGRAMS: [(Need, &str, &str); 11] = [
     (Need::Lint, "/usr/bin/cargo-clippy", "rust-web-clippy"),
     (Need::Containers, "containerd", "containerd"),
     (Need::Containers, "ctr", "containerd"),
@@ -41,6 +41,7 @@ const PROGRAMS: [(Need, &str, &str); 10] = [
     (Need::Containers, "ip", "iproute2"),
     (Need::Vm, "qemu-system-x86_64", "qemu-system-x86"),
     (Need::Vm, "cpio", "cpio"),
+    (Need::Vm, "/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
     (Need::Vm, "xz", "xz-utils"),
     (Need::Vm, "zstd", "zstd"),
 ];
