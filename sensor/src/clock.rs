@@ -52,6 +52,12 @@ pub fn since_boot() -> Duration {
     Duration::new(now.tv_sec.try_into().unwrap_or_default(), now.tv_nsec.try_into().unwrap_or_default())
 }
 
+/// As [`since_boot`], in nanoseconds.
+#[must_use]
+pub fn boot_ns() -> u64 {
+    u64::try_from(since_boot().as_nanos()).unwrap_or(u64::MAX)
+}
+
 fn nanos(time: Timespec) -> i64 {
     time.tv_sec.saturating_mul(NANOS_PER_SECOND).saturating_add(time.tv_nsec)
 }

@@ -11,4 +11,7 @@ pub mod identity; // 3  container, pod, host unit
 pub mod pipeline; //    the stages, in order, for one record
 pub mod stream; // 5  encode once, subscribers, gRPC
 
-pub mod proto;
+pub mod agent; //    wiring: threads, channels, start and stop
+pub mod clock; //    the only place that asks the time
+pub mod config; //    settings
+pub mod proto; //    the schema as Rust types

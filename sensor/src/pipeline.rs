@@ -6,6 +6,7 @@
 use prost::Message as _;
 use sensor_common::class::Class;
 
+use crate::clock::BootClock;
 use crate::event::{self, Facts, decode::decode};
 use crate::identity::{
     container::Container,
@@ -163,8 +164,8 @@ impl Pipeline {
     }
 
     /// The clocks moved against each other.
-    pub fn set_wall_offset(&mut self, offset_ns: i64) {
-        self.context.wall_offset_ns = offset_ns;
+    pub const fn set_clock(&mut self, clock: BootClock) {
+        self.context.clock = clock;
     }
 
     /// The process tree.

@@ -8,7 +8,6 @@ use sensor_common::{
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Reader of the counters.
-#[derive(Debug)]
 pub struct KernelLedger {
     counters: PerCpuArray<MapData, [u64; 4]>,
     losses: HashMap<MapData, [u64; 2], u64>,

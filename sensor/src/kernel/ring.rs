@@ -8,7 +8,6 @@ use aya::maps::{MapData, RingBuf};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 /// A ring buffer and the means to wait for it.
-#[derive(Debug)]
 pub struct Ring {
     ring: RingBuf<MapData>,
     wake: Waker,

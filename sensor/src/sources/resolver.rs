@@ -41,7 +41,6 @@ pub enum News {
 }
 
 /// The thread's state.
-#[derive(Debug)]
 pub struct Resolver {
     ring: Ring,
     bundles: BundleReader,

@@ -9,6 +9,7 @@ use sensor_common::{
     record::process::{Capabilities, Ids, Stdio},
 };
 
+use crate::clock::BootClock;
 use crate::event::{
     self, Facts, capability, file,
     file::{Device, Layer, StreamKind},
@@ -27,8 +28,8 @@ pub struct Context {
     pub node: String,
     /// Names this run of the agent in cursors.
     pub instance: String,
-    /// Wall-clock time minus time since boot, in nanoseconds.
-    pub wall_offset_ns: i64,
+    /// Converts the kernel's time.
+    pub clock: BootClock,
     /// Highest capability of the running kernel.
     pub capability_last: u32,
     /// Names of the environment variables that are kept.
@@ -56,8 +57,7 @@ impl Context {
     /// Wall-clock time of a moment since boot.
     #[must_use]
     pub fn time(&self, boot_ns: u64) -> proto::Timestamp {
-        let boot_ns = i64::try_from(boot_ns).unwrap_or(i64::MAX);
-        proto::Timestamp::from_unix_nanos(boot_ns.saturating_add(self.wall_offset_ns))
+        self.clock.to_wall(boot_ns)
     }
 
     /// A message with the parts that every event has.
