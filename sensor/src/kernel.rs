@@ -5,5 +5,6 @@ pub mod cgroup;
 pub mod ledger;
 pub mod load;
 pub mod offsets;
+pub mod probe;
 pub mod programs;
 pub mod ring;
