@@ -17,8 +17,8 @@ use crate::proto::sensor_client::SensorClient;
 const RESPONSE_BYTES_MAX: usize = 16 << 20;
 
 /// When an idle connection is asked for a sign of life, and how long that may take.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why there is no connection.
 #[derive(Debug, Error)]

@@ -24,9 +24,11 @@ const REQUEST_BYTES_MAX: usize = 256 * 1024;
 /// Most calls at once on one connection.
 const CONNECTION_CALLS_MAX: u32 = 128;
 
-/// When a silent connection is asked for a sign of life, and how long that may take.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(10);
+/// When a silent connection is asked for a sign of life, and how long that may take. The kernel
+/// closes the connection of a client that died; this is for one that hangs. It is generous: a
+/// client that was only stopped for a while shall still be told what it missed.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long clients get to take the end of their streams in, when the agent ends.
 const END_PATIENCE: Duration = Duration::from_secs(2);
