@@ -229,10 +229,11 @@ const fn extra_bytes(kind: u32, count: usize) -> Option<usize> {
 }
 
 fn array<const N: usize>(data: &[u8], at: usize, what: &'static str) -> Result<[u8; N], BtfError> {
-    data.get(at..)
-        .and_then(|rest| rest.first_chunk())
-        .copied()
-        .ok_or(BtfError::Cut { what, at, length: data.len() })
+    data.get(at..).and_then(|rest| rest.first_chunk()).copied().ok_or(BtfError::Cut {
+        what,
+        at,
+        length: data.len(),
+    })
 }
 
 #[cfg(test)]

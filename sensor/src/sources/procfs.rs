@@ -112,7 +112,8 @@ fn parse_stat(stat: &[u8]) -> Option<Stat> {
 
 fn ids(status: &str) -> Ids {
     let numbers = |name: &str| {
-        let mut found = line(status, name).unwrap_or_default().split_whitespace().filter_map(|n| n.parse().ok());
+        let mut found =
+            line(status, name).unwrap_or_default().split_whitespace().filter_map(|n| n.parse().ok());
         (found.next().unwrap_or(0), found.next().unwrap_or(0))
     };
     let (uid, euid) = numbers("Uid:");
@@ -135,10 +136,7 @@ mod tests {
     #[test]
     fn a_command_with_brackets_does_not_confuse() {
         let stat = b"42 (a) S (b) R 7 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0";
-        assert_eq!(
-            parse_stat(stat),
-            Some(Stat { parent_pid: 7, start_ticks: 12345, kernel_thread: false })
-        );
+        assert_eq!(parse_stat(stat), Some(Stat { parent_pid: 7, start_ticks: 12345, kernel_thread: false }));
         let thread = b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 3 0 0";
         assert!(parse_stat(thread).unwrap().kernel_thread);
         for cut in 0..stat.len() - 6 {

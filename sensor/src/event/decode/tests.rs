@@ -56,7 +56,10 @@ fn every_cut_of_a_record_is_refused() {
         // A cut that also falsifies the length ends in an error or in a record with fewer fields.
         if let Ok(event) = decode(&adjusted) {
             let Facts::Exec(exec) = event.facts else { panic!("not an exec") };
-            assert_eq!(exec.executable.0, if length == size_of::<ExecRecord>() { &b""[..] } else { b"busybox\0bin\0" });
+            assert_eq!(
+                exec.executable.0,
+                if length == size_of::<ExecRecord>() { &b""[..] } else { b"busybox\0bin\0" }
+            );
         }
     }
 }
