@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// Run this in busybox's shell instead of the tests
     #[arg(long, value_name = "SCRIPT")]
     shell: Option<String>,
+    /// Put a program of this machine into the virtual one, such as strace (may repeat)
+    #[arg(long, value_name = "PROGRAM")]
+    with: Vec<String>,
     /// Arguments for the live tests, such as a part of their names
     #[arg(last = true)]
     tests: Vec<String>,
@@ -37,7 +40,14 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Every kernel, every test.
     pub(crate) fn everything() -> Self {
-        Self { kernel: Vec::new(), keep: false, timeout: 900, shell: None, tests: Vec::new() }
+        Self {
+            kernel: Vec::new(),
+            keep: false,
+            timeout: 900,
+            shell: None,
+            with: Vec::new(),
+            tests: Vec::new(),
+        }
     }
 }
 
