@@ -97,9 +97,13 @@ impl Programs {
             return Ok(Self { init, picket: None, live: None });
         }
         run_command(cargo().args(["build", "--release", "--package", "sensor", "--bin", "picket"]))?;
-        let live = built(&["test", "--package", "picket-tests", "--test", "live", "--no-run"], "live")?;
-        Ok(Self { init, picket: Some(target_dir().join("release/picket")), live: Some(live) })
+        Ok(Self { init, picket: Some(target_dir().join("release/picket")), live: Some(live_tests()?) })
     }
+}
+
+/// Builds the live tests and returns their executable.
+pub(crate) fn live_tests() -> Result<PathBuf> {
+    built(&["test", "--package", "picket-tests", "--test", "live", "--no-run"], "live")
 }
 
 /// Builds with cargo and returns the path of the executable of the target with this name.
