@@ -93,7 +93,8 @@ fn artifact(messages: &str) -> Option<PathBuf> {
 /// Without BTF the programs load but cannot attach to BTF tracepoints: better to fail here.
 fn check_object(object: &Path) -> Result<()> {
     let bytes = std::fs::read(object).with_context(|| format!("cannot read {}", object.display()))?;
-    for section in ["\0.BTF\0", "\0.BTF.ext\0"] {
+    // No NUL before the name: the string table shares the end of `.rel.BTF`.
+    for section in [".BTF\0", ".BTF.ext\0"] {
         let name = section.as_bytes();
         if !bytes.windows(name.len()).any(|window| window == name) {
             bail!(
