@@ -1,8 +1,10 @@
 //! The commands of `picket` and what they may be given.
 
 pub mod args;
+pub mod check;
 mod json;
 pub mod pretty;
+pub mod run;
 pub mod status;
 pub mod watch;
 

@@ -12,6 +12,7 @@ pub mod pipeline; //    the stages, in order, for one record
 pub mod stream; // 5  encode once, subscribers, gRPC
 
 pub mod agent; //    wiring: threads, channels, start and stop
+pub mod cli; //    one file a command
 pub mod clock; //    the only place that asks the time
 pub mod config; //    settings
 pub mod proto; //    the schema as Rust types

@@ -20,7 +20,7 @@ pub async fn run(args: &RunArgs) -> ExitCode {
         Ok(config) => config,
         Err(error) => {
             eprintln!("picket run: {error}");
-            return ExitCode::from(exit::USAGE);
+            return ExitCode::from(exit::CONFIG);
         }
     };
     match work(config).await {
