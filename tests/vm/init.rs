@@ -31,6 +31,16 @@ const MOUNTS: [(&str, &str, &str, Needed); 11] = [
     ("securityfs", "/sys/kernel/security", "", Needed::No),
 ];
 
+/// Links that udev makes elsewhere. Without `/dev/fd`, executing a file by its descriptor fails with
+/// ENOENT on 5.10 (TOMOYO looks the name `/dev/fd/N` up), and that is what runc does.
+const LINKS: [(&str, &str); 4] = [
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+];
+
+/// Whether a machine without it is of use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needed {
     Yes,
@@ -61,6 +71,9 @@ fn prepare() -> Result<()> {
             (Err(error), Needed::No) => println!("no {kind}: {error}"),
             (Ok(()), _) => {}
         }
+    }
+    for (name, target) in LINKS {
+        std::os::unix::fs::symlink(target, name).with_context(|| format!("cannot link {name}"))?;
     }
     load_modules()?;
     busybox(&["ip", "link", "set", "lo", "up"])?;

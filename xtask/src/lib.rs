@@ -6,5 +6,7 @@
 
 // Used by the binary of this package only.
 use clap as _;
+use rustix as _;
+use signal_hook as _;
 
 pub mod ebpf;

@@ -1,10 +1,12 @@
 //! `cargo xtask`: the developer's commands, one file each.
 #![forbid(unsafe_code)]
 
+mod demo;
 mod lint;
 mod process;
 mod report;
 mod setup;
+mod test;
 mod tidy;
 mod vm;
 
@@ -28,6 +30,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Show Picket: start the agent and a real container, watch its events, clean up
+    Demo(demo::Arguments),
+    /// Everything that must pass: lint, unit, live (as root), kernels, demo
+    Test(test::Arguments),
     /// Find what is missing to build, test and show Picket, and install it (Debian, Ubuntu)
     Setup(setup::Arguments),
     /// Check what compilers do not: layers, purity, manifests, documents
@@ -50,6 +56,8 @@ fn main() -> ExitCode {
 
 fn run(verb: &Verb) -> Result<()> {
     match verb {
+        Verb::Demo(arguments) => demo::command(arguments),
+        Verb::Test(arguments) => test::command(arguments),
         Verb::Setup(arguments) => setup::command(arguments),
         Verb::Tidy => tidy::command(),
         Verb::Lint => lint::command(),

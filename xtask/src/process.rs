@@ -107,8 +107,9 @@ pub(crate) fn permit_root(purpose: &str) -> Result<()> {
     }
 }
 
-/// Continues this command as root: starts the same one through sudo and ends with its exit code.
-pub(crate) fn rerun_as_root(purpose: &str) -> Result<()> {
+/// Continues this command as root: starts the same one, with `more` arguments, through sudo and ends with
+/// its exit code.
+pub(crate) fn rerun_as_root(purpose: &str, more: &[&str]) -> Result<()> {
     if is_root() {
         return Ok(());
     }
@@ -118,7 +119,8 @@ pub(crate) fn rerun_as_root(purpose: &str) -> Result<()> {
     let status = Command::new("sudo")
         .args(["-E", "env", &format!("PATH={path}")])
         .arg(itself)
-        .args(std::env::args_os().skip(1))
+        .args(std::env::args_os().skip(1).filter(|argument| !more.iter().any(|word| argument == word)))
+        .args(more)
         .status()
         .context("cannot start sudo")?;
     std::process::exit(status.code().unwrap_or(1));

@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// Run this in busybox's shell instead of the tests
     #[arg(long, value_name = "SCRIPT")]
     shell: Option<String>,
+    /// Put a program of this machine into the virtual one, such as strace (may repeat)
+    #[arg(long, value_name = "PROGRAM")]
+    with: Vec<String>,
     /// Arguments for the live tests, such as a part of their names
     #[arg(last = true)]
     tests: Vec<String>,
@@ -37,7 +40,14 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Every kernel, every test.
     pub(crate) fn everything() -> Self {
-        Self { kernel: Vec::new(), keep: false, timeout: 900, shell: None, tests: Vec::new() }
+        Self {
+            kernel: Vec::new(),
+            keep: false,
+            timeout: 900,
+            shell: None,
+            with: Vec::new(),
+            tests: Vec::new(),
+        }
     }
 }
 
@@ -87,9 +97,13 @@ impl Programs {
             return Ok(Self { init, picket: None, live: None });
         }
         run_command(cargo().args(["build", "--release", "--package", "sensor", "--bin", "picket"]))?;
-        let live = built(&["test", "--package", "picket-tests", "--test", "live", "--no-run"], "live")?;
-        Ok(Self { init, picket: Some(target_dir().join("release/picket")), live: Some(live) })
+        Ok(Self { init, picket: Some(target_dir().join("release/picket")), live: Some(live_tests()?) })
     }
+}
+
+/// Builds the live tests and returns their executable.
+pub(crate) fn live_tests() -> Result<PathBuf> {
+    built(&["test", "--package", "picket-tests", "--test", "live", "--no-run"], "live")
 }
 
 /// Builds with cargo and returns the path of the executable of the target with this name.

@@ -32,7 +32,8 @@ pub(crate) fn make(contents: &Contents<'_>, staging: &Path, image: &Path) -> Res
     }
     let mut root = Root { staging, copied: BTreeSet::new() };
     root.program(&contents.programs.init, "init")?;
-    for name in ["runc", "busybox"] {
+    let extra = contents.arguments.with.iter().map(String::as_str);
+    for name in ["runc", "busybox"].into_iter().chain(extra) {
         root.program(
             &find(name).with_context(|| format!("{name} is not installed"))?,
             &format!("bin/{name}"),

@@ -1,0 +1,93 @@
+//! `cargo xtask test`: everything that must pass before a change is handed in.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{as_root, cargo, in_ci, permit_root, run, target_dir, workspace};
+use crate::report::{Outcome, QUICK, Report};
+use crate::{lint, setup, vm};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Leave out the virtual machines and the demo (they are listed as skipped)
+    #[arg(long)]
+    quick: bool,
+}
+
+pub(crate) fn command(arguments: &Arguments) -> Result<()> {
+    setup::ensure(&setup::ALL)?;
+    permit_root("the live tests and the demo")?;
+    let mut report = lint::steps();
+    report.step("unit tests", || {
+        run(cargo().args([
+            "test",
+            "--locked",
+            "--workspace",
+            "--exclude",
+            "sensor-ebpf",
+            "--exclude",
+            "picket-tests",
+        ]))
+    });
+    let built = report.step("release build", || {
+        run(cargo().args(["build", "--locked", "--release", "--package", "sensor", "--bin", "picket"]))
+    });
+    if built {
+        report.step("live tests", live);
+    } else {
+        failed(&mut report, "live tests");
+    }
+    heavy(arguments, built, &mut report);
+    report.finish(in_ci())
+}
+
+/// The steps that take minutes.
+fn heavy(arguments: &Arguments, built: bool, report: &mut Report) {
+    let (machines, show) = ("kernels", "demo");
+    if arguments.quick {
+        report.skip(machines, QUICK);
+        report.skip(show, QUICK);
+        return;
+    }
+    if !built {
+        failed(report, machines);
+        failed(report, show);
+        return;
+    }
+    match vm::run(&vm::Arguments::everything()) {
+        Ok(kernels) => report.extend(kernels),
+        Err(error) => {
+            eprintln!("{machines}: {error:#}");
+            report.add(machines, Outcome::Failed(format!("{error:#}")), Duration::ZERO);
+        }
+    }
+    // As a process of its own: it watches for signals, and goes on as root.
+    report.step(show, || {
+        let itself = std::env::current_exe().context("cannot find the path of xtask itself")?;
+        run(as_root_keeping_path(itself)?.args(["demo", "--no-build"]))
+    });
+}
+
+fn failed(report: &mut Report, step: &str) {
+    report.add(step, Outcome::Failed("picket was not built".into()), Duration::ZERO);
+}
+
+/// The live tests are built as the user, then run as root.
+fn live() -> Result<()> {
+    let test = vm::live_tests()?;
+    let picket = target_dir().join("release/picket");
+    ensure!(picket.exists(), "{} is missing", picket.display());
+    let mut command = as_root_keeping_path(test)?;
+    command.arg("--test-threads=1").current_dir(workspace().join("tests")).env("PICKET_BIN", picket);
+    run(&mut command)
+}
+
+/// sudo replaces `PATH` by its own even with `-E`.
+fn as_root_keeping_path(program: impl Into<OsString>) -> Result<std::process::Command> {
+    let path = std::env::var("PATH").context("PATH is not readable")?;
+    let mut command = as_root("env");
+    command.arg(format!("PATH={path}")).arg(program.into());
+    Ok(command)
+}
