@@ -1,0 +1,3 @@
+//! x
+use picket_tests::runner::Test;
+pub(crate) const TESTS: &[Test] = &[];
