@@ -124,7 +124,7 @@ impl Container {
     #[must_use]
     pub fn create(options: &Options) -> Self {
         let names = options.names.clone();
-        let bundle = options.state.join(BUNDLES).join(&names.id);
+        let bundle = bundle_folder(&options.state, &names.id);
         make_folder(&bundle);
         write_file(&bundle.join("config.json"), configuration(options).to_string(), 0o644);
         mount_overlay(&bundle, &options.image);
@@ -279,6 +279,12 @@ fn mount_overlay(bundle: &Path, image: &Path) {
 fn pivot() -> Option<&'static str> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     mounts.lines().any(|line| line.starts_with("rootfs / ")).then_some("--no-pivot")
+}
+
+/// Folder of a container's bundle in a containerd-style state folder.
+#[must_use]
+pub fn bundle_folder(state: &Path, id: &str) -> PathBuf {
+    state.join(BUNDLES).join(id)
 }
 
 /// Output of a command that must have succeeded.

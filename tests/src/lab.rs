@@ -1,6 +1,6 @@
 //! What every test is given: a scratch folder, an image, a state folder, and an agent that watches it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::agent::{self, Agent};
@@ -41,6 +41,12 @@ impl Lab {
     #[must_use]
     pub const fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// The state folder that the agents are given.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
     }
 
     /// The agent that tests share; started when the first one asks, and again after it ended.

@@ -7,9 +7,6 @@ use std::process::{Command, ExitCode};
 
 use crate::image::copy_program;
 
-/// Length of each folder's name in [`deep`].
-const NAME_LENGTH: usize = 200;
-
 /// Runs the workload that the command line asks for, if it does.
 #[must_use]
 pub fn main() -> Option<ExitCode> {
@@ -21,7 +18,9 @@ pub fn main() -> Option<ExitCode> {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["thread", program, rest @ ..] => thread(program, rest),
-        ["deep", folders, program, rest @ ..] => deep(folders.parse().expect("a number"), program, rest),
+        ["deep", folders, length, program, rest @ ..] => {
+            deep(folders.parse().expect("a number"), length.parse().expect("a number"), program, rest)
+        }
         ["burst", count, program] => burst(count.parse().expect("a number"), program),
         other => panic!("no such workload: {other:?}"),
     }
@@ -47,10 +46,10 @@ fn thread(program: &str, arguments: &[&str]) {
     thread.join().expect("exec does not return");
 }
 
-/// Goes down into new folders below the present one until the absolute path is longer than any path
-/// that the kernel takes, and executes a copy of the program there.
-fn deep(folders: usize, program: &str, arguments: &[&str]) {
-    let name = "d".repeat(NAME_LENGTH);
+/// Goes down into so many new folders with names of this length, step by step, so that the absolute
+/// path may get longer than any that the kernel takes, and executes a copy of the program there.
+fn deep(folders: usize, length: usize, program: &str, arguments: &[&str]) {
+    let name = "d".repeat(length);
     for _ in 0..folders {
         std::fs::create_dir(&name).expect("a new folder");
         std::env::set_current_dir(&name).expect("the new folder");

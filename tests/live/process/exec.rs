@@ -79,9 +79,9 @@ pub(super) fn container_exec(lab: &mut Lab) {
 
 fn root_mount(pid: u32) -> u32 {
     let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).expect("the container runs");
-    let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let mut fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
     // The last one covers those below it.
-    let root = fields.filter(|fields| fields.get(4) == Some(&"/")).last().expect("every process has a root");
+    let root = fields.rfind(|fields| fields.get(4) == Some(&"/")).expect("every process has a root");
     root[0].parse().expect("mountinfo begins with the id")
 }
 
