@@ -94,12 +94,10 @@ pub(super) fn host_exec(lab: &mut Lab) {
     let mut client = lab.watch();
     let folder = lab.scratch().folder("cwd");
     let (start, end) = (marker("host"), marker("host-end"));
-    let mut child = lab
-        .host("sh")
-        .args(["-c", "sleep 100000; exit", &start])
-        .current_dir(&folder)
-        .spawn()
-        .expect("busybox");
+    // It waits on a pipe that only this test holds, so that it never outlives it.
+    let mut command = lab.host("sh");
+    command.args(["-c", "read line; exit", &start]).current_dir(&folder).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("busybox runs");
     let event = client.exec(&start);
     check_envelope(&event);
     let busybox = lab.image().busybox();
