@@ -106,7 +106,7 @@ fn end_on_sigterm(lab: &mut Lab) {
 fn unknown_setting(lab: &mut Lab) {
     let mut options = lab.agent_options();
     let file = options.folder.join("picket.toml");
-    write_file(&file, "no_such_setting = 1\n", 0o644);
+    write_file(&file, "[kernel]\nno_such_setting = 1\n", 0o644);
     options.arguments = vec!["--config".to_owned(), file.to_string_lossy().into_owned()];
     let message = refused(&mut run_command(&options), &options.folder);
     check_names(&message, &["no_such_setting", "picket.toml"]);
