@@ -275,10 +275,13 @@ fn mount_overlay(bundle: &Path, image: &Path) {
         .unwrap_or_else(|error| panic!("cannot mount an overlay on {}: {error}", root.display()));
 }
 
-/// The kernel refuses `pivot_root` where the root is the initial ramfs, as in the VMs.
+/// The kernel refuses `pivot_root` where the root is the first of all mounts (an initramfs that nothing
+/// was mounted over): it is its own parent.
 fn pivot() -> Option<&'static str> {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    mounts.lines().any(|line| line.starts_with("rootfs / ")).then_some("--no-pivot")
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let root = mounts.lines().rfind(|line| line.split(' ').nth(4) == Some("/"))?;
+    let mut ids = root.split(' ');
+    (ids.next() == ids.next()).then_some("--no-pivot")
 }
 
 /// Folder of a container's bundle in a containerd-style state folder.
