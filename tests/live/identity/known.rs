@@ -96,7 +96,8 @@ pub(super) fn filters(lab: &mut Lab) {
             let class = text(event, "class");
             let class_wrong = !filters.classes.is_empty() && !filters.classes.contains(&class);
             let id = text(event, "container.id");
-            class_wrong || id.is_empty() || (!filters.containers_only && id != names.id)
+            // Losses are always told.
+            class != "LOSS" && (class_wrong || id.is_empty() || (!filters.containers_only && id != names.id))
         });
         assert!(wrong.is_empty(), "{filters:?} lets through {wrong:#?}");
     }
