@@ -7,16 +7,23 @@ use std::time::Duration;
 
 use picket_tests::agent::Agent;
 use picket_tests::client::{Client, Filters, last_argument};
-use picket_tests::expect::{field, number, text};
+use picket_tests::expect::{Expect, field, number, text};
 use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
+use picket_tests::scratch::write_file;
 use picket_tests::skip::sized;
 use picket_tests::workload;
+use rustix::process::Signal;
 use serde_json::Value;
 
-pub(crate) const TESTS: &[Test] = &[Test::new("burst::account_adds_up", account_adds_up)];
+pub(crate) const TESTS: &[Test] = &[
+    Test::new("burst::account_adds_up", account_adds_up),
+    Test::new("burst::slow_subscriber", slow_subscriber),
+];
 
 const CLASSES: [&str; 3] = ["PROCESS_FORK", "PROCESS_EXEC", "PROCESS_EXIT"];
+/// Programs that the container of [`slow_subscriber`] runs.
+const EXECS: u64 = 4000;
 /// Processes that make the burst.
 const MAKERS: usize = 2;
 
@@ -70,6 +77,58 @@ fn account_adds_up(lab: &mut Lab) {
     assert!(number(&status, "residentBytes").is_some_and(|bytes| bytes > 0), "memory is told: {status:#}");
     assert!(text(&status, "attachTime").ends_with('s'), "the attach time is told: {status:#}");
     drop(client);
+    agent.stop();
+}
+
+/// A subscriber that stands still loses its own events and is told how many; the others get theirs.
+fn slow_subscriber(lab: &mut Lab) {
+    let mut options = lab.agent_options();
+    let file = options.folder.join("picket.toml");
+    write_file(&file, "[stream]\nsubscriber_queue_events = 64\n", 0o644);
+    options.arguments = vec!["--config".to_owned(), file.to_string_lossy().into_owned()];
+    let agent = Agent::start(&options);
+    let end = marker("slow-end");
+    // Far more than the queue and the buffers of the connection hold.
+    let script =
+        format!("n=0; while [ $n -lt {EXECS} ]; do n=$((n + 1)); /bin/true; done; /bin/true {end}; exit");
+    let container = lab.container(&["/bin/sh", "-c", &script]);
+    let filters = Filters {
+        classes: vec!["PROCESS_EXEC"],
+        containers: vec![container.id().to_owned()],
+        ..Filters::default()
+    };
+    let [mut slow, mut other] = [(); 2].map(|()| Client::subscribe(&agent, &filters));
+    slow.signal(Signal::STOP);
+    container.run_ok();
+    slow.signal(Signal::CONT);
+
+    let mut both = [(0, 0); 2];
+    let add = |client: &mut Client, sum: &mut (u64, u64)| {
+        let Some(event) = client.next_event() else { return false };
+        if text(&event, "class") == "LOSS" {
+            Expect::of(&event).is("loss.reason", "SLOW_SUBSCRIBER");
+            sum.1 += number(&event, "loss.count").unwrap_or_default();
+        } else {
+            sum.0 += 1;
+        }
+        true
+    };
+    let [slow_sum, other_sum] = &mut both;
+    while other_sum.0 + other_sum.1 < EXECS && add(&mut other, other_sum) {}
+    while slow_sum.0 + slow_sum.1 < EXECS && add(&mut slow, slow_sum) {}
+    let kernel: u64 = ledgers(&agent.status()).values().map(|ledger| ledger.lost).sum();
+    println!(
+        "burst: slow subscriber (received, lost) {slow_sum:?}, the other {other_sum:?}, kernel lost {kernel}"
+    );
+    assert!(slow_sum.1 > 0, "it stood still and lost nothing: {slow_sum:?}");
+    for (name, sum) in [("slow", *slow_sum), ("other", *other_sum)] {
+        assert!(
+            sum.0 + sum.1 + kernel >= EXECS,
+            "{name}: received and lost make all: {sum:?}, kernel {kernel}"
+        );
+    }
+    assert!(other_sum.1 < slow_sum.1, "the other one is better off: {other_sum:?}, {slow_sum:?}");
+    drop((slow, other));
     agent.stop();
 }
 

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::agent::Agent;
@@ -108,6 +109,14 @@ impl Client {
     #[must_use]
     pub const fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Sends the client a signal.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the client runs");
     }
 
     /// Next event, not kept; nothing when none came for a long time.
