@@ -1,4 +1,4 @@
-//! Variable fields: each a [`TailHeader`], its bytes, then zeros up to a multiple of eight.
+//! Variable fields: each a [`TailHeader`], its bytes, then padding up to a multiple of eight.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 

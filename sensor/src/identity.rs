@@ -3,4 +3,7 @@
 pub mod cgroup_path;
 pub mod container;
 pub mod docker;
+pub mod json;
 pub mod oci;
+pub mod podman;
+pub mod store;

@@ -1,2 +1,58 @@
-//! x
-fn main() {}
+//! `cargo xtask`: the developer's commands, one file each.
+#![forbid(unsafe_code)]
+
+mod lint;
+mod process;
+mod report;
+mod setup;
+mod tidy;
+mod vm;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+// Used by the library of this package only.
+use serde_json as _;
+
+/// Picket's developer commands.
+///
+/// Start with `cargo xtask demo` to see Picket at work, and run `cargo xtask test` before a change is
+/// handed in. What needs root asks before it uses sudo, unless it runs as root or CI is set.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Find what is missing to build, test and show Picket, and install it (Debian, Ubuntu)
+    Setup(setup::Arguments),
+    /// Check what compilers do not: layers, purity, manifests, documents
+    Tidy,
+    /// Formatting, clippy for both targets, rustdoc, tidy, cargo-deny
+    Lint,
+    /// Run the live tests on stock kernels in virtual machines (no KVM needed)
+    Vm(vm::Arguments),
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: &Verb) -> Result<()> {
+    match verb {
+        Verb::Setup(arguments) => setup::command(arguments),
+        Verb::Tidy => tidy::command(),
+        Verb::Lint => lint::command(),
+        Verb::Vm(arguments) => vm::command(arguments),
+    }
+}

@@ -1,0 +1,3 @@
+//! Entry points: each reads its arguments, calls one handler and returns.
+
+mod always;

@@ -1,0 +1,84 @@
+//! Sending records, and the ledger of what was sent and what was not.
+
+pub(crate) mod writer;
+
+use aya_ebpf::{
+    bindings::BPF_NOEXIST,
+    helpers::{bpf_get_smp_processor_id, generated::bpf_ktime_get_boot_ns},
+    maps::RingBuf,
+};
+use sensor_common::{
+    ABI_VERSION,
+    class::Class,
+    header::{RecordHeader, TaskRef},
+    ledger::{LossKey, LossReason},
+};
+use zerocopy::IntoBytes;
+
+use crate::maps::{COUNTERS, LOSSES};
+
+/// Counts an event and fills in the common part of its record.
+#[inline(always)]
+pub(crate) fn begin(class: Class, cgroup: u64, process: TaskRef, length: u32, header: &mut RecordHeader) {
+    header.length = length;
+    header.version = ABI_VERSION;
+    header.class = class as u16;
+    // SAFETY: the helper reads nothing but the current CPU's number.
+    header.cpu = unsafe { bpf_get_smp_processor_id() };
+    header.incomplete = 0;
+    header.sequence = count_seen(class);
+    // SAFETY: the helper takes no argument and reads a clock.
+    header.time_ns = unsafe { bpf_ktime_get_boot_ns() };
+    header.cgroup = cgroup;
+    header.process = process;
+}
+
+/// Counts an event that concerns the agent; the result is its number on this CPU.
+#[inline(always)]
+fn count_seen(class: Class) -> u64 {
+    let Some(counters) = COUNTERS.get_ptr_mut(class.index()) else { return 0 };
+    // SAFETY: the entry belongs to this CPU and to the one program that serves the class.
+    unsafe {
+        (*counters).seen += 1;
+        (*counters).seen
+    }
+}
+
+/// Sends a finished record of fixed size.
+#[inline(always)]
+pub(crate) fn send<T: IntoBytes + zerocopy::Immutable>(ring: &RingBuf, class: Class, cgroup: u64, record: &T) {
+    let sent = ring.output::<T>(record, 0).is_ok();
+    book(class, cgroup, if sent { None } else { Some(LossReason::RingFull) });
+}
+
+/// Books the fate of a record.
+#[inline(always)]
+pub(crate) fn book(class: Class, cgroup: u64, lost: Option<LossReason>) {
+    let Some(counters) = COUNTERS.get_ptr_mut(class.index()) else { return };
+    let Some(reason) = lost else {
+        // SAFETY: as in `count_seen`.
+        unsafe { (*counters).sent += 1 };
+        return;
+    };
+    // SAFETY: as in `count_seen`.
+    unsafe { (*counters).lost += 1 };
+    let key = LossKey { cgroup, class: class.index(), reason: reason as u32 };
+    // Another CPU may insert the key meanwhile: `BPF_NOEXIST` tells, and then it is there.
+    if !add_one(LOSSES.get_ptr_mut(key))
+        && LOSSES.insert(key, 1, u64::from(BPF_NOEXIST)).is_err()
+        && !add_one(LOSSES.get_ptr_mut(key))
+    {
+        // SAFETY: as in `count_seen`.
+        unsafe { (*counters).lost_unattributed += 1 };
+    }
+}
+
+/// Adds one to a count that other CPUs add to as well. False if there is none.
+#[inline(always)]
+fn add_one(count: Option<*mut u64>) -> bool {
+    let Some(count) = count else { return false };
+    // SAFETY: the pointer is that of a table's value, valid while the program runs. The target
+    // has no atomic add in the standard library; this is the one that every kernel knows.
+    unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) count, in(reg) 1u64) };
+    true
+}

@@ -1,0 +1,4 @@
+//! Handlers: kernel objects in, one record out. None knows by which hook it was reached.
+
+pub(crate) mod container;
+pub(crate) mod process;

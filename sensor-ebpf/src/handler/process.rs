@@ -1,0 +1,184 @@
+//! Processes: fork, exec, exit.
+
+use sensor_common::{
+    class::Class,
+    header::Incomplete,
+    limits::{ARGUMENTS_BYTES_MAX, COMM_BYTES, ENVIRONMENT_BYTES_MAX, NAME_BYTES_MAX, TTY_NAME_BYTES},
+    record::process::{ExecRecord, ExitRecord, FileFlags, ForkRecord},
+    tail::Tail,
+};
+
+use crate::{
+    emit::{begin, send, writer::Writer},
+    kobj::{
+        Memory, Raw, Typed,
+        cgroup::Cgroup,
+        cred::Cred,
+        file,
+        path::{self, Walk},
+        task::Task,
+    },
+    maps::{Slot, VITAL, offset, settings},
+};
+
+/// A task was created by another one. Threads are not events.
+#[inline(always)]
+pub(crate) fn forked(creator: Typed, child: Typed) {
+    let task = Task(child);
+    if !task.is_leader() {
+        return;
+    }
+    let cgroup = Cgroup::of(child).map_or(0, Cgroup::id);
+    let mut record = ForkRecord::default();
+    let length = size_of::<ForkRecord>() as u32;
+    begin(Class::ProcessFork, cgroup, task.reference(), length, &mut record.header);
+    record.parent = task.parent();
+    record.creator = Task(creator).reference();
+    if let Some(cred) = Cred::of(child) {
+        cred.ids(&mut record.ids);
+    }
+    (record.container_pid, record.pid_namespace) = task.namespace_pid();
+    send(&VITAL, Class::ProcessFork, cgroup, &record);
+}
+
+/// A task is ending. Only the end of its process is an event.
+#[inline(always)]
+pub(crate) fn exited(task: Typed) {
+    let ending = Task(task);
+    if !ending.group_is_dead() {
+        return;
+    }
+    let cgroup = Cgroup::of(task).map_or(0, Cgroup::id);
+    let mut record = ExitRecord::default();
+    let length = size_of::<ExitRecord>() as u32;
+    begin(Class::ProcessExit, cgroup, ending.reference(), length, &mut record.header);
+    record.parent = ending.parent();
+    record.status = ending.exit_status();
+    send(&VITAL, Class::ProcessExit, cgroup, &record);
+}
+
+/// A task runs a new program; its old memory and credentials are gone.
+#[inline(always)]
+pub(crate) fn executed(current: Typed, caller_tid: u32, binprm: Typed) {
+    let task = Task(current);
+    let group = Cgroup::of(current);
+    let cgroup = group.map_or(0, Cgroup::id);
+    let Some((writer, record)) = Writer::new::<ExecRecord>(Slot::Exec) else { return };
+    begin(Class::ProcessExec, cgroup, task.reference(), 0, &mut record.header);
+    fixed(task, caller_tid, binprm, record);
+    // The small fields first: what may be cut is what may be long.
+    writer.string::<COMM_BYTES>(Tail::Command, current.address() + u64::from(offset!(task_comm)));
+    if let Some(name) = terminal(current) {
+        writer.string::<TTY_NAME_BYTES>(Tail::Terminal, name);
+    }
+    if let Some(group) = group {
+        cgroup_path(group, &writer, &mut record.header.incomplete);
+    }
+    program(current, binprm, &writer, record);
+    memory(current, &writer, &mut record.header.incomplete);
+    writer.send(&VITAL, Class::ProcessExec, cgroup);
+}
+
+/// Facts of fixed size.
+#[inline(always)]
+fn fixed(task: Task, caller_tid: u32, binprm: Typed, record: &mut ExecRecord) {
+    record.parent = task.parent();
+    record.namespaces = Default::default();
+    task.namespaces(&mut record.namespaces);
+    record.ids = Default::default();
+    record.capabilities = Default::default();
+    if let Some(cred) = Cred::of(task.0) {
+        cred.ids(&mut record.ids);
+        cred.capabilities(&mut record.capabilities);
+        record.namespaces.user = cred.user_namespace();
+    }
+    record.stdio = Default::default();
+    file::stdio(task.0, 0, &mut record.stdio[0]);
+    file::stdio(task.0, 1, &mut record.stdio[1]);
+    file::stdio(task.0, 2, &mut record.stdio[2]);
+    (record.container_pid, _) = task.namespace_pid();
+    record.session = task.session();
+    record.login_uid = task.0.read(offset!(task_loginuid)).unwrap_or(u32::MAX);
+    record.seccomp = task.0.read(offset!(task_seccomp_mode)).unwrap_or(u32::MAX);
+    record.argument_count = binprm.number(offset!(binprm_argc));
+    record.caller_tid = caller_tid;
+}
+
+/// The executed file, and how it was asked for.
+#[inline(always)]
+fn program(current: Typed, binprm: Typed, writer: &Writer, record: &mut ExecRecord) {
+    record.file = Default::default();
+    let executable = current
+        .follow(offset!(task_mm))
+        .and_then(|mm| mm.follow(offset!(mm_exe_file)));
+    if let Some(executable) = executable {
+        file::identity(executable, &mut record.file);
+        let place = Raw(executable.address() + u64::from(offset!(file_path)));
+        record.file.mount_id = path::mount_id(place);
+        match walk(Tail::Executable, place, writer) {
+            Walk::Complete => {}
+            Walk::Detached => record.file.flags |= FileFlags::DETACHED,
+            Walk::Cut => record.header.incomplete |= Incomplete::EXECUTABLE,
+        }
+    }
+    let requested = binprm.number::<u64>(offset!(binprm_filename));
+    let interpreter = binprm.number::<u64>(offset!(binprm_interp));
+    if !writer.string::<NAME_BYTES_MAX>(Tail::Requested, requested) {
+        record.header.incomplete |= Incomplete::REQUESTED;
+    }
+    if interpreter != requested && !writer.string::<NAME_BYTES_MAX>(Tail::Interpreter, interpreter) {
+        record.header.incomplete |= Incomplete::REQUESTED;
+    }
+    if let Some(fs) = current.follow(offset!(task_fs))
+        && walk(Tail::Directory, Raw(fs.address() + u64::from(offset!(fs_pwd))), writer) == Walk::Cut
+    {
+        record.header.incomplete |= Incomplete::DIRECTORY;
+    }
+}
+
+/// Arguments and environment, from the new program's memory.
+#[inline(always)]
+fn memory(current: Typed, writer: &Writer, incomplete: &mut u32) {
+    let Some(mm) = current.follow(offset!(task_mm)) else { return };
+    let (start, end) = (mm.number(offset!(mm_arg_start)), mm.number(offset!(mm_arg_end)));
+    match writer.user_bytes::<ARGUMENTS_BYTES_MAX>(Tail::Arguments, start, end) {
+        Some(true) => {}
+        Some(false) => *incomplete |= Incomplete::ARGUMENTS,
+        None => *incomplete |= Incomplete::ARGUMENTS_UNREADABLE,
+    }
+    if settings().environment == 0 {
+        return;
+    }
+    let (start, end) = (mm.number(offset!(mm_env_start)), mm.number(offset!(mm_env_end)));
+    match writer.user_bytes::<ENVIRONMENT_BYTES_MAX>(Tail::Environment, start, end) {
+        Some(true) => {}
+        Some(false) => *incomplete |= Incomplete::ENVIRONMENT,
+        None => *incomplete |= Incomplete::ENVIRONMENT_UNREADABLE,
+    }
+}
+
+/// Writes a path as a field.
+#[inline(always)]
+fn walk(kind: Tail, place: Raw, writer: &Writer) -> Walk {
+    let Some(field) = writer.components() else { return Walk::Cut };
+    let end = path::write(place, writer, &field);
+    writer.end_components(kind, &field);
+    end
+}
+
+/// Writes the control group's path as a field.
+#[inline(always)]
+fn cgroup_path(group: Cgroup, writer: &Writer, incomplete: &mut u32) {
+    let Some(field) = writer.components() else { return };
+    if !group.write_path(writer, &field) {
+        *incomplete |= Incomplete::CGROUP;
+    }
+    writer.end_components(Tail::Cgroup, &field);
+}
+
+/// Address of the name of the controlling terminal.
+#[inline(always)]
+fn terminal(current: Typed) -> Option<u64> {
+    let tty = current.follow(offset!(task_signal))?.follow(offset!(signal_tty))?;
+    Some(tty.address() + u64::from(offset!(tty_name)))
+}

@@ -1,0 +1,55 @@
+//! `file` and `inode`: identity on disk, what a descriptor is connected to.
+
+use sensor_common::record::process::{FileFlags, FileIdentity, Stdio};
+
+use super::{Memory, Raw, Typed};
+use crate::maps::offset;
+
+/// `OVERLAYFS_SUPER_MAGIC` of `include/uapi/linux/magic.h`.
+const OVERLAYFS: u64 = 0x794c_7630;
+
+/// Fills in the identity of an opened file.
+#[inline(always)]
+pub(crate) fn identity(file: Typed, into: &mut FileIdentity) {
+    let Some(inode) = file.follow(offset!(file_inode)) else { return };
+    into.inode = inode.number(offset!(inode_number));
+    into.mode = u32::from(inode.number::<u16>(offset!(inode_mode)));
+    into.uid = inode.number(offset!(inode_uid));
+    into.gid = inode.number(offset!(inode_gid));
+    into.links = inode.number(offset!(inode_links));
+    if let Some(superblock) = inode.follow(offset!(inode_superblock)) {
+        into.device = superblock.number(offset!(superblock_device));
+        into.filesystem = superblock.number(offset!(superblock_magic));
+    }
+    if into.filesystem == OVERLAYFS && is_upper(inode) {
+        into.flags |= FileFlags::OVERLAY_UPPER;
+    }
+}
+
+/// True if a file of an overlay exists in its upper layer.
+///
+/// Since overlayfs has its own inodes (4.8), `struct ovl_inode` (`fs/overlayfs/ovl_entry.h`) keeps
+/// `__upperdentry` right behind the VFS inode that it embeds. The structure itself is in a module
+/// on most kernels, so it is not among the kernel's own types.
+#[inline(always)]
+fn is_upper(inode: Typed) -> bool {
+    inode.raw().read::<u64>(offset!(inode_size)).is_some_and(|dentry| dentry != 0)
+}
+
+/// Fills in what a descriptor of the task is connected to.
+#[inline(always)]
+pub(crate) fn stdio(task: Typed, descriptor: u32, into: &mut Stdio) {
+    let Some(table) = task.follow(offset!(task_files)).and_then(|files| files.follow(offset!(files_fdt)))
+    else {
+        return;
+    };
+    if descriptor >= table.number::<u32>(offset!(fdtable_max_fds)) {
+        return;
+    }
+    let Some(slots) = table.read::<u64>(offset!(fdtable_fd)) else { return };
+    let Some(file) = Raw(slots).follow(descriptor * 8) else { return };
+    let Some(inode) = file.follow(offset!(file_inode)) else { return };
+    into.inode = inode.number(offset!(inode_number));
+    into.mode = u32::from(inode.number::<u16>(offset!(inode_mode)));
+    into.rdev = inode.number(offset!(inode_rdev));
+}

@@ -1,0 +1,122 @@
+//! `task_struct`: ids, parent, namespaces.
+
+use sensor_common::{header::TaskRef, record::process::Namespaces};
+
+use super::{Memory, Raw, Typed};
+use crate::maps::offset;
+
+/// `SIGNAL_GROUP_EXIT` of `include/linux/sched/signal.h`: the group's exit code counts.
+const SIGNAL_GROUP_EXIT: u32 = 0x4;
+
+/// A task.
+#[derive(Clone, Copy)]
+pub(crate) struct Task(pub(crate) Typed);
+
+impl Task {
+    /// Names the task and its process.
+    #[inline(always)]
+    pub(crate) fn reference(self) -> TaskRef {
+        TaskRef {
+            start_ns: self.leader().0.number(offset!(task_start_boottime)),
+            pid: self.0.number(offset!(task_tgid)),
+            tid: self.0.number(offset!(task_pid)),
+        }
+    }
+
+    /// True for the thread that gave the process its id.
+    #[inline(always)]
+    pub(crate) fn is_leader(self) -> bool {
+        self.0.number::<u32>(offset!(task_tgid)) == self.0.number::<u32>(offset!(task_pid))
+    }
+
+    /// The thread group leader.
+    #[inline(always)]
+    pub(crate) fn leader(self) -> Self {
+        self.0.follow(offset!(task_group_leader)).map_or(self, Self)
+    }
+
+    /// The process that will be told of this one's end.
+    #[inline(always)]
+    pub(crate) fn parent(self) -> TaskRef {
+        match self.0.follow(offset!(task_real_parent)) {
+            Some(parent) => Self(parent).reference(),
+            None => TaskRef::default(),
+        }
+    }
+
+    /// Pid in the task's own pid namespace, and that namespace's inode number.
+    #[inline(always)]
+    pub(crate) fn namespace_pid(self) -> (u32, u32) {
+        match self.leader().0.follow(offset!(task_thread_pid)) {
+            Some(pid) => innermost(pid),
+            None => (0, 0),
+        }
+    }
+
+    /// Session id in the initial pid namespace.
+    #[inline(always)]
+    pub(crate) fn session(self) -> u32 {
+        let session = self
+            .0
+            .follow(offset!(task_signal))
+            .and_then(|signal| signal.read::<u64>(offset!(signal_session)))
+            .filter(|pid| *pid != 0);
+        match session {
+            Some(pid) => Raw(pid).number(offset!(pid_numbers).wrapping_add(offset!(upid_nr))),
+            None => 0,
+        }
+    }
+
+    /// Inode numbers of the namespaces, except the user namespace.
+    #[inline(always)]
+    pub(crate) fn namespaces(self, into: &mut Namespaces) {
+        let (_, pid) = self.namespace_pid();
+        into.pid = pid;
+        let Some(proxy) = self.0.follow(offset!(task_nsproxy)) else { return };
+        into.mnt = namespace(proxy, offset!(nsproxy_mnt), offset!(mnt_namespace_inum));
+        into.net = namespace(proxy, offset!(nsproxy_net), offset!(net_inum));
+        into.ipc = namespace(proxy, offset!(nsproxy_ipc), offset!(ipc_namespace_inum));
+        into.uts = namespace(proxy, offset!(nsproxy_uts), offset!(uts_namespace_inum));
+        into.cgroup = namespace(proxy, offset!(nsproxy_cgroup), offset!(cgroup_namespace_inum));
+        into.time = namespace(proxy, offset!(nsproxy_time), offset!(time_namespace_inum));
+    }
+
+    /// True once the last thread of the process is ending.
+    #[inline(always)]
+    pub(crate) fn group_is_dead(self) -> bool {
+        match self.0.follow(offset!(task_signal)) {
+            Some(signal) => signal.number::<i32>(offset!(signal_live)) == 0,
+            None => false,
+        }
+    }
+
+    /// Wait status of the process, as its parent will get it.
+    #[inline(always)]
+    pub(crate) fn exit_status(self) -> u32 {
+        if let Some(signal) = self.0.follow(offset!(task_signal))
+            && signal.number::<u32>(offset!(signal_flags)) & SIGNAL_GROUP_EXIT != 0
+        {
+            return signal.number(offset!(signal_group_exit_code));
+        }
+        self.leader().0.number(offset!(task_exit_code))
+    }
+}
+
+/// Inode number of one namespace.
+#[inline(always)]
+fn namespace(proxy: Typed, pointer: u32, inum: u32) -> u32 {
+    match proxy.follow(pointer) {
+        Some(namespace) => namespace.number(inum),
+        None => 0,
+    }
+}
+
+/// Number and namespace of a `struct pid` at its deepest level.
+#[inline(always)]
+fn innermost(pid: Typed) -> (u32, u32) {
+    let level = u64::from(pid.number::<u32>(offset!(pid_level)) & 0x3f);
+    let numbers = pid.address() + u64::from(offset!(pid_numbers));
+    let upid = Raw(numbers + level * u64::from(offset!(upid_size)));
+    let inum = upid.follow(offset!(upid_ns)).map_or(0, |ns| ns.number(offset!(pid_namespace_inum)));
+    (upid.number(offset!(upid_nr)), inum)
+}

@@ -1,0 +1,192 @@
+//! Wiring: what runs where, in which order it starts and how it ends.
+//!
+//! Order at the start: the socket (so that a second agent is refused before it touches the
+//! kernel), load, attach, snapshot of what runs already, threads, server.
+
+mod hot;
+mod keeper;
+mod start;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+    mpsc::sync_channel,
+};
+use std::thread::JoinHandle;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+use crate::clock;
+use crate::config::Config;
+use crate::kernel::{
+    load::LoadError,
+    ring::{Ring, Waker},
+};
+use crate::sources::resolver::Resolver;
+use crate::stream::{
+    hub::Hub,
+    listener::{ListenError, Listener},
+    server::{self, Backend, ServeError},
+};
+
+/// Questions and answers that may wait between pipeline and resolver.
+const QUESTIONS_WAITING_MAX: usize = 4096;
+/// Requests that may wait for the pipeline.
+const CONTROLS_WAITING_MAX: usize = 64;
+
+/// Why the agent ended.
+#[derive(Debug, Error)]
+pub enum AgentError {
+    /// It may not use the kernel.
+    #[error("picket run needs root, or the capabilities BPF, PERFMON, SYS_PTRACE and DAC_READ_SEARCH; it runs as user {uid} without them: use sudo")]
+    NotPermitted {
+        /// User id.
+        uid: u32,
+    },
+    /// Programs.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Server.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// Hierarchy.
+    #[error(transparent)]
+    Hierarchy(#[from] crate::kernel::cgroup::HierarchyError),
+    /// Something of the operating system.
+    #[error("cannot {action}: {source}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// Reason.
+        source: std::io::Error,
+    },
+}
+
+/// Tells threads to end.
+#[derive(Clone, Debug, Default)]
+struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Runs the agent until `stop` turns true.
+///
+/// # Errors
+/// See [`AgentError`]; each message says what to do.
+pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), AgentError> {
+    let started_ns = clock::boot_ns();
+    start::permitted()?;
+    let listener = Listener::bind(&config.stream.listen)?;
+    let mut kernel = start::kernel(&config)?;
+    let attached = kernel.loaded.attach()?;
+    let attach_ns = clock::boot_ns().saturating_sub(started_ns);
+    let problems = start::report(&attached, attach_ns);
+
+    let (hub, handle) = Hub::new(config.stream.limits, config.node.clone());
+    let bundles = start::bundles(&config);
+    let pipeline = start::pipeline(&config, &kernel, &bundles)?;
+
+    let waker = |action| Waker::new().map_err(|source| AgentError::System { action, source });
+    let pipeline_waker = waker("create an event descriptor for the pipeline")?;
+    let resolver_waker = waker("create an event descriptor for the resolver")?;
+    let (questions, asked) = sync_channel(QUESTIONS_WAITING_MAX);
+    let (news, told) = sync_channel(QUESTIONS_WAITING_MAX);
+    let (controls, control) = sync_channel(CONTROLS_WAITING_MAX);
+    let ending = Stop::default();
+
+    let resolver = Resolver::new(
+        Ring::new(kernel.loaded.ring("CGROUPS")?, resolver_waker.clone()),
+        bundles,
+        asked,
+        news,
+        pipeline_waker.clone(),
+    );
+    let hot = hot::Hot::new(
+        Ring::new(kernel.loaded.ring("VITAL")?, pipeline_waker.clone()),
+        pipeline,
+        hot::Exits { hub, questions, resolver: resolver_waker.clone() },
+        hot::Entries { news: told, controls: control },
+    );
+    let diagnostics = start::diagnostics(&config, &mut kernel);
+    let threads = Threads {
+        resolver: spawn("resolver", { let stop = ending.clone(); move || resolver.run(|| stop.is_set()) })?,
+        pipeline: spawn("pipeline", { let stop = ending.clone(); move || hot.run(|| stop.is_set()) })?,
+    };
+
+    let (requests, status) = mpsc::channel(CONTROLS_WAITING_MAX);
+    let (ready, is_ready) = watch::channel(false);
+    let keeper = keeper::Keeper {
+        node: config.node.clone(),
+        kernel: kernel.facts(),
+        ledger: kernel.loaded.ledger()?,
+        attached,
+        attach_ns,
+        started: clock::BootClock::read().to_wall(started_ns),
+        problems,
+        controls: hot::Controls::new(controls, pipeline_waker.clone()),
+        threads,
+        ready,
+        capacity: (config.process.processes_max, config.identity.containers_max),
+    };
+    let keeping = tokio::spawn(keeper.run(status));
+    let served = server::serve(
+        listener,
+        Backend { hub: handle, status: requests, ready: is_ready, stop },
+    )
+    .await;
+
+    ending.set();
+    pipeline_waker.wake();
+    resolver_waker.wake();
+    if let Ok(threads) = keeping.await {
+        threads.join();
+    }
+    if let Some(diagnostics) = diagnostics {
+        diagnostics.abort();
+    }
+    drop(kernel);
+    tracing::info!("ended");
+    Ok(served?)
+}
+
+/// The agent's own threads.
+#[derive(Debug)]
+struct Threads {
+    resolver: JoinHandle<()>,
+    pipeline: JoinHandle<()>,
+}
+
+impl Threads {
+    /// Names of those that ended although they should not.
+    fn dead(&self) -> impl Iterator<Item = &'static str> {
+        [("the pipeline", self.pipeline.is_finished()), ("the resolver", self.resolver.is_finished())]
+            .into_iter()
+            .filter_map(|(name, dead)| dead.then_some(name))
+    }
+
+    fn join(self) {
+        for (name, thread) in [("pipeline", self.pipeline), ("resolver", self.resolver)] {
+            if thread.join().is_err() {
+                tracing::error!(name, "a thread ended by a panic");
+            }
+        }
+    }
+}
+
+fn spawn(name: &'static str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, AgentError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(|source| AgentError::System { action: "start a thread", source })
+}

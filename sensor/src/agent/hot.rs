@@ -1,0 +1,174 @@
+//! The hot path's thread: reads the ring in order and drives the pipeline.
+
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Duration;
+
+use sensor_common::class::Class;
+use tokio::sync::oneshot;
+
+use crate::clock::{self, BootClock};
+use crate::identity::{
+    container::Container,
+    store::{Known, Question},
+};
+use crate::kernel::ring::{Ring, Waker};
+use crate::pipeline::{ClassCount, LossReport, Output, Pipeline};
+use crate::proto;
+use crate::sources::resolver::News;
+use crate::stream::hub::{Hub, Published};
+
+/// Records between two looks at answers and requests.
+const BATCH: usize = 64;
+/// Longest wait for a record: subscriptions are looked at that often.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// A request to the pipeline.
+#[derive(Debug)]
+pub(super) enum Control {
+    /// Tell what you know.
+    Report {
+        /// Control groups whose containers are wanted.
+        cgroups: Vec<u64>,
+        /// Where to.
+        reply: oneshot::Sender<Report>,
+    },
+    /// Tell subscribers of losses in the kernel.
+    Losses(Vec<LossReport>),
+    /// The clocks moved.
+    Clock(BootClock),
+}
+
+/// What the pipeline knows.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) classes: Vec<(Class, ClassCount)>,
+    pub(super) rejected: u64,
+    pub(super) processes: (usize, u64),
+    pub(super) groups: (usize, u64),
+    pub(super) first_execs: (u64, u64),
+    pub(super) containers: Vec<Option<std::sync::Arc<Known>>>,
+}
+
+/// The way to the pipeline for the rest of the agent.
+#[derive(Clone, Debug)]
+pub(super) struct Controls {
+    sender: SyncSender<Control>,
+    waker: Waker,
+}
+
+impl Controls {
+    pub(super) const fn new(sender: SyncSender<Control>, waker: Waker) -> Self {
+        Self { sender, waker }
+    }
+
+    /// False if the pipeline is gone or has too much to do.
+    pub(super) fn send(&self, control: Control) -> bool {
+        let sent = self.sender.try_send(control).is_ok();
+        self.waker.wake();
+        sent
+    }
+}
+
+/// Where the pipeline's output goes.
+#[derive(Debug)]
+pub(super) struct Exits {
+    pub(super) hub: Hub,
+    pub(super) questions: SyncSender<Question>,
+    pub(super) resolver: Waker,
+}
+
+/// Where its input other than records comes from.
+#[derive(Debug)]
+pub(super) struct Entries {
+    pub(super) news: Receiver<News>,
+    pub(super) controls: Receiver<Control>,
+}
+
+/// The thread's state.
+pub(super) struct Hot {
+    ring: Ring,
+    pipeline: Pipeline,
+    exits: Exits,
+    entries: Entries,
+}
+
+impl Output for Exits {
+    fn wants(&self, class: proto::Class, container: Option<&Container>) -> bool {
+        self.hub.wants(class, container)
+    }
+
+    fn ancestors_wanted(&self) -> usize {
+        self.hub.ancestors_wanted()
+    }
+
+    fn publish(&mut self, published: &Published<'_>) {
+        self.hub.publish(published);
+    }
+
+    /// A question that finds no room is not asked: the event goes out with the container's id, and
+    /// says that it was not looked up.
+    fn ask(&mut self, question: Question) {
+        if self.questions.try_send(question).is_ok() {
+            self.resolver.wake();
+        }
+    }
+}
+
+impl Hot {
+    pub(super) const fn new(ring: Ring, pipeline: Pipeline, exits: Exits, entries: Entries) -> Self {
+        Self { ring, pipeline, exits, entries }
+    }
+
+    /// Works until `stopped`.
+    pub(super) fn run(mut self, stopped: impl Fn() -> bool) {
+        while !stopped() {
+            if let Err(error) = self.ring.wait(PATIENCE) {
+                tracing::error!(%error, "cannot wait for records; the pipeline stops");
+                return;
+            }
+            while self.turn() {}
+        }
+    }
+
+    /// One batch; true if there may be more.
+    fn turn(&mut self) -> bool {
+        let Self { ring, pipeline, exits, entries } = self;
+        while let Ok(news) = entries.news.try_recv() {
+            match news {
+                News::Answer(answer) => pipeline.answer(answer, clock::boot_ns(), exits),
+                News::Removed(cgroup) => pipeline.removed(cgroup),
+            }
+        }
+        while let Ok(control) = entries.controls.try_recv() {
+            obey(control, pipeline, exits);
+        }
+        exits.hub.poll();
+        ring.drain(BATCH, |bytes| pipeline.record(bytes, exits)) == BATCH
+    }
+}
+
+fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits) {
+    match control {
+        Control::Report { cgroups, reply } => {
+            // Nobody waits any more: fine.
+            reply.send(report(pipeline, &cgroups)).ok();
+        }
+        Control::Losses(losses) => {
+            for loss in losses {
+                pipeline.lost(loss, exits);
+            }
+        }
+        Control::Clock(clock) => pipeline.set_clock(clock),
+    }
+}
+
+fn report(pipeline: &Pipeline, cgroups: &[u64]) -> Report {
+    Report {
+        classes: Class::ALL.into_iter().map(|class| (class, pipeline.counts(class))).collect(),
+        rejected: pipeline.rejected(),
+        processes: (pipeline.tree().len(), pipeline.tree().evicted()),
+        groups: (pipeline.identity().len(), pipeline.identity().evicted()),
+        first_execs: pipeline.identity().first_execs(),
+        containers: cgroups.iter().map(|cgroup| pipeline.identity().container(*cgroup).cloned()).collect(),
+    }
+}

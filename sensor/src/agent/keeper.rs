@@ -1,0 +1,198 @@
+//! Keeps the books: answers for the status, tells of losses, follows the clocks, watches the threads.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use sensor_common::{class::Class, ledger::LossReason};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{
+    Threads,
+    hot::{Control, Controls, Report},
+    start::KernelFacts,
+};
+use crate::clock::{self, BootClock};
+use crate::kernel::{
+    ledger::{KernelLedger, Loss},
+    load::Attached,
+};
+use crate::pipeline::LossReport;
+use crate::proto;
+use crate::stream::{
+    encode::{self, class as class_of},
+    server::StatusRequest,
+};
+
+/// How often the books are looked at.
+const ROUND: Duration = Duration::from_secs(1);
+/// How long the pipeline gets to answer before it counts as stuck.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Losses by control group that the status shows.
+const LOSSES_SHOWN_MAX: usize = 64;
+
+/// The keeper's state.
+pub(super) struct Keeper {
+    pub(super) node: String,
+    pub(super) kernel: KernelFacts,
+    pub(super) ledger: KernelLedger,
+    pub(super) attached: Vec<Attached>,
+    pub(super) attach_ns: u64,
+    pub(super) started: proto::Timestamp,
+    pub(super) problems: Vec<String>,
+    pub(super) controls: Controls,
+    pub(super) threads: Threads,
+    pub(super) ready: watch::Sender<bool>,
+    /// Most processes and most containers.
+    pub(super) capacity: (usize, usize),
+}
+
+impl Keeper {
+    /// Works until nobody can ask for the status any more; gives the threads back.
+    pub(super) async fn run(self, mut requests: mpsc::Receiver<StatusRequest>) -> Threads {
+        let mut told = HashMap::new();
+        let mut rounds = tokio::time::interval(ROUND);
+        loop {
+            tokio::select! {
+                request = requests.recv() => match request {
+                    // The client may have gone: fine.
+                    Some(reply) => drop(reply.send(self.status().await)),
+                    None => return self.threads,
+                },
+                _ = rounds.tick() => self.round(&mut told),
+            }
+        }
+    }
+
+    fn round(&self, told: &mut HashMap<(u64, Class, LossReason), u64>) {
+        let news = news(&self.ledger.losses(), told, clock::boot_ns());
+        if !news.is_empty() {
+            self.controls.send(Control::Losses(news));
+        }
+        self.controls.send(Control::Clock(BootClock::read()));
+        let ready = self.problems().is_empty();
+        self.ready.send_if_modified(|now| std::mem::replace(now, ready) != ready);
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let dead = self.threads.dead().map(|name| format!("{name} has ended"));
+        self.problems.iter().cloned().chain(dead).collect()
+    }
+
+    async fn status(&self) -> proto::GetStatusResponse {
+        let losses = self.ledger.losses();
+        let cgroups = losses.iter().take(LOSSES_SHOWN_MAX).map(|loss| loss.cgroup).collect();
+        let (reply, answer) = oneshot::channel();
+        self.controls.send(Control::Report { cgroups, reply });
+        let report = tokio::time::timeout(PATIENCE, answer).await.ok().and_then(Result::ok);
+        let mut problems = self.problems();
+        if report.is_none() {
+            problems.push("the pipeline does not answer".to_owned());
+        }
+        let mut status = self.of_kernel();
+        status.ready = problems.is_empty();
+        status.problems = problems;
+        if let Some(report) = report {
+            self.add(&report, &losses, &mut status);
+        }
+        status
+    }
+
+    fn of_kernel(&self) -> proto::GetStatusResponse {
+        let hook = |hook: &Attached| proto::Hook {
+            program: hook.program.name.to_owned(),
+            target: hook.program.target.to_owned(),
+            back_end: hook.program.back_end.name().to_owned(),
+            attached: hook.error.is_none(),
+            error: hook.error.clone().unwrap_or_default(),
+        };
+        proto::GetStatusResponse {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            node: self.node.clone(),
+            kernel: self.kernel.release.clone(),
+            start_time: Some(self.started),
+            hooks: self.attached.iter().map(hook).collect(),
+            attach_time: Some(proto::Duration::from_nanos(i64::try_from(self.attach_ns).unwrap_or(i64::MAX))),
+            resident_bytes: resident_bytes(),
+            cgroup_hierarchy: self.kernel.hierarchy.clone(),
+            missing_kernel_fields: self.kernel.missing.clone(),
+            ..proto::GetStatusResponse::default()
+        }
+    }
+
+    fn add(&self, report: &Report, losses: &[Loss], status: &mut proto::GetStatusResponse) {
+        for (class, count) in &report.classes {
+            let Ok(kernel) = self.ledger.class(*class) else { continue };
+            status.losses_unattributed += kernel.lost_unattributed;
+            // Control groups are no events: the resolver reads them, and their losses are listed.
+            if class_of(*class) == proto::Class::Unspecified {
+                continue;
+            }
+            status.classes.push(proto::ClassLedger {
+                class: class_of(*class).into(),
+                seen: kernel.seen,
+                received: count.received,
+                lost: kernel.lost,
+                published: count.published,
+            });
+        }
+        for (loss, known) in losses.iter().zip(&report.containers) {
+            status.losses.push(proto::LossEntry {
+                class: class_of(loss.class).into(),
+                reason: encode::loss_reason(loss.reason).into(),
+                count: loss.count,
+                cgroup: loss.cgroup.to_string(),
+                container: known.as_ref().map(encode::container),
+            });
+        }
+        let table = |(entries, evicted): (usize, u64), capacity: usize| proto::Table {
+            entries: entries as u64,
+            capacity: capacity as u64,
+            evicted,
+        };
+        status.processes = Some(table(report.processes, self.capacity.0));
+        status.containers = Some(table(report.groups, self.capacity.1));
+        (status.first_execs_identified, status.first_execs_unidentified) = report.first_execs;
+        status.records_rejected = report.rejected;
+    }
+}
+
+/// Losses that have not been told yet.
+fn news(losses: &[Loss], told: &mut HashMap<(u64, Class, LossReason), u64>, now: u64) -> Vec<LossReport> {
+    let mut reports = Vec::new();
+    for loss in losses {
+        let before = told.insert((loss.cgroup, loss.class, loss.reason), loss.count).unwrap_or(0);
+        let count = loss.count.saturating_sub(before);
+        if count > 0 {
+            let Loss { cgroup, class, reason, .. } = *loss;
+            reports.push(LossReport { cgroup, class, reason, count, time_ns: now });
+        }
+    }
+    reports
+}
+
+/// Resident memory of this process (`/proc/self/statm`, second field, in pages).
+fn resident_bytes() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or(0) * rustix::param::page_size() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_is_told_once() {
+        let loss = |count| Loss { cgroup: 7, class: Class::ProcessExec, reason: LossReason::RingFull, count };
+        let mut told = HashMap::new();
+        assert_eq!(news(&[loss(3)], &mut told, 1)[0].count, 3);
+        assert!(news(&[loss(3)], &mut told, 2).is_empty());
+        assert_eq!(news(&[loss(10)], &mut told, 3)[0].count, 7);
+    }
+
+    #[test]
+    fn memory_is_measured() {
+        assert!(resident_bytes() > 100_000);
+    }
+}

@@ -1,0 +1,228 @@
+//! What happens before the threads start: permissions, kernel, snapshot.
+
+use std::path::Path;
+
+use sensor_common::layout::Settings;
+
+use super::AgentError;
+use crate::clock::{self, BootClock};
+use crate::config::{Config, resolved::CgroupHierarchy};
+use crate::identity::store::{Question, Store};
+use crate::identity::container::Container;
+use crate::kernel::{
+    cgroup::{self, Hierarchy},
+    load::{Attached, KernelTypes, Loaded, Options},
+};
+use crate::pipeline::{Output, Pipeline};
+use crate::process::tree::{Limits, Tree};
+use crate::proto;
+use crate::sources::{
+    bundle::{BundleReader, default_state_folders},
+    cgroupfs::CgroupTree,
+    procfs::Procfs,
+    resolver::Resolver,
+};
+use crate::stream::{encode::Context, hub::Published};
+
+/// Control groups that are remembered for each container that may be: containers are a part of a
+/// node's groups.
+const GROUPS_PER_CONTAINER: usize = 4;
+
+/// The kernel side, loaded.
+pub(super) struct Kernel {
+    pub(super) loaded: Loaded,
+    types: KernelTypes,
+    hierarchy: Hierarchy,
+    release: String,
+}
+
+/// Facts about the kernel for the status.
+#[derive(Clone, Debug)]
+pub(super) struct KernelFacts {
+    pub(super) release: String,
+    pub(super) hierarchy: String,
+    pub(super) missing: Vec<String>,
+}
+
+impl Kernel {
+    pub(super) fn facts(&self) -> KernelFacts {
+        let text = |missing: &crate::kernel::offsets::Missing| {
+            format!("{} is missing: lost is {}", missing.looked_for, missing.lost)
+        };
+        KernelFacts {
+            release: self.release.clone(),
+            hierarchy: self.hierarchy.name.clone(),
+            missing: self.types.missing.iter().map(text).collect(),
+        }
+    }
+}
+
+/// Fails early and clearly where nothing can work.
+pub(super) fn permitted() -> Result<(), AgentError> {
+    use rustix::thread::{CapabilitySet, capabilities};
+    let uid = rustix::process::geteuid().as_raw();
+    let needed = CapabilitySet::BPF | CapabilitySet::PERFMON;
+    let effective = capabilities(None).map(|sets| sets.effective).unwrap_or(CapabilitySet::empty());
+    if uid == 0 || effective.contains(needed) || effective.contains(CapabilitySet::SYS_ADMIN) {
+        Ok(())
+    } else {
+        Err(AgentError::NotPermitted { uid })
+    }
+}
+
+/// Release of the running kernel.
+pub(crate) fn release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
+}
+
+/// Loads the programs; none is attached yet.
+pub(super) fn kernel(config: &Config) -> Result<Kernel, AgentError> {
+    let release = release();
+    raise_memlock();
+    let types = KernelTypes::read(&config.kernel.btf, &release)?;
+    for missing in &types.missing {
+        tracing::warn!(field = missing.looked_for, lost = missing.lost, "the kernel lacks a field");
+    }
+    let wanted = match &config.kernel.cgroup_hierarchy {
+        CgroupHierarchy::Auto => "auto",
+        CgroupHierarchy::V2 => "v2",
+        CgroupHierarchy::V1(controller) => controller,
+    };
+    let controllers = std::fs::read_to_string("/proc/cgroups").unwrap_or_default();
+    let hierarchy = cgroup::choose(wanted, &controllers, &types.layout)?;
+    let options = Options {
+        settings: Settings {
+            cgroup_hierarchy: hierarchy.id,
+            cgroup_subsystem: hierarchy.subsystem,
+            environment: u32::from(!config.process.environment.is_empty()),
+            diagnostics: u32::from(config.kernel.diagnostics),
+        },
+        ring_bytes: config.kernel.ring_bytes,
+    };
+    let mut loaded = Loaded::new(&types, options)?;
+    loaded.verify(&types)?;
+    Ok(Kernel { loaded, types, hierarchy, release })
+}
+
+/// Until 5.11 maps count against this limit; without permission to raise it, loading will tell.
+fn raise_memlock() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let unlimited = Rlimit { current: None, maximum: None };
+    if let Err(error) = setrlimit(Resource::Memlock, unlimited) {
+        tracing::debug!(%error, "cannot raise RLIMIT_MEMLOCK; kernels since 5.11 do not need it");
+    }
+}
+
+/// Says what is attached; the result is what is not.
+pub(super) fn report(attached: &[Attached], attach_ns: u64) -> Vec<String> {
+    let problems: Vec<String> = attached
+        .iter()
+        .filter_map(|hook| {
+            let error = hook.error.as_ref()?;
+            Some(format!("no {}: {} is not attached: {error}", hook.program.gives, hook.program.target))
+        })
+        .collect();
+    let (hooks, milliseconds) = (attached.len(), attach_ns / 1_000_000);
+    if problems.is_empty() {
+        tracing::info!(hooks, milliseconds, "every hook is attached");
+    }
+    for problem in &problems {
+        tracing::error!("{problem}");
+    }
+    problems
+}
+
+/// Where bundles are looked for.
+pub(super) fn bundles(config: &Config) -> BundleReader {
+    let given = config.identity.state_folders.clone();
+    for folder in given.iter().filter(|folder| !folder.is_dir()) {
+        tracing::warn!(folder = %folder.display(), "state folder does not exist (yet)");
+    }
+    tracing::debug!(usual = ?default_state_folders(), ?given, "state folders");
+    BundleReader::with_root(&config.identity.host_root, given)
+}
+
+/// The stages, knowing what runs already. The hooks are attached before, so that nothing falls
+/// between: what happens meanwhile waits in the ring.
+pub(super) fn pipeline(
+    config: &Config,
+    kernel: &Kernel,
+    bundles: &BundleReader,
+) -> Result<Pipeline, AgentError> {
+    let context = Context {
+        node: config.node.clone(),
+        instance: format!("{:x}", clock::boot_ns()),
+        clock: BootClock::read(),
+        capability_last: capability_last(),
+        environment: config.process.environment.clone(),
+    };
+    let retention_ns = u64::try_from(config.process.exited_retention.as_nanos()).unwrap_or(u64::MAX);
+    let tree = Tree::new(Limits { processes_max: config.process.processes_max, retention_ns });
+    let identity = Store::new(config.identity.containers_max.saturating_mul(GROUPS_PER_CONTAINER));
+    let mut pipeline = Pipeline::new(context, tree, identity);
+
+    let host = &config.identity.host_root;
+    let cgroups = CgroupTree::new(&host.join("sys/fs/cgroup"), &kernel.hierarchy.name);
+    let groups = cgroups.groups();
+    let (mut containers, total) = (0usize, groups.len());
+    for (id, path) in groups {
+        let answer = Resolver::look_up(bundles, id, path);
+        containers += usize::from(answer.identity.is_some());
+        pipeline.answer(answer, clock::boot_ns(), &mut Nobody);
+    }
+    let proc = host.join("proc");
+    let running = Procfs::new(if proc.join("self").exists() { &proc } else { Path::new("/proc") })
+        .running(&cgroups)
+        .map_err(|source| AgentError::System { action: "read /proc", source })?;
+    tracing::info!(
+        processes = running.len(),
+        control_groups = total,
+        containers,
+        hierarchy = kernel.hierarchy.name,
+        "took in what runs already"
+    );
+    pipeline.snapshot(running);
+    Ok(pipeline)
+}
+
+/// Passes the programs' own messages on, if they are wanted.
+pub(super) fn diagnostics(config: &Config, kernel: &mut Kernel) -> Option<tokio::task::JoinHandle<()>> {
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+    if !config.kernel.diagnostics {
+        return None;
+    }
+    let mut logger = kernel
+        .loaded
+        .logger()
+        .inspect_err(|error| tracing::warn!(error, "no diagnostics of the kernel programs"))
+        .ok()?;
+    Some(tokio::spawn(async move {
+        loop {
+            logger.flush();
+            tokio::time::sleep(PAUSE).await;
+        }
+    }))
+}
+
+/// Highest capability of the kernel; 40 since 5.9.
+fn capability_last() -> u32 {
+    const SINCE_5_9: u32 = 40;
+    std::fs::read_to_string("/proc/sys/kernel/cap_last_cap")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(SINCE_5_9)
+}
+
+/// At the start nobody is subscribed, and every question is answered at once.
+struct Nobody;
+
+impl Output for Nobody {
+    fn wants(&self, _class: proto::Class, _container: Option<&Container>) -> bool {
+        false
+    }
+    fn ancestors_wanted(&self) -> usize {
+        0
+    }
+    fn publish(&mut self, _published: &Published<'_>) {}
+    fn ask(&mut self, _question: Question) {}
+}

@@ -1,0 +1,80 @@
+//! The commands of `picket` and what they may be given.
+
+pub mod args;
+pub mod check;
+mod json;
+pub mod pretty;
+pub mod run;
+pub mod status;
+pub mod watch;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use self::args::{CheckArgs, OutputFormat, RunArgs, StatusArgs, WatchArgs};
+
+/// Exit codes, the same for all commands.
+pub mod exit {
+    /// `picket status`: the agent answers, and says that it is not ready.
+    pub const NOT_READY: u8 = 1;
+    /// No agent can be reached, or the connection to it was lost.
+    pub const UNREACHABLE: u8 = 2;
+    /// The command line is wrong (`EX_USAGE` of sysexits.h).
+    pub const USAGE: u8 = 64;
+    /// The settings are wrong (`EX_CONFIG` of sysexits.h).
+    pub const CONFIG: u8 = 78;
+}
+
+/// Sees what the containers of a Kubernetes node do, from the kernel, and streams it by gRPC.
+///
+/// An agent (`picket run`) runs on each node, as root. The other commands talk to it through its
+/// socket, which only root can open.
+#[derive(Debug, Parser)]
+#[command(
+    name = "picket",
+    version,
+    after_help = "Examples:
+  picket check                      can this kernel run the agent?
+  picket run                        start the agent in the foreground
+  picket watch --class exec         programs that are started, as they start
+  picket watch -o json | jq .       every event, one JSON object a line
+  picket status                     is the agent ready, and has it lost anything?
+
+Exit codes: 0 success, 1 failed or not ready, 2 no agent can be reached,
+64 wrong command line, 78 wrong settings."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the agent, in the foreground
+    Run(RunArgs),
+    /// Show events as they happen
+    Watch(WatchArgs),
+    /// Tell whether the agent is ready, what it has seen and what it has lost
+    Status(StatusArgs),
+    /// Tell what the agent could do on this kernel, without attaching anything
+    Check(CheckArgs),
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// The code to exit with, after help, version or an error have been printed.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+    Cli::try_parse_from(arguments).map_err(|error| {
+        // Nothing can be done if standard error is closed too.
+        drop(error.print());
+        if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! Arguments of each command.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::config::{Flag, Input, setting};
+use crate::proto::{Class, SubscribeRequest};
+use crate::stream::address::{Address, DEFAULT_ADDRESS};
+
+/// Form of the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people; in colour on a terminal, unless NO_COLOR is set
+    #[default]
+    Pretty,
+    /// For programs: the JSON form of the protobuf schema, one object a line
+    Json,
+}
+
+/// Arguments of `picket run`.
+#[derive(Args, Debug, Default)]
+#[command(after_help = "\
+The agent stays in the foreground, logs to standard error and ends on SIGTERM or SIGINT.
+It needs root, and no configuration. Every setting of the file can also be given as an
+environment variable: `log.level` is PICKET_LOG_LEVEL. docs/configuration.md lists them all.
+
+Examples:
+  picket run
+  picket run --listen unix:///tmp/picket.sock --runtime-state /run/k3s/containerd
+  PICKET_LOG=debug picket run --config picket.toml")]
+pub struct RunArgs {
+    /// Settings file (TOML); without it /etc/picket/picket.toml, if that exists
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Socket to listen on [default: unix:///run/picket/picket.sock]
+    #[arg(long, value_name = "unix:///PATH")]
+    pub listen: Option<String>,
+    /// State folder of a container runtime, besides the usual ones; may be repeated
+    #[arg(long, value_name = "FOLDER")]
+    pub runtime_state: Vec<String>,
+    /// File with the kernel's types [default: /sys/kernel/btf/vmlinux]
+    #[arg(long, value_name = "FILE")]
+    pub btf: Option<String>,
+    /// Name of this node in events [default: $NODE_NAME, else the name of the host]
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+}
+
+impl RunArgs {
+    /// Everything that the settings of this process are made from.
+    #[must_use]
+    pub fn settings_input(&self) -> Input {
+        let single = [
+            ("--listen", &setting::STREAM_LISTEN, &self.listen),
+            ("--btf", &setting::KERNEL_BTF, &self.btf),
+            ("--node", &setting::NODE_NAME, &self.node),
+        ];
+        let mut flags: Vec<_> = single
+            .into_iter()
+            .filter_map(|(flag, setting, value)| Some(Flag { flag, setting, values: vec![value.clone()?] }))
+            .collect();
+        if !self.runtime_state.is_empty() {
+            flags.push(Flag {
+                flag: "--runtime-state",
+                setting: &setting::IDENTITY_STATE_FOLDERS,
+                values: self.runtime_state.clone(),
+            });
+        }
+        Input {
+            file: self.config.clone(),
+            flags,
+            environment: std::env::vars_os().collect(),
+            host_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        }
+    }
+}
+
+/// Arguments of `picket watch`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Options that select may be repeated, and each takes several values separated by commas: an event
+passes if one of the values of each option matches. Losses are always shown.
+
+Examples:
+  picket watch --class exec,exit --namespace shop
+  picket watch --container 0123456789ab --ancestors 8 -o json
+  picket watch --containers-only --count 10
+
+Exit codes: 0 ended as asked, 2 the agent cannot be reached or has ended, 64 wrong command line.")]
+pub struct WatchArgs {
+    /// Socket of the agent
+    #[arg(long, value_name = "unix:///PATH", default_value = DEFAULT_ADDRESS)]
+    pub connect: Address,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+    /// Classes: fork, exec, exit, container-identified, or their full names (PROCESS_EXEC)
+    #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = parse_class)]
+    pub class: Vec<Class>,
+    /// Kubernetes namespaces
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub namespace: Vec<String>,
+    /// Pods, by name
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub pod: Vec<String>,
+    /// Containers, by name, id, or at least 12 digits of the id
+    #[arg(long, value_name = "NAME|ID", value_delimiter = ',')]
+    pub container: Vec<String>,
+    /// Leave out processes of the host
+    #[arg(long)]
+    pub containers_only: bool,
+    /// Ancestors to add to each event, beyond its parent (JSON shows them)
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=16))]
+    pub ancestors: u32,
+    /// End after so many events
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+}
+
+impl WatchArgs {
+    /// What to ask the agent for.
+    #[must_use]
+    pub fn request(&self) -> SubscribeRequest {
+        SubscribeRequest {
+            classes: self.class.iter().map(|&class| class.into()).collect(),
+            namespaces: self.namespace.clone(),
+            pods: self.pod.clone(),
+            containers: self.container.clone(),
+            containers_only: self.containers_only,
+            ancestors: self.ancestors,
+        }
+    }
+}
+
+fn parse_class(text: &str) -> Result<Class, String> {
+    let name = text.to_uppercase().replace('-', "_");
+    Class::from_str_name(&name)
+        .or_else(|| Class::from_str_name(&format!("PROCESS_{name}")))
+        .filter(|class| *class != Class::Unspecified)
+        .ok_or_else(|| "classes are fork, exec, exit, container-identified and loss".to_owned())
+}
+
+/// Arguments of `picket status`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Exit codes: 0 the agent is ready, 1 it says that it is not, 2 it cannot be reached.
+
+Example, as a probe: picket status -o json >/dev/null")]
+pub struct StatusArgs {
+    /// Socket of the agent
+    #[arg(long, value_name = "unix:///PATH", default_value = DEFAULT_ADDRESS)]
+    pub connect: Address,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}
+
+/// Arguments of `picket check`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Looks at the kernel's types, its features and the caller's privileges, and attaches nothing.
+
+Exit codes: 0 the agent can run here, 1 it cannot.")]
+pub struct CheckArgs {
+    /// File with the kernel's types
+    #[arg(long, value_name = "FILE", default_value = "/sys/kernel/btf/vmlinux")]
+    pub btf: PathBuf,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}

@@ -1,0 +1,267 @@
+//! The answer of `GetStatus` as a page.
+
+use std::fmt::{self, Write as _};
+
+use super::text::safe;
+use super::{Colour, Paint};
+use crate::proto::{Class, Container, GetStatusResponse, Hook, LossEntry, Table, loss};
+
+/// The page, with its last line end.
+#[must_use]
+pub fn page(status: &GetStatusResponse, paint: Paint) -> String {
+    let mut page = Page { text: String::new(), paint };
+    page.head(status);
+    page.hooks(&status.hooks);
+    page.classes(status);
+    page.losses(status);
+    page.identity(status);
+    page.subscribers(status);
+    page.text
+}
+
+struct Page {
+    text: String,
+    paint: Paint,
+}
+
+impl Page {
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        // Writing to a `String` does not fail.
+        writeln!(self.text, "{line}").unwrap_or_default();
+    }
+
+    /// A line `name: value`, where there is a value.
+    fn fact(&mut self, name: &str, value: impl fmt::Display) {
+        let value = value.to_string();
+        if !value.is_empty() {
+            self.line(format_args!("{name:<12}{value}"));
+        }
+    }
+
+    fn head(&mut self, status: &GetStatusResponse) {
+        let verdict = match status.ready {
+            true => self.paint.paint(Colour::Good, "ready"),
+            false => self.paint.paint(Colour::Bad, "NOT READY"),
+        };
+        self.fact("agent", verdict);
+        for problem in &status.problems {
+            let problem = self.paint.paint(Colour::Bad, safe(problem));
+            self.fact("problem", problem);
+        }
+        self.fact("version", safe(&status.version));
+        self.fact("node", safe(&status.node));
+        self.fact("kernel", safe(&status.kernel));
+        self.fact("cgroups", safe(&status.cgroup_hierarchy));
+        self.fact("started", status.start_time.map(|time| time.to_string()).unwrap_or_default());
+        self.fact(
+            "attached",
+            status.attach_time.map(|time| format!("{time} after the start")).unwrap_or_default(),
+        );
+        self.fact("memory", bytes(status.resident_bytes));
+    }
+
+    fn hooks(&mut self, hooks: &[Hook]) {
+        self.title("hooks");
+        for hook in hooks {
+            let state = match (hook.attached, hook.error.as_str()) {
+                (true, _) => self.paint.paint(Colour::Good, "attached"),
+                (false, "") => self.paint.paint(Colour::Bad, "not attached"),
+                (false, error) => {
+                    self.paint.paint(Colour::Bad, format_args!("not attached: {}", safe(error)))
+                }
+            };
+            let (program, target, back_end) = (safe(&hook.program), safe(&hook.target), safe(&hook.back_end));
+            self.line(format_args!("  {program:<20} {target:<24} {back_end:<16} {state}"));
+        }
+    }
+
+    fn classes(&mut self, status: &GetStatusResponse) {
+        self.title("events");
+        self.line(format_args!(
+            "  {:<20} {:>12} {:>12} {:>12} {:>12}",
+            "class", "seen", "received", "lost", "published"
+        ));
+        for ledger in &status.classes {
+            let lost = format!("{:>12}", ledger.lost);
+            let lost = if ledger.lost == 0 { lost } else { self.paint.paint(Colour::Bad, lost) };
+            let (class, seen, received) = (class(ledger.class), ledger.seen, ledger.received);
+            self.line(format_args!(
+                "  {class:<20} {seen:>12} {received:>12} {lost} {:>12}",
+                ledger.published
+            ));
+        }
+        if status.records_rejected > 0 {
+            let text = format!("{} records could not be decoded", status.records_rejected);
+            let text = self.paint.paint(Colour::Bad, text);
+            self.line(format_args!("  {text}"));
+        }
+        for field in &status.missing_kernel_fields {
+            self.line(format_args!("  this kernel lacks {}", safe(field)));
+        }
+    }
+
+    fn losses(&mut self, status: &GetStatusResponse) {
+        if status.losses.is_empty() && status.losses_unattributed == 0 {
+            return;
+        }
+        self.title("losses");
+        for loss in &status.losses {
+            self.line(format_args!(
+                "  {:>12} {:<20} {:<12} {}",
+                loss.count,
+                class(loss.class),
+                reason(loss.reason),
+                loser(loss)
+            ));
+        }
+        if status.losses_unattributed > 0 {
+            self.line(format_args!("  {:>12} of unknown control groups", status.losses_unattributed));
+        }
+    }
+
+    fn identity(&mut self, status: &GetStatusResponse) {
+        self.title("identity");
+        self.table("processes", status.processes.as_ref());
+        self.table("containers", status.containers.as_ref());
+        let (with, without) = (status.first_execs_identified, status.first_execs_unidentified);
+        self.line(format_args!("  first execs of containers: {with} with full identity, {without} without"));
+    }
+
+    fn table(&mut self, name: &str, table: Option<&Table>) {
+        let Some(Table { entries, capacity, evicted }) = table else { return };
+        self.line(format_args!("  {name}: {entries} of at most {capacity}, {evicted} given up"));
+    }
+
+    fn subscribers(&mut self, status: &GetStatusResponse) {
+        self.title("subscribers");
+        if status.subscribers.is_empty() {
+            self.line(format_args!("  none"));
+        }
+        for subscriber in &status.subscribers {
+            let (id, sent, lost) = (subscriber.id, subscriber.sent, subscriber.lost);
+            self.line(format_args!("  {id}: {sent} sent, {lost} lost"));
+        }
+    }
+
+    fn title(&mut self, title: &str) {
+        let title = self.paint.paint(Colour::Place, title);
+        self.line(format_args!("\n{title}"));
+    }
+}
+
+fn class(number: i32) -> String {
+    Class::try_from(number)
+        .map_or_else(|unknown| unknown.0.to_string(), |class| class.as_str_name().to_owned())
+}
+
+fn reason(number: i32) -> String {
+    loss::Reason::try_from(number)
+        .map_or_else(|unknown| unknown.0.to_string(), |reason| reason.as_str_name().to_owned())
+}
+
+fn loser(loss: &LossEntry) -> String {
+    match &loss.container {
+        Some(Container { name, pod: Some(pod), .. }) => {
+            format!("{}/{}/{}", safe(&pod.namespace), safe(&pod.name), safe(name))
+        }
+        Some(container) if !container.name.is_empty() => safe(&container.name),
+        _ => safe(&loss.cgroup),
+    }
+}
+
+/// For people: `12.3 MiB`.
+fn bytes(bytes: u64) -> String {
+    const MIB: u64 = 1 << 20;
+    format!("{}.{} MiB", bytes / MIB, bytes % MIB * 10 / MIB)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::{ClassLedger, Duration, Subscriber, Timestamp};
+
+    fn status() -> GetStatusResponse {
+        GetStatusResponse {
+            version: "0.1.0".into(),
+            node: "n1".into(),
+            kernel: "6.12.0".into(),
+            start_time: Some(Timestamp::default()),
+            ready: true,
+            hooks: vec![
+                Hook {
+                    program: "fork".into(),
+                    target: "sched_process_fork".into(),
+                    back_end: "btf_tracepoint".into(),
+                    attached: true,
+                    ..Hook::default()
+                },
+                Hook { program: "exec".into(), error: "EPERM\x1b[2J".into(), ..Hook::default() },
+            ],
+            attach_time: Some(Duration::from_nanos(120_000_000)),
+            resident_bytes: 20 << 20 | 1 << 19,
+            classes: vec![ClassLedger { class: 2, seen: 10, received: 9, lost: 1, published: 9 }],
+            losses: vec![LossEntry {
+                class: 2,
+                reason: loss::Reason::RingFull.into(),
+                count: 1,
+                cgroup: "/a".into(),
+                container: None,
+            }],
+            subscribers: vec![Subscriber { id: 1, sent: 9, lost: 0 }],
+            processes: Some(Table { entries: 5, capacity: 100, evicted: 0 }),
+            first_execs_identified: 4,
+            ..GetStatusResponse::default()
+        }
+    }
+
+    #[test]
+    fn the_page_has_every_fact() {
+        let page = page(&status(), Paint::OFF);
+        let expected = "\
+agent       ready
+version     0.1.0
+node        n1
+kernel      6.12.0
+started     1970-01-01T00:00:00Z
+attached    0.120s after the start
+memory      20.5 MiB
+
+hooks
+  fork                 sched_process_fork       btf_tracepoint   attached
+  exec                                                           not attached: EPERM\\u{1b}[2J
+
+events
+  class                        seen     received         lost    published
+  PROCESS_EXEC                   10            9            1            9
+
+losses
+             1 PROCESS_EXEC         RING_FULL    /a
+
+identity
+  processes: 5 of at most 100, 0 given up
+  first execs of containers: 4 with full identity, 0 without
+
+subscribers
+  1: 9 sent, 0 lost
+";
+        assert_eq!(page, expected);
+    }
+
+    #[test]
+    fn problems_and_unknown_numbers_are_shown() {
+        let status = GetStatusResponse {
+            problems: vec!["no hook\r".into()],
+            classes: vec![ClassLedger { class: 77, ..ClassLedger::default() }],
+            losses_unattributed: 3,
+            records_rejected: 2,
+            missing_kernel_fields: vec!["x".into()],
+            ..GetStatusResponse::default()
+        };
+        let page = page(&status, Paint::ON);
+        for part in
+            ["NOT READY", "no hook\\r", "  77 ", "3 of unknown", "2 records could not", "lacks x", "none"]
+        {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+    }
+}

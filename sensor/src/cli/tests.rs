@@ -1,0 +1,89 @@
+//! Command lines, right and wrong.
+
+use clap::CommandFactory as _;
+
+use super::*;
+use crate::proto::Class;
+
+fn parsed(line: &str) -> Result<Command, clap::Error> {
+    Cli::try_parse_from(line.split(' ')).map(|cli| cli.command)
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn run_gives_its_flags_to_the_settings() {
+    let line =
+        "picket run --config /c --listen unix:///s --runtime-state /a --runtime-state /b --node n --btf /x";
+    let Ok(Command::Run(args)) = parsed(line) else { panic!("refused") };
+    let input = args.settings_input();
+    assert_eq!(input.file.as_deref(), Some(std::path::Path::new("/c")));
+    let flags: Vec<_> =
+        input.flags.iter().map(|flag| (flag.flag, flag.setting.key, flag.values.len())).collect();
+    let expected = [
+        ("--listen", "stream.listen", 1),
+        ("--btf", "kernel.btf", 1),
+        ("--node", "node.name", 1),
+        ("--runtime-state", "identity.state_folders", 2),
+    ];
+    assert_eq!(flags, expected);
+    assert!(!input.host_name.is_empty());
+}
+
+#[test]
+fn watch_makes_a_request() {
+    let line = "picket watch --connect unix:///s -o json --class exec,PROCESS_EXIT --class container-identified \
+                --namespace a,b --pod p --container c --containers-only --ancestors 16 --count 3";
+    let Ok(Command::Watch(args)) = parsed(line) else { panic!("refused") };
+    assert_eq!((args.output, args.count), (OutputFormat::Json, Some(3)));
+    let request = args.request();
+    let classes = [Class::ProcessExec, Class::ProcessExit, Class::ContainerIdentified].map(i32::from);
+    assert_eq!(request.classes, classes);
+    assert_eq!(request.namespaces, ["a", "b"]);
+    assert!(request.containers_only);
+    assert_eq!(request.ancestors, 16);
+}
+
+#[test]
+fn defaults() {
+    let Ok(Command::Watch(args)) = parsed("picket watch") else { panic!("refused") };
+    assert_eq!(args.connect.to_string(), "unix:///run/picket/picket.sock");
+    assert_eq!(args.output, OutputFormat::Pretty);
+    assert_eq!(args.request(), crate::proto::SubscribeRequest::default());
+    let Ok(Command::Check(args)) = parsed("picket check") else { panic!("refused") };
+    assert_eq!(args.btf, std::path::Path::new("/sys/kernel/btf/vmlinux"));
+    assert!(matches!(parsed("picket status"), Ok(Command::Status(_))));
+}
+
+#[test]
+fn wrong_command_lines_exit_64_and_say_what_is_right() {
+    for (line, part) in [
+        ("picket", "Usage"),
+        ("picket fly", "unrecognized subcommand"),
+        ("picket watch --connect tcp://x", "unix:///ABSOLUTE/PATH"),
+        ("picket watch --class open", "classes are fork, exec, exit"),
+        ("picket watch --class unspecified", "classes are"),
+        ("picket watch --ancestors 17", "17"),
+        ("picket watch --count 0", "0"),
+        ("picket status -o yaml", "pretty"),
+    ] {
+        let error = parsed(line).unwrap_err();
+        assert!(error.use_stderr(), "{line}");
+        assert!(error.to_string().contains(part), "{line}: {error}");
+        let code = parse(line.split(' ').map(OsString::from)).unwrap_err();
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(exit::USAGE)));
+    }
+}
+
+#[test]
+fn help_teaches() {
+    let help = Cli::command().render_long_help().to_string();
+    assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{help}");
+    for mut command in Cli::command().get_subcommands().cloned() {
+        let help = command.render_long_help().to_string();
+        assert!(help.contains("Exit codes:") || help.contains("Examples:"), "{help}");
+    }
+}

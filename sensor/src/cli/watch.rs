@@ -1,0 +1,156 @@
+//! `picket watch`: subscribes and prints what comes.
+
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use thiserror::Error;
+use tonic::Streaming;
+
+use super::pretty::{Paint, event};
+use super::{OutputFormat, WatchArgs, exit, json};
+use crate::proto::{Event, SubscribeResponse};
+use crate::stream::client;
+
+/// How a watch ended early.
+#[derive(Debug, Error)]
+enum WatchError {
+    #[error("the agent ended the stream: {}", .0.message())]
+    Stream(Box<tonic::Status>),
+    #[error("the agent ended the stream")]
+    End,
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] io::Error),
+    #[error("an event has no JSON form: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Runs the command; prints errors to standard error.
+pub async fn run(args: &WatchArgs) -> ExitCode {
+    let mut client = match client::connect(&args.connect).await {
+        Ok(client) => client,
+        Err(error) => return fail(&error, exit::UNREACHABLE),
+    };
+    let stream = match client.subscribe(args.request()).await {
+        Ok(response) => response.into_inner(),
+        Err(status) if status.code() == tonic::Code::InvalidArgument => {
+            return fail(&status.message(), exit::USAGE);
+        }
+        Err(status) => {
+            let message = format!("the agent at {} refuses to subscribe: {}", args.connect, status.message());
+            return fail(&message, exit::UNREACHABLE);
+        }
+    };
+    let printer = Printer { format: args.output, paint: Paint::for_stdout() };
+    match print(stream, printer, args.count, &mut io::stdout().lock()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader has what it wanted, as in `picket watch | head`.
+        Err(WatchError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error @ (WatchError::Output(_) | WatchError::Json(_))) => fail(&error, 1),
+        Err(error @ (WatchError::Stream(_) | WatchError::End)) => fail(&error, exit::UNREACHABLE),
+    }
+}
+
+fn fail(message: &impl std::fmt::Display, code: u8) -> ExitCode {
+    eprintln!("picket watch: {message}");
+    ExitCode::from(code)
+}
+
+/// Prints events until there were `count` of them.
+async fn print(
+    mut stream: Streaming<SubscribeResponse>,
+    printer: Printer,
+    count: Option<u64>,
+    out: &mut impl Write,
+) -> Result<(), WatchError> {
+    let mut left = count.unwrap_or(u64::MAX);
+    let ended = |status| WatchError::Stream(Box::new(status));
+    while let Some(response) = stream.message().await.map_err(ended)? {
+        left = printer.print(&response.events, left, out)?;
+        if left == 0 {
+            return Ok(());
+        }
+    }
+    Err(WatchError::End)
+}
+
+/// How events are printed.
+#[derive(Clone, Copy, Debug)]
+struct Printer {
+    format: OutputFormat,
+    paint: Paint,
+}
+
+impl Printer {
+    /// Prints at most `left` events and flushes; gives what is left of that number.
+    fn print(self, events: &[Event], mut left: u64, out: &mut impl Write) -> Result<u64, WatchError> {
+        // One write for the batch: standard output would otherwise be written line by line.
+        let mut text = Vec::new();
+        for event in events {
+            if left == 0 {
+                break;
+            }
+            match self.format {
+                OutputFormat::Json => json::write(&mut text, event)?,
+                OutputFormat::Pretty => text.extend_from_slice(event::line(event, self.paint).as_bytes()),
+            }
+            text.push(b'\n');
+            left -= 1;
+        }
+        out.write_all(&text)?;
+        out.flush()?;
+        Ok(left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(count: usize) -> Vec<Event> {
+        let event = |number: usize| Event { cursor: number.to_string(), class: 2, ..Event::default() };
+        (0..count).map(event).collect()
+    }
+
+    #[test]
+    fn json_is_one_event_a_line() {
+        let mut out = Vec::new();
+        let printer = Printer { format: OutputFormat::Json, paint: Paint::ON };
+        assert_eq!(printer.print(&events(2), 10, &mut out).unwrap(), 8);
+        let expected =
+            "{\"cursor\":\"0\",\"class\":\"PROCESS_EXEC\"}\n{\"cursor\":\"1\",\"class\":\"PROCESS_EXEC\"}\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_more_than_asked_for() {
+        let mut out = Vec::new();
+        let printer = Printer { format: OutputFormat::Pretty, paint: Paint::OFF };
+        assert_eq!(printer.print(&events(5), 3, &mut out).unwrap(), 0);
+        assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 3);
+    }
+
+    #[tokio::test]
+    async fn without_an_agent_the_exit_code_says_so() {
+        use clap::Parser as _;
+
+        let cli = crate::cli::Cli::parse_from(["picket", "watch", "--connect", "unix:///nowhere/s"]);
+        let crate::cli::Command::Watch(args) = cli.command else { panic!("not a watch") };
+        assert_eq!(format!("{:?}", run(&args).await), format!("{:?}", ExitCode::from(exit::UNREACHABLE)));
+    }
+
+    #[test]
+    fn a_closed_output_is_an_output_error() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let printer = Printer { format: OutputFormat::Json, paint: Paint::OFF };
+        let error = printer.print(&events(1), 1, &mut Closed).unwrap_err();
+        assert!(matches!(error, WatchError::Output(error) if error.kind() == ErrorKind::BrokenPipe));
+    }
+}

@@ -1,0 +1,208 @@
+//! Settings in the form in which the agent uses them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::raw::Values;
+use super::setting::{self, Setting};
+use super::value::Value;
+use super::{ConfigError, Origin};
+use crate::stream::address::Address;
+use crate::stream::hub::Limits;
+
+/// All settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Name of the node.
+    pub node: String,
+    /// `[stream]`
+    pub stream: Stream,
+    /// `[kernel]`
+    pub kernel: Kernel,
+    /// `[process]`
+    pub process: Process,
+    /// `[identity]`
+    pub identity: Identity,
+    /// `[log]`
+    pub log: Log,
+}
+
+/// `[stream]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Where to listen.
+    pub listen: Address,
+    /// Bounds of the subscribers.
+    pub limits: Limits,
+}
+
+/// `[kernel]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// Size of the ring buffer in bytes, a power of two.
+    pub ring_bytes: u32,
+    /// File with the kernel's types.
+    pub btf: PathBuf,
+    /// Messages of the kernel programs.
+    pub diagnostics: bool,
+    /// Hierarchy that names containers.
+    pub cgroup_hierarchy: CgroupHierarchy,
+}
+
+/// Which control group hierarchy names containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CgroupHierarchy {
+    /// Whatever the node uses.
+    Auto,
+    /// The unified one.
+    V2,
+    /// That of a v1 controller.
+    V1(String),
+}
+
+/// `[process]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Processes that are remembered.
+    pub processes_max: usize,
+    /// How long ended ones are.
+    pub exited_retention: Duration,
+    /// Names of the variables that exec events show.
+    pub environment: Vec<String>,
+}
+
+/// `[identity]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// State folders besides the usual ones.
+    pub state_folders: Vec<PathBuf>,
+    /// Containers that are remembered.
+    pub containers_max: usize,
+    /// Root of the host.
+    pub host_root: PathBuf,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// Form.
+    pub format: LogFormat,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// From what was given; `node` is the node's name if no setting tells it.
+    ///
+    /// # Errors
+    /// When a value has no usable form.
+    pub fn resolve(values: &Values, node: &str) -> Result<Self, ConfigError> {
+        let values = Typed(values);
+        Ok(Self {
+            node: values.text(&setting::NODE_NAME).unwrap_or_else(|| node.to_owned()),
+            stream: Stream {
+                listen: values.address(&setting::STREAM_LISTEN)?,
+                limits: Limits {
+                    subscribers_max: values.size(&setting::STREAM_SUBSCRIBERS_MAX)?,
+                    queue_events: values.size(&setting::STREAM_SUBSCRIBER_QUEUE_EVENTS)?,
+                    queue_bytes: values.size(&setting::STREAM_SUBSCRIBER_QUEUE_BYTES)?,
+                },
+            },
+            kernel: Kernel {
+                ring_bytes: values.number(&setting::KERNEL_RING_BYTES)?,
+                btf: values.path(&setting::KERNEL_BTF),
+                diagnostics: values.0.get(&setting::KERNEL_DIAGNOSTICS) == Some(Value::Switch(true)),
+                cgroup_hierarchy: values.cgroup_hierarchy(),
+            },
+            process: Process {
+                processes_max: values.size(&setting::PROCESS_PROCESSES_MAX)?,
+                exited_retention: Duration::from_secs(values.number(&setting::PROCESS_EXITED_RETENTION_S)?),
+                environment: values.list(&setting::PROCESS_ENVIRONMENT),
+            },
+            identity: Identity {
+                state_folders: values
+                    .list(&setting::IDENTITY_STATE_FOLDERS)
+                    .into_iter()
+                    .map(PathBuf::from)
+                    .collect(),
+                containers_max: values.size(&setting::IDENTITY_CONTAINERS_MAX)?,
+                host_root: values.path(&setting::IDENTITY_HOST_ROOT),
+            },
+            log: Log {
+                level: values.text(&setting::LOG_LEVEL).unwrap_or_default(),
+                format: match values.text(&setting::LOG_FORMAT).as_deref() {
+                    Some("json") => LogFormat::Json,
+                    _ => LogFormat::Text,
+                },
+            },
+        })
+    }
+}
+
+/// Reads checked values in the form that each field has.
+struct Typed<'a>(&'a Values);
+
+impl Typed<'_> {
+    fn text(&self, setting: &Setting) -> Option<String> {
+        match self.0.get(setting)? {
+            Value::Text(text) => Some(text),
+            Value::Number(_) | Value::Switch(_) | Value::List(_) => None,
+        }
+    }
+
+    fn path(&self, setting: &Setting) -> PathBuf {
+        self.text(setting).unwrap_or_default().into()
+    }
+
+    fn list(&self, setting: &Setting) -> Vec<String> {
+        match self.0.get(setting) {
+            Some(Value::List(items)) => items,
+            _ => Vec::new(),
+        }
+    }
+
+    fn number<N: TryFrom<u64>>(&self, setting: &'static Setting) -> Result<N, ConfigError> {
+        match self.0.get(setting) {
+            Some(Value::Number(number)) => {
+                N::try_from(number).map_err(|_| self.invalid(setting, &number.to_string()))
+            }
+            _ => Err(self.invalid(setting, "")),
+        }
+    }
+
+    fn size(&self, setting: &'static Setting) -> Result<usize, ConfigError> {
+        self.number(setting)
+    }
+
+    fn address(&self, setting: &'static Setting) -> Result<Address, ConfigError> {
+        let text = self.text(setting).unwrap_or_default();
+        text.parse().map_err(|_| self.invalid(setting, &text))
+    }
+
+    fn cgroup_hierarchy(&self) -> CgroupHierarchy {
+        match self.text(&setting::KERNEL_CGROUP_HIERARCHY).as_deref() {
+            None | Some("auto") => CgroupHierarchy::Auto,
+            Some("v2") => CgroupHierarchy::V2,
+            Some(controller) => CgroupHierarchy::V1(controller.to_owned()),
+        }
+    }
+
+    fn invalid(&self, setting: &'static Setting, value: &str) -> ConfigError {
+        let origin: Origin = self.0.origin(setting);
+        ConfigError::Invalid {
+            origin,
+            key: setting.key,
+            value: value.to_owned(),
+            expected: setting.kind.expected(),
+        }
+    }
+}

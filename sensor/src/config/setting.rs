@@ -1,0 +1,162 @@
+//! The table of all settings: name, form, default and meaning. The reader, the checks and
+//! `docs/configuration.md` are made from it.
+
+/// A setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// `section.key`
+    pub key: &'static str,
+    /// Form of the value.
+    pub kind: Kind,
+    /// Default, as in the file; empty where the help tells how it is found.
+    pub default: &'static str,
+    /// What it does.
+    pub help: &'static str,
+}
+
+/// Form of a value.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Text of 1 to 253 printable characters.
+    Text,
+    /// `unix:///ABSOLUTE/PATH`
+    Address,
+    /// Absolute path.
+    Path,
+    /// Absolute paths.
+    Paths,
+    /// `true` or `false`.
+    Switch,
+    /// Whole number with its bounds and unit.
+    Number(u64, u64, &'static str),
+    /// As `Number`, and a power of two.
+    PowerOfTwo(u64, u64, &'static str),
+    /// One of these.
+    Choice(&'static [&'static str]),
+    /// `auto`, `v2` or the name of a v1 controller.
+    CgroupHierarchy,
+    /// Names of environment variables.
+    VariableNames,
+}
+
+impl Setting {
+    /// Section of the file.
+    #[must_use]
+    pub fn section(&self) -> &'static str {
+        self.key.split_once('.').map_or(self.key, |(section, _)| section)
+    }
+
+    /// Variable of the environment: `PICKET_SECTION_KEY`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}", self.key.replace('.', "_").to_uppercase())
+    }
+}
+
+/// What the variables of all settings begin with.
+pub const VARIABLE_PREFIX: &str = "PICKET_";
+
+macro_rules! settings {
+    ($($name:ident: $key:literal, $kind:expr, $default:literal, $help:literal;)*) => {
+        $(
+            #[doc = concat!("`", $key, "`")]
+            pub static $name: Setting = Setting { key: $key, kind: $kind, default: $default, help: $help };
+        )*
+
+        /// All settings, section by section.
+        pub static ALL: &[&Setting] = &[$(&$name),*];
+    };
+}
+
+settings! {
+    NODE_NAME: "node.name", Kind::Text, "",
+        "Name of the node in every event. Without it: the variable `NODE_NAME` (which a DaemonSet sets from `spec.nodeName`), else the name of the host.";
+    STREAM_LISTEN: "stream.listen", Kind::Address, "\"unix:///run/picket/picket.sock\"",
+        "Socket of the gRPC server. Only its owner can open it. Missing folders are made, for the owner only.";
+    STREAM_SUBSCRIBERS_MAX: "stream.subscribers_max", Kind::Number(1, 4096, "subscribers"), "64",
+        "Most subscribers at once; more are refused.";
+    STREAM_SUBSCRIBER_QUEUE_EVENTS: "stream.subscriber_queue_events", Kind::Number(16, 1_048_576, "events"), "8192",
+        "Events that may wait for one subscriber. What does not fit is lost for that subscriber only, which is told how many.";
+    STREAM_SUBSCRIBER_QUEUE_BYTES: "stream.subscriber_queue_bytes", Kind::Number(65_536, 1_073_741_824, "bytes"), "16777216",
+        "Bytes of events that may wait for one subscriber.";
+    KERNEL_RING_BYTES: "kernel.ring_bytes", Kind::PowerOfTwo(65_536, 1_073_741_824, "bytes"), "8388608",
+        "Size of the ring buffer between kernel and agent.";
+    KERNEL_BTF: "kernel.btf", Kind::Path, "\"/sys/kernel/btf/vmlinux\"",
+        "File with the types of the running kernel.";
+    KERNEL_DIAGNOSTICS: "kernel.diagnostics", Kind::Switch, "false",
+        "Messages of the kernel programs in the agent's log. For developers: it costs time on every event.";
+    KERNEL_CGROUP_HIERARCHY: "kernel.cgroup_hierarchy", Kind::CgroupHierarchy, "\"auto\"",
+        "Control group hierarchy that names containers: `auto` looks at the node, `v2` is the unified one, anything else is a v1 controller (`memory`, `pids`, ...).";
+    PROCESS_PROCESSES_MAX: "process.processes_max", Kind::Number(1024, 4_194_304, "processes"), "65536",
+        "Processes that the agent remembers, ended ones included. Beyond it the oldest ended ones are forgotten first.";
+    PROCESS_EXITED_RETENTION_S: "process.exited_retention_s", Kind::Number(0, 86_400, "seconds"), "60",
+        "How long an ended process is remembered, for the lineage of its children.";
+    PROCESS_ENVIRONMENT: "process.environment", Kind::VariableNames, "[\"LD_PRELOAD\", \"LD_LIBRARY_PATH\", \"LD_AUDIT\"]",
+        "Variables of a program's environment that its exec event shows. An empty list: none is collected.";
+    IDENTITY_STATE_FOLDERS: "identity.state_folders", Kind::Paths, "[]",
+        "State folders of container runtimes to look into besides the usual ones (containerd, k3s, RKE2, microk8s, CRI-O, Docker, podman).";
+    IDENTITY_CONTAINERS_MAX: "identity.containers_max", Kind::Number(64, 1_048_576, "containers"), "8192",
+        "Containers that the agent remembers.";
+    IDENTITY_HOST_ROOT: "identity.host_root", Kind::Path, "\"/\"",
+        "Where the root of the host is mounted, when the agent itself runs in a container.";
+    LOG_LEVEL: "log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "\"info\"",
+        "How much is logged to standard error. The variable `PICKET_LOG` can say it by module (`info,sensor::stream=debug`) and goes before it.";
+    LOG_FORMAT: "log.format", Kind::Choice(&["text", "json"]), "\"text\"",
+        "Form of the log.";
+}
+
+/// The setting with this key.
+#[must_use]
+pub fn find(key: &str) -> Option<&'static Setting> {
+    ALL.iter().copied().find(|setting| setting.key == key)
+}
+
+/// Of these names the one that is nearest to what was written, if any is near.
+pub(super) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let near = written.chars().count().div_ceil(3).min(4);
+    let (distance, name) = names.map(|name| (distance(written, name), name)).min()?;
+    (distance <= near).then(|| name.to_owned())
+}
+
+/// Insertions, deletions and replacements that lead from one text to the other (Levenshtein).
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, wanted) in from.chars().enumerate() {
+        let mut left = index + 1;
+        let mut next = vec![left];
+        for (pair, given) in row.windows(2).zip(&to) {
+            let &[diagonal, above] = pair else { continue };
+            left = (diagonal + usize::from(wanted != *given)).min(above + 1).min(left + 1);
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        for (from, to, expected) in
+            [("", "abc", 3), ("abc", "abc", 0), ("listn", "listen", 1), ("kitten", "sitting", 3)]
+        {
+            assert_eq!(distance(from, to), expected, "{from} {to}");
+        }
+        assert_eq!(nearest("lisen", ["listen", "level"].into_iter()), Some("listen".into()));
+        assert_eq!(nearest("zzzzzz", ["listen", "level"].into_iter()), None);
+    }
+
+    #[test]
+    fn every_key_has_a_section_and_its_own_variable() {
+        let mut variables: Vec<_> = ALL.iter().map(|setting| setting.variable()).collect();
+        variables.sort();
+        variables.dedup();
+        assert_eq!(variables.len(), ALL.len());
+        assert!(ALL.iter().all(|setting| setting.key.split('.').count() == 2));
+        assert_eq!(STREAM_LISTEN.variable(), "PICKET_STREAM_LISTEN");
+    }
+}

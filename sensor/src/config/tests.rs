@@ -1,0 +1,196 @@
+//! Settings from every place, and what is said of wrong ones.
+
+use std::time::Duration;
+
+use super::*;
+use crate::config::resolved::{CgroupHierarchy, LogFormat};
+use crate::config::setting::ALL;
+
+fn with_file(text: &str) -> (tempfile::TempDir, Input) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("picket.toml");
+    std::fs::write(&file, text).unwrap();
+    let input = Input { file: Some(file), host_name: "host".into(), ..Input::default() };
+    (folder, input)
+}
+
+fn file(text: &str) -> Result<Config, ConfigError> {
+    load(&with_file(text).1)
+}
+
+/// The message without the folder of the file.
+fn refused(text: &str) -> String {
+    let (folder, input) = with_file(text);
+    load(&input).unwrap_err().to_string().replace(&format!("{}/", folder.path().display()), "")
+}
+
+fn environment(variables: &[(&str, &str)]) -> Input {
+    let environment = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    Input { environment, ..Input::default() }
+}
+
+fn resolved_environment(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let (_folder, input) = with_file("");
+    load(&Input { environment: environment(variables).environment, ..input })
+}
+
+#[test]
+fn defaults_are_those_of_the_table() {
+    let config = file("").unwrap();
+    assert_eq!(config.node, "host");
+    assert_eq!(config.stream.listen.to_string(), "unix:///run/picket/picket.sock");
+    assert_eq!(config.stream.limits.queue_events, 8192);
+    assert_eq!(config.stream.limits.subscribers_max, 64);
+    assert_eq!(config.kernel.ring_bytes, 8 << 20);
+    assert_eq!(config.kernel.btf, Path::new("/sys/kernel/btf/vmlinux"));
+    assert_eq!(config.kernel.cgroup_hierarchy, CgroupHierarchy::Auto);
+    assert!(!config.kernel.diagnostics);
+    assert_eq!(config.process.exited_retention, Duration::from_secs(60));
+    assert_eq!(config.process.environment, ["LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"]);
+    assert!(config.identity.state_folders.is_empty());
+    assert_eq!((config.log.level.as_str(), config.log.format), ("info", LogFormat::Text));
+    let values = raw::Values::default();
+    for setting in ALL {
+        assert_eq!(values.get(setting).is_none(), setting.default.is_empty(), "{}", setting.key);
+    }
+}
+
+#[test]
+fn a_file_sets_everything() {
+    let config = file(
+        "node.name = 'n1'\n\
+         [stream]\nlisten = 'unix:///tmp/s'\nsubscriber_queue_events = 1_000\nsubscribers_max = 0x10\n\
+         [kernel]\nring_bytes = 65536\nbtf = '/b'\ndiagnostics = true\ncgroup_hierarchy = 'memory'\n\
+         [process]\nprocesses_max = 2000\nexited_retention_s = 0\nenvironment = []\n\
+         [identity]\nstate_folders = ['/a', '/b']\ncontainers_max = 64\nhost_root = '/host'\n\
+         [log]\nlevel = 'debug'\nformat = 'json'\n",
+    )
+    .unwrap();
+    assert_eq!(config.node, "n1");
+    assert_eq!(config.stream.limits.queue_events, 1000);
+    assert_eq!(config.stream.limits.subscribers_max, 16);
+    assert_eq!(config.kernel.cgroup_hierarchy, CgroupHierarchy::V1("memory".into()));
+    assert!(config.kernel.diagnostics && config.process.environment.is_empty());
+    assert_eq!(config.identity.state_folders, [Path::new("/a"), Path::new("/b")]);
+    assert_eq!(config.log.format, LogFormat::Json);
+}
+
+#[test]
+fn flags_go_before_the_environment_and_that_before_the_file() {
+    let (_folder, mut input) = with_file("[node]\nname = 'file'\n[log]\nlevel = 'warn'");
+    assert_eq!(load(&input).unwrap().node, "file");
+    input.environment =
+        environment(&[("PICKET_NODE_NAME", "variable"), ("NODE_NAME", "kubernetes")]).environment;
+    assert_eq!(load(&input).unwrap().node, "variable");
+    input.flags = vec![Flag { flag: "--node", setting: &setting::NODE_NAME, values: vec!["flag".into()] }];
+    let config = load(&input).unwrap();
+    assert_eq!((config.node.as_str(), config.log.level.as_str()), ("flag", "warn"));
+}
+
+#[test]
+fn the_node_is_named_by_kubernetes_or_the_host() {
+    assert_eq!(resolved_environment(&[("NODE_NAME", "worker-1")]).unwrap().node, "worker-1");
+    assert_eq!(resolved_environment(&[("NODE_NAME", "")]).unwrap().node, "host");
+}
+
+#[test]
+fn lists_in_the_environment_are_separated_by_commas() {
+    let config = resolved_environment(&[
+        ("PICKET_IDENTITY_STATE_FOLDERS", "/a,/b"),
+        ("PICKET_PROCESS_ENVIRONMENT", ""),
+    ])
+    .unwrap();
+    assert_eq!(config.identity.state_folders.len(), 2);
+    assert!(config.process.environment.is_empty());
+}
+
+#[test]
+fn unknown_names_are_refused_with_place_and_hint() {
+    let message = refused("[stream]\n  lisen = 'x'\n");
+    assert!(message.starts_with("picket.toml:2:3: there is no setting `stream.lisen`"), "{message}");
+    assert!(message.contains("did you mean `stream.listen`?"), "{message}");
+    assert!(
+        refused("[straem]\n")
+            .contains("picket.toml:1:2: there is no section `straem` (did you mean `stream`?)")
+    );
+    assert!(refused("foo = 1").contains("no section `foo`;"));
+    assert!(refused("stream = 1").contains("1:1"));
+    let message = resolved_environment(&[("PICKET_STREAM_LISTN", "x")]).unwrap_err().to_string();
+    assert!(message.starts_with("environment variable PICKET_STREAM_LISTN: there is no"), "{message}");
+    assert!(message.contains("PICKET_STREAM_LISTEN"), "{message}");
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    let others = [
+        ("PICKET_LOG", "debug"),
+        ("PICKET_BIN", "x"),
+        ("PICKET_SERVICE_HOST", "10.0.0.1"),
+        ("PICKET_PORT", "tcp://10.0.0.1:1"),
+        ("PICKET_METRICS_PORT_9090_TCP_ADDR", "10.0.0.1"),
+        ("PATH", "/bin"),
+    ];
+    resolved_environment(&others).unwrap();
+}
+
+#[test]
+fn values_that_do_not_fit_say_what_does() {
+    let message = refused("[stream]\nsubscriber_queue_events = 3\n");
+    let expected = "picket.toml:2:27: stream.subscriber_queue_events = 3: must be a whole number of events from 16 to 1048576";
+    assert_eq!(message, expected);
+    for (text, expected) in [
+        ("[stream]\nsubscribers_max = '5'", "a whole number of subscribers"),
+        ("[stream]\nsubscribers_max = -1", "a whole number"),
+        ("[stream]\nsubscribers_max = 1.5", "a whole number"),
+        ("[stream]\nlisten = 'tcp://0.0.0.0:1'", "an address such as unix:///"),
+        ("[kernel]\nring_bytes = 70000", "a power of two"),
+        ("[kernel]\nring_bytes = 4096", "from 65536"),
+        ("[kernel]\nbtf = 'relative'", "an absolute path"),
+        ("[kernel]\ndiagnostics = 1", "true or false"),
+        ("[kernel]\ncgroup_hierarchy = 'v3'", "v1 controller"),
+        ("[process]\nenvironment = ['A=b']", "without `=`"),
+        ("[identity]\nstate_folders = ['/a', 1]", "a list of absolute paths"),
+        ("[identity]\nstate_folders = '/a'", "a list of absolute paths"),
+        ("[log]\nformat = 'xml'", "one of text, json"),
+        ("[node]\nname = \"a\\u001b[2J\"", "printable"),
+    ] {
+        let message = refused(text);
+        assert!(message.contains(expected) && message.contains("picket.toml:2:"), "{message}");
+    }
+    let message = resolved_environment(&[("PICKET_LOG_LEVEL", "loud")]).unwrap_err().to_string();
+    assert!(message.contains("PICKET_LOG_LEVEL: log.level = loud: must be one of error"), "{message}");
+}
+
+#[test]
+fn what_is_no_toml_is_refused_with_its_place() {
+    let message = refused("[stream]\nlisten = \n");
+    assert!(message.starts_with("picket.toml:2:"), "{message}");
+    assert!(refused("[log]\nlevel='info'\nlevel='warn'").starts_with("picket.toml:3:1"), "twice");
+}
+
+#[test]
+fn a_named_file_must_exist() {
+    let input = Input { file: Some("/nowhere/picket.toml".into()), ..Input::default() };
+    let message = load(&input).unwrap_err().to_string();
+    assert!(message.contains("/nowhere/picket.toml"), "{message}");
+    let variable = Input {
+        environment: environment(&[("PICKET_CONFIG", "/nowhere/p")]).environment,
+        ..Input::default()
+    };
+    assert!(matches!(load(&variable), Err(ConfigError::Read { .. })));
+}
+
+#[test]
+fn the_documentation_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let expected = reference::markdown();
+    if std::env::var_os("PICKET_BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &expected).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == expected,
+        "docs/configuration.md is old: run PICKET_BLESS=1 cargo test -p sensor --lib config"
+    );
+}

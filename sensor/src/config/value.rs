@@ -1,0 +1,111 @@
+//! One value: how it is written in each place, and what is allowed.
+
+use toml::de::DeValue;
+
+use super::setting::Kind;
+use crate::stream::address::Address;
+
+/// Longest text, in characters (the limit of a DNS name, which node names are).
+const TEXT_MAX: usize = 253;
+
+/// A value that fits its setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    Text(String),
+    Number(u64),
+    Switch(bool),
+    List(Vec<String>),
+}
+
+impl Kind {
+    /// What is allowed, as the end of the sentence "must be ...".
+    pub(super) fn expected(self) -> String {
+        match self {
+            Self::Text => format!("a text of 1 to {TEXT_MAX} printable characters"),
+            Self::Address => "an address such as unix:///run/picket/picket.sock".to_owned(),
+            Self::Path => "an absolute path".to_owned(),
+            Self::Paths => "a list of absolute paths".to_owned(),
+            Self::Switch => "true or false".to_owned(),
+            Self::Number(min, max, unit) => format!("a whole number of {unit} from {min} to {max}"),
+            Self::PowerOfTwo(min, max, unit) => format!("a power of two, in {unit}, from {min} to {max}"),
+            Self::Choice(choices) => format!("one of {}", choices.join(", ")),
+            Self::CgroupHierarchy => {
+                "auto, v2, or the name of a v1 controller (lower-case letters, such as memory)".to_owned()
+            }
+            Self::VariableNames => "a list of names of environment variables (without `=`)".to_owned(),
+        }
+    }
+
+    /// From an environment variable or a flag. Items of a list are separated by commas.
+    pub(super) fn parse_text(self, text: &str) -> Option<Value> {
+        let value = match self {
+            Self::Switch => Value::Switch(text.parse().ok()?),
+            Self::Number(..) | Self::PowerOfTwo(..) => Value::Number(text.parse().ok()?),
+            Self::Paths | Self::VariableNames => {
+                Value::List(text.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect())
+            }
+            Self::Text | Self::Address | Self::Path | Self::Choice(_) | Self::CgroupHierarchy => {
+                Value::Text(text.to_owned())
+            }
+        };
+        self.permits(&value).then_some(value)
+    }
+
+    /// From several flags.
+    pub(super) fn parse_texts(self, texts: &[String]) -> Option<Value> {
+        match (self, texts) {
+            (Self::Paths | Self::VariableNames, items) => {
+                let value = Value::List(items.to_vec());
+                self.permits(&value).then_some(value)
+            }
+            (_, [text]) => self.parse_text(text),
+            _ => None,
+        }
+    }
+
+    /// From the file.
+    pub(super) fn parse_toml(self, value: &DeValue<'_>) -> Option<Value> {
+        let value = match value {
+            DeValue::String(text) => Value::Text(text.to_string()),
+            DeValue::Integer(number) => {
+                Value::Number(u64::from_str_radix(number.as_str(), number.radix()).ok()?)
+            }
+            DeValue::Boolean(switch) => Value::Switch(*switch),
+            DeValue::Array(items) => Value::List(
+                items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect::<Option<_>>()?,
+            ),
+            DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => return None,
+        };
+        self.permits(&value).then_some(value)
+    }
+
+    fn permits(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Text, Value::Text(text)) => {
+                (1..=TEXT_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+            }
+            (Self::Address, Value::Text(text)) => text.parse::<Address>().is_ok(),
+            (Self::Path, Value::Text(path)) => is_path(path),
+            (Self::Paths, Value::List(paths)) => paths.iter().all(|path| is_path(path)),
+            (Self::Switch, Value::Switch(_)) => true,
+            (Self::Number(min, max, _), Value::Number(number)) => (min..=max).contains(number),
+            (Self::PowerOfTwo(min, max, _), Value::Number(number)) => {
+                (min..=max).contains(number) && number.is_power_of_two()
+            }
+            (Self::Choice(choices), Value::Text(text)) => choices.contains(&text.as_str()),
+            (Self::CgroupHierarchy, Value::Text(text)) => {
+                text == "v2"
+                    || (!text.is_empty()
+                        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+            }
+            (Self::VariableNames, Value::List(names)) => {
+                names.iter().all(|name| !name.is_empty() && !name.contains(['=', '\0']))
+            }
+            _ => false,
+        }
+    }
+}
+
+fn is_path(path: &str) -> bool {
+    path.starts_with('/') && !path.contains('\0')
+}

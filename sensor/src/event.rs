@@ -1,0 +1,50 @@
+//! Stage 1: records of the kernel as typed events.
+//!
+//! An event borrows from the record's bytes; what it says of strings is what the kernel had, which
+//! need not be UTF-8.
+
+pub mod capability;
+pub mod decode;
+pub mod file;
+pub mod path;
+pub mod process;
+pub mod signal;
+pub mod text;
+
+use sensor_common::{class::Class, header::TaskRef};
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Event<'a> {
+    /// Class.
+    pub class: Class,
+    /// CPU on which it happened.
+    pub cpu: u32,
+    /// Number within CPU and class, from 1.
+    pub sequence: u64,
+    /// Nanoseconds since boot (`CLOCK_BOOTTIME`).
+    pub time_ns: u64,
+    /// Control group id.
+    pub cgroup: u64,
+    /// Process that the event is about.
+    pub process: TaskRef,
+    /// `Incomplete` bits of the record.
+    pub incomplete: u32,
+    /// What happened.
+    pub facts: Facts<'a>,
+}
+
+/// What happened, by class.
+#[derive(Clone, Debug)]
+pub enum Facts<'a> {
+    /// A process came into being.
+    Fork(process::Fork),
+    /// A program began.
+    Exec(process::Exec<'a>),
+    /// A process ended.
+    Exit(process::Exit),
+    /// A control group was created; its path from the hierarchy's root.
+    CgroupCreate(&'a [u8]),
+    /// A control group was removed; its path from the hierarchy's root.
+    CgroupRemove(&'a [u8]),
+}

@@ -1,0 +1,156 @@
+//! Bytes of a record → [`Event`]. Any bytes are accepted; none make it panic.
+
+use sensor_common::{
+    ABI_VERSION,
+    class::Class,
+    header::RecordHeader,
+    record::process::{ExecRecord, ExitRecord, ForkRecord},
+    tail::{Tail, Tails},
+};
+use thiserror::Error;
+use zerocopy::FromBytes;
+
+use super::{
+    Event, Facts,
+    path::Components,
+    process::{Exec, Exit, Fork},
+    text::{Strings, until_nul},
+};
+
+/// Why a record is refused.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum DecodeError {
+    /// Shorter than its fixed part.
+    #[error("record of {length} bytes is shorter than the {needed} that its class needs")]
+    Short {
+        /// Bytes there are.
+        length: usize,
+        /// Bytes needed.
+        needed: usize,
+    },
+    /// From other programs than this agent's.
+    #[error("record of format {found}, but this agent reads {ABI_VERSION}")]
+    Version {
+        /// Version of the record.
+        found: u16,
+    },
+    /// Of an unknown class.
+    #[error("record of unknown class {class}")]
+    Class {
+        /// Number of the class.
+        class: u16,
+    },
+    /// The length in the header is not that of the record.
+    #[error("record says that it has {said} bytes but has {length}")]
+    Length {
+        /// Length in the header.
+        said: u32,
+        /// Bytes there are.
+        length: usize,
+    },
+    /// A variable field reaches past the end.
+    #[error("record's variable field, with {left} bytes left, reaches past the end")]
+    Tail {
+        /// Bytes left where the field begins.
+        left: usize,
+    },
+}
+
+/// Reads a record.
+///
+/// # Errors
+/// See [`DecodeError`].
+pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
+    let (header, _) = fixed::<RecordHeader>(bytes)?;
+    if header.version != ABI_VERSION {
+        return Err(DecodeError::Version { found: header.version });
+    }
+    if header.length as usize != bytes.len() {
+        return Err(DecodeError::Length { said: header.length, length: bytes.len() });
+    }
+    let class =
+        Class::try_from(header.class).map_err(|unknown| DecodeError::Class { class: unknown.0 })?;
+    Ok(Event {
+        class,
+        cpu: header.cpu,
+        sequence: header.sequence,
+        time_ns: header.time_ns,
+        cgroup: header.cgroup,
+        process: header.process,
+        incomplete: header.incomplete,
+        facts: facts(class, bytes)?,
+    })
+}
+
+fn facts(class: Class, bytes: &[u8]) -> Result<Facts<'_>, DecodeError> {
+    Ok(match class {
+        Class::ProcessFork => {
+            let (record, _) = fixed::<ForkRecord>(bytes)?;
+            Facts::Fork(Fork {
+                parent: record.parent,
+                creator: record.creator,
+                ids: record.ids,
+                container_pid: record.container_pid,
+            })
+        }
+        Class::ProcessExec => Facts::Exec(exec(bytes)?),
+        Class::ProcessExit => {
+            let (record, _) = fixed::<ExitRecord>(bytes)?;
+            Facts::Exit(Exit { parent: record.parent, status: record.status })
+        }
+        Class::CgroupCreate => Facts::CgroupCreate(cgroup_path(bytes)?),
+        Class::CgroupRemove => Facts::CgroupRemove(cgroup_path(bytes)?),
+    })
+}
+
+fn exec(bytes: &[u8]) -> Result<Exec<'_>, DecodeError> {
+    let (record, tails) = fixed::<ExecRecord>(bytes)?;
+    let mut exec = Exec {
+        record,
+        executable: Components::default(),
+        directory: Components::default(),
+        arguments: Strings::default(),
+        environment: Strings::default(),
+        cgroup: Components::default(),
+        requested: &[],
+        interpreter: None,
+        command: &[],
+        terminal: None,
+    };
+    for tail in Tails::new(tails) {
+        let (kind, value) = tail.map_err(|cut| DecodeError::Tail { left: cut.left })?;
+        match Tail::from_number(kind) {
+            Some(Tail::Executable) => exec.executable = Components(value),
+            Some(Tail::Directory) => exec.directory = Components(value),
+            Some(Tail::Arguments) => exec.arguments = Strings(value),
+            Some(Tail::Environment) => exec.environment = Strings(value),
+            Some(Tail::Cgroup) => exec.cgroup = Components(value),
+            Some(Tail::Requested) => exec.requested = until_nul(value),
+            Some(Tail::Interpreter) => exec.interpreter = Some(until_nul(value)),
+            Some(Tail::Command) => exec.command = until_nul(value),
+            Some(Tail::Terminal) => exec.terminal = Some(until_nul(value)),
+            // Fields of other records, or of a later version that only adds.
+            Some(Tail::CgroupPath) | None => {}
+        }
+    }
+    Ok(exec)
+}
+
+fn cgroup_path(bytes: &[u8]) -> Result<&[u8], DecodeError> {
+    let (_, tails) = fixed::<RecordHeader>(bytes)?;
+    for tail in Tails::new(tails) {
+        let (kind, value) = tail.map_err(|cut| DecodeError::Tail { left: cut.left })?;
+        if kind == Tail::CgroupPath as u16 {
+            return Ok(until_nul(value));
+        }
+    }
+    Ok(&[])
+}
+
+fn fixed<T: FromBytes>(bytes: &[u8]) -> Result<(T, &[u8]), DecodeError> {
+    T::read_from_prefix(bytes)
+        .map_err(|_| DecodeError::Short { length: bytes.len(), needed: size_of::<T>() })
+}
+
+#[cfg(test)]
+mod tests;

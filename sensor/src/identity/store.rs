@@ -1,0 +1,333 @@
+//! What is known of each control group: bounded, filled by answers, read for every event.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::{
+    cgroup_path::{self, Certainty},
+    container::{Container, Pod},
+};
+
+/// Who owns a control group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The host: systemd unit, where the path names one.
+    Host {
+        /// Unit.
+        unit: Option<Arc<str>>,
+    },
+    /// A container.
+    Container(Arc<Known>),
+}
+
+/// What is known of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The container; only its id, until it is identified.
+    pub container: Container,
+    /// Why it is not identified.
+    pub unresolved: Option<Box<str>>,
+}
+
+/// A container whose identity is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Control group id.
+    pub cgroup: u64,
+    /// Control group path from the hierarchy's root.
+    pub path: String,
+}
+
+/// What the sources found out about a control group; an input of the pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Control group id.
+    pub cgroup: u64,
+    /// Control group path from the hierarchy's root.
+    pub path: String,
+    /// The container, or why it is unknown; `None` where the path is the host's.
+    pub identity: Option<Result<Container, String>>,
+}
+
+/// What an answer changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Corrected {
+    /// The container as it is known now.
+    pub known: Arc<Known>,
+}
+
+#[derive(Debug)]
+struct Group {
+    owner: Owner,
+    /// Events of it were sent while its container was not identified.
+    sent_unidentified: bool,
+    /// An executed program of it was seen.
+    executed: bool,
+}
+
+/// The table of control groups.
+#[derive(Debug)]
+pub struct Store {
+    groups_max: usize,
+    groups: HashMap<u64, Group>,
+    removed: VecDeque<u64>,
+    evicted: u64,
+    first_execs_identified: u64,
+    first_execs_unidentified: u64,
+}
+
+/// Reason shown while the sources have not answered.
+const NOT_YET: &str = "not looked up yet";
+
+impl Store {
+    /// An empty table for so many control groups.
+    #[must_use]
+    pub fn new(groups_max: usize) -> Self {
+        Self {
+            groups_max: groups_max.max(1),
+            groups: HashMap::new(),
+            removed: VecDeque::new(),
+            evicted: 0,
+            first_execs_identified: 0,
+            first_execs_unidentified: 0,
+        }
+    }
+
+    /// Owner of a control group, if it is known.
+    #[must_use]
+    pub fn owner(&self, cgroup: u64) -> Option<&Owner> {
+        self.groups.get(&cgroup).map(|group| &group.owner)
+    }
+
+    /// Container of a control group, if it has one.
+    #[must_use]
+    pub fn container(&self, cgroup: u64) -> Option<&Arc<Known>> {
+        match self.owner(cgroup)? {
+            Owner::Container(known) => Some(known),
+            Owner::Host { .. } => None,
+        }
+    }
+
+    /// A program of the group was executed. Learns the group from its path if it is new; the
+    /// question that then arises is for the sources.
+    pub fn executed(&mut self, cgroup: u64, path: impl FnOnce() -> String) -> Option<Question> {
+        let question = if self.groups.contains_key(&cgroup) { None } else { self.learn(cgroup, path()) };
+        let group = self.groups.get_mut(&cgroup)?;
+        if let Owner::Container(known) = &group.owner
+            && !group.executed
+        {
+            match known.unresolved {
+                None => self.first_execs_identified += 1,
+                Some(_) => self.first_execs_unidentified += 1,
+            }
+        }
+        group.executed = true;
+        question
+    }
+
+    /// An event of the group was sent as it is known now.
+    pub fn sent(&mut self, cgroup: u64) {
+        if let Some(group) = self.groups.get_mut(&cgroup)
+            && let Owner::Container(known) = &group.owner
+            && known.unresolved.is_some()
+        {
+            group.sent_unidentified = true;
+        }
+    }
+
+    /// Takes an answer in. The result is what has to be told to those who got events without it.
+    pub fn answer(&mut self, answer: Answer) -> Option<Corrected> {
+        let owner = match answer.identity {
+            None => host(&answer.path),
+            Some(Ok(container)) => Owner::Container(Arc::new(Known { container, unresolved: None })),
+            Some(Err(reason)) => match reference(&answer.path) {
+                Some((container, Certainty::Certain)) => Owner::Container(Arc::new(Known {
+                    container,
+                    unresolved: Some(reason.into_boxed_str()),
+                })),
+                Some((_, Certainty::Candidate)) | None => host(&answer.path),
+            },
+        };
+        let Some(group) = self.groups.get_mut(&answer.cgroup) else {
+            self.insert(answer.cgroup, owner);
+            return None;
+        };
+        // An identity is never taken back by a source that knows less.
+        let identified = |owner: &Owner| matches!(owner, Owner::Container(known) if known.unresolved.is_none());
+        if identified(&group.owner) && !identified(&owner) {
+            return None;
+        }
+        let late = group.sent_unidentified && identified(&owner);
+        group.owner = owner;
+        let Owner::Container(known) = &group.owner else { return None };
+        group.sent_unidentified &= !late;
+        late.then(|| Corrected { known: Arc::clone(known) })
+    }
+
+    /// A control group was removed. It stays known while there is room: ends of its processes may
+    /// still be on their way.
+    pub fn removed(&mut self, cgroup: u64) {
+        if self.groups.contains_key(&cgroup) {
+            self.removed.push_back(cgroup);
+        }
+        while self.removed.len() > self.groups_max / 4 {
+            self.drop_oldest_removed();
+        }
+    }
+
+    /// Number of control groups known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// True if none is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// Most control groups.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.groups_max
+    }
+
+    /// Control groups not taken in because the table was full.
+    #[must_use]
+    pub const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// First programs of containers, sent with and without their identity.
+    #[must_use]
+    pub const fn first_execs(&self) -> (u64, u64) {
+        (self.first_execs_identified, self.first_execs_unidentified)
+    }
+
+    fn learn(&mut self, cgroup: u64, path: String) -> Option<Question> {
+        match reference(&path) {
+            None => {
+                self.insert(cgroup, host(&path));
+                return None;
+            }
+            // Not a container unless a source says so.
+            Some((_, Certainty::Candidate)) => self.insert(cgroup, host(&path)),
+            Some((container, Certainty::Certain)) => self.insert(
+                cgroup,
+                Owner::Container(Arc::new(Known { container, unresolved: Some(NOT_YET.into()) })),
+            ),
+        }
+        Some(Question { cgroup, path })
+    }
+
+    fn insert(&mut self, cgroup: u64, owner: Owner) {
+        while self.groups.len() >= self.groups_max {
+            if !self.drop_oldest_removed() {
+                self.evicted += 1;
+                return;
+            }
+        }
+        self.groups.insert(cgroup, Group { owner, sent_unidentified: false, executed: false });
+    }
+
+    fn drop_oldest_removed(&mut self) -> bool {
+        let Some(oldest) = self.removed.pop_front() else { return false };
+        self.groups.remove(&oldest);
+        true
+    }
+}
+
+/// The host, with the unit that a path names.
+fn host(path: &str) -> Owner {
+    Owner::Host { unit: cgroup_path::unit(path).map(Arc::from) }
+}
+
+/// The container that a path names, as far as a path tells.
+fn reference(path: &str) -> Option<(Container, Certainty)> {
+    let found = cgroup_path::parse(path)?;
+    // The pod's uid is in the path, so that much is known without any source.
+    let pod = found.pod_uid.map(|uid| Pod { uid: uid.to_string(), ..Pod::default() });
+    let container = Container { id: found.id.to_owned(), runtime: found.runtime, pod, ..Container::default() };
+    Some((container, found.certainty))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn path() -> String {
+        format!("/k8s.io/{ID}")
+    }
+
+    fn answer(cgroup: u64, identity: Option<Result<Container, String>>) -> Answer {
+        Answer { cgroup, path: path(), identity }
+    }
+
+    fn named() -> Container {
+        Container { id: ID.to_owned(), name: "main".to_owned(), ..Container::default() }
+    }
+
+    #[test]
+    fn an_answer_before_the_first_program_is_there_for_it() {
+        let mut store = Store::new(8);
+        assert_eq!(store.answer(answer(1, Some(Ok(named())))), None);
+        assert_eq!(store.executed(1, || unreachable!("the path is known")), None);
+        assert_eq!(store.container(1).unwrap().container.name, "main");
+        assert_eq!(store.first_execs(), (1, 0));
+    }
+
+    #[test]
+    fn a_late_answer_corrects_and_is_told_once() {
+        let mut store = Store::new(8);
+        let question = store.executed(1, path).unwrap();
+        assert_eq!((question.cgroup, question.path), (1, path()));
+        assert_eq!(store.container(1).unwrap().container.id, ID);
+        assert_eq!(store.container(1).unwrap().unresolved.as_deref(), Some(NOT_YET));
+        store.sent(1);
+        let corrected = store.answer(answer(1, Some(Ok(named())))).unwrap();
+        assert_eq!(corrected.known.container.name, "main");
+        assert_eq!(store.answer(answer(1, Some(Ok(named())))), None);
+        assert_eq!(store.answer(answer(1, Some(Err("gone".into())))), None);
+        assert_eq!(store.container(1).unwrap().container.name, "main", "never taken back");
+        assert_eq!(store.first_execs(), (0, 1));
+    }
+
+    #[test]
+    fn a_missing_bundle_leaves_the_id_and_the_reason() {
+        let mut store = Store::new(8);
+        store.answer(answer(1, Some(Err("no bundle".into()))));
+        let known = store.container(1).unwrap();
+        assert_eq!((known.container.id.as_str(), known.unresolved.as_deref()), (ID, Some("no bundle")));
+    }
+
+    #[test]
+    fn a_candidate_is_the_hosts_until_a_source_says_otherwise() {
+        let mut store = Store::new(8);
+        let path = || "/default/web1".to_owned();
+        assert!(store.executed(1, path).is_some());
+        assert!(matches!(store.owner(1), Some(Owner::Host { .. })));
+        store.answer(Answer { cgroup: 1, path: path(), identity: Some(Err("no bundle".into())) });
+        assert!(matches!(store.owner(1), Some(Owner::Host { .. })));
+        let container = Container { id: "web1".into(), ..Container::default() };
+        store.answer(Answer { cgroup: 1, path: path(), identity: Some(Ok(container)) });
+        assert_eq!(store.container(1).unwrap().container.id, "web1");
+    }
+
+    #[test]
+    fn removed_groups_make_room_first() {
+        let mut store = Store::new(4);
+        for cgroup in 1..=4 {
+            store.answer(answer(cgroup, None));
+        }
+        store.answer(answer(5, None));
+        assert_eq!((store.len(), store.evicted()), (4, 1));
+        store.removed(2);
+        assert!(store.owner(2).is_some(), "its processes' ends may be on their way");
+        store.answer(answer(6, None));
+        assert!(store.owner(2).is_none() && store.owner(6).is_some());
+        assert_eq!(store.evicted(), 1);
+    }
+}

@@ -1,0 +1,10 @@
+//! Stage 0: the kernel boundary. Loads and attaches the programs, reads their rings and ledger.
+
+pub mod btf;
+pub mod cgroup;
+pub mod ledger;
+pub mod load;
+pub mod offsets;
+pub mod probe;
+pub mod programs;
+pub mod ring;

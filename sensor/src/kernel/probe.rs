@@ -1,0 +1,157 @@
+//! What this kernel allows: asked once per capability, told to the user, nothing attached.
+
+use std::path::Path;
+
+use sensor_common::layout::{ABSENT, Settings};
+
+use super::{
+    cgroup,
+    load::{KernelTypes, Loaded, Options},
+    programs::PROGRAMS,
+};
+
+/// How a question was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Works.
+    Works,
+    /// Works with something missing.
+    Limited,
+    /// The agent cannot run.
+    Fails,
+}
+
+/// One answer.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// What was asked.
+    pub subject: &'static str,
+    /// Answer.
+    pub outcome: Outcome,
+    /// Details, for a person.
+    pub text: String,
+}
+
+/// Ring buffer that is made for the try.
+const TRIAL_RING_BYTES: u32 = 1 << 20;
+
+/// Asks everything, in the order in which a start would need it.
+#[must_use]
+pub fn all(btf: &Path) -> Vec<Finding> {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut findings = vec![kernel(&release), privileges(), lockdown()];
+    match KernelTypes::read(btf, &release) {
+        Ok(types) => {
+            findings.push(finding("kernel types", Outcome::Works, format!("read from {}", btf.display())));
+            findings.extend(types.missing.iter().map(|missing| {
+                let text = format!("the kernel has no {}; lost is {}", missing.looked_for, missing.lost);
+                finding("kernel field", Outcome::Limited, text)
+            }));
+            findings.push(hierarchy(&types));
+            findings.extend(programs(&types));
+        }
+        Err(error) => findings.push(finding("kernel types", Outcome::Fails, error.to_string())),
+    }
+    findings
+}
+
+fn finding(subject: &'static str, outcome: Outcome, text: impl Into<String>) -> Finding {
+    Finding { subject, outcome, text: text.into() }
+}
+
+/// Ring buffers came with 5.8, which is also the oldest kernel that is not refused here; 5.10 is
+/// the oldest that is tested.
+fn kernel(release: &str) -> Finding {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u32>().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    let (outcome, note) = match version {
+        (major, minor) if (major, minor) >= (5, 10) => (Outcome::Works, ""),
+        (5, 8 | 9) => (Outcome::Limited, " (older than 5.10, the oldest that is tested)"),
+        _ => (Outcome::Fails, " (too old: 5.8 is needed for ring buffers, 5.10 is recommended)"),
+    };
+    finding("kernel", outcome, format!("{release}{note}"))
+}
+
+fn privileges() -> Finding {
+    use rustix::thread::{CapabilitySet, capabilities};
+    let effective = capabilities(None).map(|sets| sets.effective).unwrap_or(CapabilitySet::empty());
+    if effective.contains(CapabilitySet::SYS_ADMIN) {
+        return finding("privileges", Outcome::Works, "CAP_SYS_ADMIN");
+    }
+    let needed = [
+        ("CAP_BPF", CapabilitySet::BPF),
+        ("CAP_PERFMON", CapabilitySet::PERFMON),
+        ("CAP_SYS_PTRACE", CapabilitySet::SYS_PTRACE),
+        ("CAP_DAC_READ_SEARCH", CapabilitySet::DAC_READ_SEARCH),
+    ];
+    let missing: Vec<_> =
+        needed.iter().filter(|(_, capability)| !effective.contains(*capability)).map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        finding("privileges", Outcome::Works, "CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH")
+    } else {
+        let text = format!("missing {}: run as root, or grant them", missing.join(", "));
+        finding("privileges", Outcome::Fails, text)
+    }
+}
+
+/// `lockdown=confidentiality` forbids reading kernel memory from programs.
+fn lockdown() -> Finding {
+    let text = std::fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
+    let mode = text.split(['[', ']']).nth(1).unwrap_or("none or unknown").to_owned();
+    if mode == "confidentiality" {
+        let text = "confidentiality: the kernel lets no program read its memory; boot with lockdown=integrity";
+        return finding("lockdown", Outcome::Fails, text);
+    }
+    finding("lockdown", Outcome::Works, mode)
+}
+
+fn hierarchy(types: &KernelTypes) -> Finding {
+    let controllers = std::fs::read_to_string("/proc/cgroups").unwrap_or_default();
+    match cgroup::choose("auto", &controllers, &types.layout) {
+        Ok(chosen) => {
+            let text = format!("containers are named by the {} hierarchy", chosen.name);
+            finding("control groups", Outcome::Works, text)
+        }
+        Err(error) => finding("control groups", Outcome::Fails, error.to_string()),
+    }
+}
+
+/// Has the verifier look at every program.
+fn programs(types: &KernelTypes) -> Vec<Finding> {
+    let settings =
+        Settings { cgroup_hierarchy: 0, cgroup_subsystem: ABSENT, environment: 1, diagnostics: 0 };
+    let options = Options { settings, ring_bytes: TRIAL_RING_BYTES };
+    match Loaded::new(types, options).and_then(|mut loaded| loaded.verify(types)) {
+        Ok(()) => PROGRAMS
+            .iter()
+            .map(|program| {
+                let text = format!("{} by {} (accepted, not attached)", program.gives, program.back_end.name());
+                finding(program.target, Outcome::Works, text)
+            })
+            .collect(),
+        Err(error) => vec![finding("kernel programs", Outcome::Fails, error.to_string())],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert_eq!(kernel("5.10.0-35-cloud-amd64").outcome, Outcome::Works);
+        assert_eq!(kernel("6.1.0").outcome, Outcome::Works);
+        assert_eq!(kernel("5.9.16").outcome, Outcome::Limited);
+        assert_eq!(kernel("5.4.0-200-generic").outcome, Outcome::Fails);
+        assert_eq!(kernel("4.18.0-553.el8").outcome, Outcome::Fails);
+        assert_eq!(kernel("garbage").outcome, Outcome::Fails);
+    }
+
+    #[test]
+    fn missing_types_are_told_with_the_remedy() {
+        let findings = all(Path::new("/nonexistent/btf"));
+        let types = findings.iter().find(|finding| finding.subject == "kernel types").unwrap();
+        assert_eq!(types.outcome, Outcome::Fails);
+        assert!(types.text.contains("/nonexistent/btf") && types.text.contains("CONFIG_DEBUG_INFO_BTF"));
+    }
+}

@@ -1,0 +1,258 @@
+//! The stages in order, for one record: decode, process tree, identity, publish.
+//!
+//! A pure function of its inputs (records, answers, snapshots, the clock's offset): no I/O, no
+//! clock of its own, so that a recording of the inputs gives the same events again.
+
+use prost::Message as _;
+use sensor_common::class::Class;
+
+use crate::clock::BootClock;
+use crate::event::{self, Facts, decode::decode};
+use crate::identity::{
+    container::Container,
+    store::{Answer, Owner, Question, Store},
+};
+use crate::process::{Key, Running, tree::Tree};
+use crate::proto;
+use crate::stream::{
+    encode::{self, Context, Subject},
+    frame::EncodedAncestors,
+    hub::Published,
+};
+
+/// Most ancestors that an event can carry.
+pub const ANCESTORS_MAX: usize = 16;
+
+/// Where events and questions go.
+pub trait Output {
+    /// Whether anybody wants such an event; if not, it is not encoded.
+    fn wants(&self, class: proto::Class, container: Option<&Container>) -> bool;
+    /// Most ancestors that anybody wants with it.
+    fn ancestors_wanted(&self) -> usize;
+    /// Hands an event over.
+    fn publish(&mut self, published: &Published<'_>);
+    /// Asks for the identity of a control group.
+    fn ask(&mut self, question: Question);
+}
+
+/// Records lost since they were last told.
+#[derive(Clone, Copy, Debug)]
+pub struct LossReport {
+    /// Control group.
+    pub cgroup: u64,
+    /// Class of the records.
+    pub class: Class,
+    /// Reason.
+    pub reason: sensor_common::ledger::LossReason,
+    /// How many more.
+    pub count: u64,
+    /// When it was noticed, in nanoseconds since boot.
+    pub time_ns: u64,
+}
+
+/// Counters of one class.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClassCount {
+    /// Records decoded.
+    pub received: u64,
+    /// Events that went through every stage.
+    pub published: u64,
+}
+
+/// The stages and their state.
+#[derive(Debug)]
+pub struct Pipeline {
+    context: Context,
+    tree: Tree,
+    identity: Store,
+    sequence: u64,
+    counts: [ClassCount; Class::SLOTS],
+    rejected: u64,
+    buffer: Vec<u8>,
+    ancestors: EncodedAncestors,
+}
+
+impl Pipeline {
+    /// Stages with empty state.
+    #[must_use]
+    pub fn new(context: Context, tree: Tree, identity: Store) -> Self {
+        Self {
+            context,
+            tree,
+            identity,
+            sequence: 0,
+            counts: Default::default(),
+            rejected: 0,
+            buffer: Vec::new(),
+            ancestors: EncodedAncestors::default(),
+        }
+    }
+
+    /// A record of the kernel.
+    pub fn record(&mut self, bytes: &[u8], output: &mut impl Output) {
+        let event = match decode(bytes) {
+            Ok(event) => event,
+            Err(error) => {
+                self.rejected += 1;
+                tracing::error!(%error, "a record from the kernel was refused");
+                return;
+            }
+        };
+        self.count(event.class, |count| count.received += 1);
+        let first_news = match &event.facts {
+            Facts::Fork(fork) => {
+                self.tree.fork(&event, fork);
+                true
+            }
+            Facts::Exec(exec) => {
+                self.tree.exec(&event, exec);
+                let path = || exec.cgroup.to_text(exec.cgroup_end());
+                if let Some(question) = self.identity.executed(event.cgroup, path) {
+                    output.ask(question);
+                }
+                true
+            }
+            Facts::Exit(exit) => self.tree.exit(&event, exit.parent),
+            Facts::CgroupCreate(_) | Facts::CgroupRemove(_) => false,
+        };
+        if first_news {
+            self.publish(&event, output);
+            self.count(event.class, |count| count.published += 1);
+        }
+        self.tree.expire(event.time_ns);
+    }
+
+    /// An answer about a control group.
+    pub fn answer(&mut self, answer: Answer, now_ns: u64, output: &mut impl Output) {
+        let cgroup = answer.cgroup;
+        if self.identity.answer(answer).is_none() {
+            return;
+        }
+        let Some(known) = self.identity.container(cgroup) else { return };
+        let class = proto::Class::ContainerIdentified;
+        if !output.wants(class, Some(&known.container)) {
+            return;
+        }
+        let mut message = self.context.blank(class, now_ns, self.sequence + 1);
+        message.container = Some(encode::container(known));
+        let known = known.clone();
+        self.send(class, &message, Some(&known.container), output);
+    }
+
+    /// A control group was removed.
+    pub fn removed(&mut self, cgroup: u64) {
+        self.identity.removed(cgroup);
+    }
+
+    /// Processes that ran before the hooks were attached.
+    pub fn snapshot(&mut self, running: Vec<Running>) {
+        self.tree.snapshot(running);
+    }
+
+    /// Records that the kernel could not deliver.
+    pub fn lost(&mut self, report: LossReport, output: &mut impl Output) {
+        let class = proto::Class::Loss;
+        let known = self.identity.container(report.cgroup).cloned();
+        let mut message = self.context.blank(class, report.time_ns, self.sequence + 1);
+        message.container = known.as_ref().map(encode::container);
+        message.facts = Some(proto::event::Facts::Loss(proto::Loss {
+            reason: encode::loss_reason(report.reason).into(),
+            count: report.count,
+            class: encode::class(report.class).into(),
+        }));
+        self.send(class, &message, known.as_ref().map(|known| &known.container), output);
+    }
+
+    /// The clocks moved against each other.
+    pub const fn set_clock(&mut self, clock: BootClock) {
+        self.context.clock = clock;
+    }
+
+    /// The process tree.
+    #[must_use]
+    pub const fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The control groups.
+    #[must_use]
+    pub const fn identity(&self) -> &Store {
+        &self.identity
+    }
+
+    /// Counters of a class.
+    #[must_use]
+    pub fn counts(&self, class: Class) -> ClassCount {
+        self.counts.get(class.index() as usize).copied().unwrap_or_default()
+    }
+
+    /// Records that could not be decoded.
+    #[must_use]
+    pub const fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    fn count(&mut self, class: Class, change: impl FnOnce(&mut ClassCount)) {
+        if let Some(count) = self.counts.get_mut(class.index() as usize) {
+            change(count);
+        }
+    }
+
+    fn publish(&mut self, event: &event::Event<'_>, output: &mut impl Output) {
+        let owner = self.identity.owner(event.cgroup);
+        let known = match owner {
+            Some(Owner::Container(known)) => Some(known.clone()),
+            Some(Owner::Host { .. }) | None => None,
+        };
+        let class = encode::class(event.class);
+        let container = known.as_ref().map(|known| &known.container);
+        if !output.wants(class, container) {
+            self.sequence += 1;
+            return;
+        }
+        let key = Key::from(event.process);
+        let subject = Subject {
+            process: self.tree.get(key),
+            parent: self.tree.ancestors(key).next(),
+            owner,
+        };
+        let message = self.context.event(event, subject, self.sequence + 1);
+        self.encode_ancestors(key, output.ancestors_wanted());
+        self.send(class, &message, container, output);
+        self.identity.sent(event.cgroup);
+    }
+
+    /// Ancestors from the grandparent upwards: the parent is part of the process.
+    fn encode_ancestors(&mut self, key: Key, wanted: usize) {
+        self.ancestors.clear();
+        if wanted == 0 {
+            return;
+        }
+        let beyond_parent = self.tree.ancestors(key).skip(1);
+        for ancestor in beyond_parent.take(wanted.min(ANCESTORS_MAX)) {
+            self.ancestors.push(&self.context.process(ancestor));
+        }
+    }
+
+    fn send(
+        &mut self,
+        class: proto::Class,
+        message: &proto::Event,
+        container: Option<&Container>,
+        output: &mut impl Output,
+    ) {
+        self.sequence += 1;
+        self.buffer.clear();
+        // Fails only when the buffer cannot grow, which a `Vec` never reports.
+        message.encode(&mut self.buffer).ok();
+        output.publish(&Published {
+            class,
+            container,
+            cursor: &message.cursor,
+            time: message.time.unwrap_or_default(),
+            event: &self.buffer,
+            ancestors: &self.ancestors,
+        });
+        self.ancestors.clear();
+    }
+}

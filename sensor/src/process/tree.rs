@@ -1,0 +1,274 @@
+//! The process tree: bounded, kept by fork, exec and exit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sensor_common::header::TaskRef;
+
+use super::{Key, Process, Program, Running, TICK_NS, retain::Ended};
+use crate::event::{
+    Event,
+    process::{Exec, Fork},
+    text::lossy,
+};
+
+/// Bounds of the tree.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most processes, running and ended.
+    pub processes_max: usize,
+    /// How long an ended process stays known, in nanoseconds.
+    pub retention_ns: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    process: Process,
+    /// Known processes that have this one as parent.
+    children: u32,
+    /// Its time is over: it goes when its last child goes.
+    expired: bool,
+}
+
+/// The tree.
+#[derive(Debug)]
+pub struct Tree {
+    limits: Limits,
+    processes: HashMap<Key, Entry>,
+    /// Running processes by pid.
+    running: HashMap<u32, Key>,
+    ended: Ended,
+    evicted: u64,
+    unknown: Arc<Program>,
+}
+
+impl Tree {
+    /// An empty tree.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            processes: HashMap::new(),
+            running: HashMap::new(),
+            ended: Ended::default(),
+            evicted: 0,
+            unknown: Arc::default(),
+        }
+    }
+
+    /// A process came into being: it runs its creator's program until it executes one.
+    pub fn fork(&mut self, event: &Event<'_>, fork: &Fork) {
+        let creator = self.processes.get(&Key::from(fork.creator));
+        let program = creator.map_or_else(|| Arc::clone(&self.unknown), |entry| Arc::clone(&entry.process.program));
+        self.insert(Process {
+            key: event.process.into(),
+            start_ns: event.process.start_ns,
+            container_pid: fork.container_pid,
+            ids: fork.ids,
+            cgroup: event.cgroup,
+            program,
+            exec_ns: 0,
+            parent: some(fork.parent),
+            exited_ns: None,
+        });
+    }
+
+    /// A process runs a new program.
+    pub fn exec(&mut self, event: &Event<'_>, exec: &Exec<'_>) {
+        let key = Key::from(event.process);
+        if !self.processes.contains_key(&key) {
+            self.insert(Process {
+                key,
+                start_ns: event.process.start_ns,
+                container_pid: 0,
+                ids: exec.record.ids,
+                cgroup: 0,
+                program: Arc::clone(&self.unknown),
+                exec_ns: 0,
+                parent: some(exec.record.parent),
+                exited_ns: None,
+            });
+        }
+        let Some(entry) = self.processes.get_mut(&key) else { return };
+        let process = &mut entry.process;
+        process.start_ns = event.process.start_ns;
+        process.container_pid = exec.record.container_pid;
+        process.ids = exec.record.ids;
+        process.cgroup = event.cgroup;
+        process.exec_ns = event.time_ns;
+        process.program = Arc::new(Program {
+            executable: exec.executable.to_text(exec.executable_end()),
+            arguments: exec.arguments.iter().map(|argument| lossy(argument).into_owned()).collect(),
+            directory: exec.directory.to_text(exec.directory_end()),
+            since_ns: event.time_ns,
+        });
+    }
+
+    /// A process ended. False if that was known already (two last threads that end at once are
+    /// both told as the last).
+    pub fn exit(&mut self, event: &Event<'_>, parent: TaskRef) -> bool {
+        let key = Key::from(event.process);
+        if !self.processes.contains_key(&key) {
+            self.insert(Process {
+                key,
+                start_ns: event.process.start_ns,
+                container_pid: 0,
+                ids: Default::default(),
+                cgroup: event.cgroup,
+                program: Arc::clone(&self.unknown),
+                exec_ns: 0,
+                parent: some(parent),
+                exited_ns: None,
+            });
+        }
+        let Some(entry) = self.processes.get_mut(&key) else { return true };
+        if entry.process.exited_ns.is_some() {
+            return false;
+        }
+        self.end(key, event.time_ns);
+        true
+    }
+
+    /// Takes in processes that ran before the hooks were attached. What live records told wins.
+    pub fn snapshot(&mut self, running: Vec<Running>) {
+        let starts: HashMap<u32, u64> =
+            running.iter().map(|process| (process.pid, process.start_ticks)).collect();
+        for process in running {
+            let key = Key { pid: process.pid, start_ticks: process.start_ticks };
+            if self.processes.contains_key(&key) {
+                continue;
+            }
+            let parent = starts
+                .get(&process.parent_pid)
+                .map(|start| Key { pid: process.parent_pid, start_ticks: *start });
+            self.insert(Process {
+                key,
+                start_ns: process.start_ticks.saturating_mul(TICK_NS),
+                container_pid: process.container_pid,
+                ids: process.ids,
+                cgroup: process.cgroup.map_or(0, |(id, _)| id),
+                program: Arc::new(process.program),
+                exec_ns: 0,
+                parent,
+                exited_ns: None,
+            });
+        }
+        self.count_children();
+    }
+
+    /// Forgets ended processes whose time is over and from which no known process descends.
+    pub fn expire(&mut self, now_ns: u64) {
+        while let Some(key) = self.ended.due(now_ns.saturating_sub(self.limits.retention_ns)) {
+            self.forget_when_childless(key);
+        }
+    }
+
+    /// A process.
+    #[must_use]
+    pub fn get(&self, key: Key) -> Option<&Process> {
+        self.processes.get(&key).map(|entry| &entry.process)
+    }
+
+    /// The ancestors of a process, its parent first.
+    pub fn ancestors(&self, key: Key) -> impl Iterator<Item = &Process> {
+        let mut next = self.get(key).and_then(|process| process.parent);
+        std::iter::from_fn(move || {
+            let process = self.get(next?)?;
+            // A process that started after its child would be another one, and a loop.
+            next = process.parent.filter(|parent| parent.start_ticks <= process.key.start_ticks);
+            Some(process)
+        })
+    }
+
+    /// Number of processes known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// True if no process is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.processes.is_empty()
+    }
+
+    /// Processes given up, or not taken in, because the tree was full.
+    #[must_use]
+    pub const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    fn insert(&mut self, process: Process) {
+        let key = process.key;
+        if let Some(entry) = self.processes.get_mut(&key) {
+            // A fork that was in the ring while the snapshot was taken: the snapshot knows more.
+            entry.process.start_ns = process.start_ns;
+            return;
+        }
+        while self.processes.len() >= self.limits.processes_max {
+            self.evicted += 1;
+            let Some(oldest) = self.ended.oldest() else { return };
+            self.forget(oldest);
+        }
+        // The pid is in use again, so its former process has ended: its end was lost.
+        if let Some(former) = self.running.insert(key.pid, key) {
+            self.end(former, process.start_ns);
+            self.running.insert(key.pid, key);
+        }
+        if let Some(parent) = process.parent.and_then(|parent| self.processes.get_mut(&parent)) {
+            parent.children += 1;
+        }
+        self.processes.insert(key, Entry { process, children: 0, expired: false });
+    }
+
+    fn end(&mut self, key: Key, at_ns: u64) {
+        let Some(entry) = self.processes.get_mut(&key) else { return };
+        if entry.process.exited_ns.is_none() {
+            entry.process.exited_ns = Some(at_ns);
+            self.ended.add(at_ns, key);
+        }
+        if self.running.get(&key.pid) == Some(&key) {
+            self.running.remove(&key.pid);
+        }
+    }
+
+    fn forget_when_childless(&mut self, key: Key) {
+        let Some(entry) = self.processes.get_mut(&key) else { return };
+        entry.expired = true;
+        if entry.children == 0 {
+            self.forget(key);
+        }
+    }
+
+    /// Removes a process, and those ancestors that were kept only for it.
+    fn forget(&mut self, key: Key) {
+        let mut next = Some(key);
+        while let Some(key) = next {
+            let Some(entry) = self.processes.remove(&key) else { return };
+            next = entry.process.parent.filter(|parent| {
+                let Some(parent) = self.processes.get_mut(parent) else { return false };
+                parent.children = parent.children.saturating_sub(1);
+                parent.expired && parent.children == 0
+            });
+        }
+    }
+
+    /// Counts children anew: a snapshot lists them in no order.
+    fn count_children(&mut self) {
+        let mut children: HashMap<Key, u32> = HashMap::new();
+        for parent in self.processes.values().filter_map(|entry| entry.process.parent) {
+            *children.entry(parent).or_default() += 1;
+        }
+        for (key, entry) in &mut self.processes {
+            entry.children = children.get(key).copied().unwrap_or(0);
+        }
+    }
+}
+
+/// A task that exists.
+fn some(task: TaskRef) -> Option<Key> {
+    (task.pid != 0).then(|| task.into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! Control groups that exist already: ids and paths, from the mounted hierarchy.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// Most groups that are visited at the start; a node has some thousands.
+const VISITED_MAX: usize = 100_000;
+
+/// A mounted hierarchy.
+#[derive(Clone, Debug)]
+pub struct CgroupTree {
+    /// `v2`, or the name of a v1 controller.
+    pub hierarchy: String,
+    root: PathBuf,
+}
+
+impl CgroupTree {
+    /// The hierarchy below `mounts` (`/sys/fs/cgroup`): itself, or in its own folder where v1
+    /// controllers are mounted beside it.
+    #[must_use]
+    pub fn new(mounts: &Path, hierarchy: &str) -> Self {
+        let candidates = match hierarchy {
+            "v2" => [mounts.join("unified"), mounts.to_owned()],
+            controller => [mounts.join(controller), mounts.to_owned()],
+        };
+        let root = candidates.into_iter().find(|folder| folder.is_dir()).unwrap_or_else(|| mounts.to_owned());
+        Self { hierarchy: hierarchy.to_owned(), root }
+    }
+
+    /// Id of a group: the inode number of its folder, as `kernfs_node.id` on 64-bit kernels.
+    #[must_use]
+    pub fn id(&self, path: &str) -> Option<u64> {
+        fs::metadata(self.root.join(path.trim_start_matches('/'))).ok().map(|folder| folder.ino())
+    }
+
+    /// Every group: id and path from the root of the hierarchy. One that goes meanwhile is left out.
+    #[must_use]
+    pub fn groups(&self) -> Vec<(u64, String)> {
+        let mut groups = Vec::new();
+        let mut folders = vec![String::new()];
+        while let Some(path) = folders.pop() {
+            let folder = self.root.join(path.trim_start_matches('/'));
+            let Ok(metadata) = fs::metadata(&folder) else { continue };
+            let shown = if path.is_empty() { "/".to_owned() } else { path.clone() };
+            groups.push((metadata.ino(), shown));
+            if groups.len() >= VISITED_MAX {
+                tracing::warn!(VISITED_MAX, "more control groups than are read at the start");
+                break;
+            }
+            let Ok(entries) = fs::read_dir(&folder) else { continue };
+            for entry in entries.filter_map(Result::ok) {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push(format!("{path}/{}", entry.file_name().to_string_lossy()));
+                }
+            }
+        }
+        groups
+    }
+}
+
+/// Path of a process in a hierarchy, from its `/proc/PID/cgroup` (cgroups(7)).
+#[must_use]
+pub fn path_in<'a>(text: &'a str, hierarchy: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let mut parts = line.splitn(3, ':');
+        let (number, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        let found = match hierarchy {
+            "v2" => number == "0" && controllers.is_empty(),
+            controller => controllers.split(',').any(|name| name == controller),
+        };
+        found.then_some(path)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_line_of_the_hierarchy() {
+        let text = "8:pids:/a\n4:memory,hugetlb:/b:c\n1:name=systemd:/\n0::/d\n";
+        assert_eq!(path_in(text, "pids"), Some("/a"));
+        assert_eq!(path_in(text, "memory"), Some("/b:c"));
+        assert_eq!(path_in(text, "v2"), Some("/d"));
+        assert_eq!(path_in(text, "cpu"), None);
+        assert_eq!(path_in("", "v2"), None);
+    }
+
+    #[test]
+    fn walks_the_tree_with_ids() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("pids/k8s.io/abc")).unwrap();
+        let tree = CgroupTree::new(root.path(), "pids");
+        let groups = tree.groups();
+        let paths: Vec<_> = groups.iter().map(|(_, path)| path.as_str()).collect();
+        assert_eq!(paths, ["/", "/k8s.io", "/k8s.io/abc"]);
+        let id = fs::metadata(root.path().join("pids/k8s.io/abc")).unwrap().ino();
+        assert_eq!(tree.id("/k8s.io/abc"), Some(id));
+        assert!(groups.contains(&(id, "/k8s.io/abc".to_owned())));
+        assert_eq!(tree.id("/gone"), None);
+    }
+}

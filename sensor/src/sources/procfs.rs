@@ -1,0 +1,184 @@
+//! Running processes, as `/proc` shows them. Read after the hooks are attached.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sensor_common::record::process::Ids;
+
+use super::cgroupfs::{CgroupTree, path_in};
+use crate::event::text::{Strings, lossy};
+use crate::process::{Program, Running};
+
+/// Bytes of a command line that are read.
+const ARGUMENTS_BYTES_MAX: usize = 4096;
+
+/// Reader of a `/proc`.
+#[derive(Clone, Debug)]
+pub struct Procfs {
+    root: PathBuf,
+}
+
+impl Procfs {
+    /// Reads below `root` (`/proc`, or where the host's is mounted).
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// Every running process, except kernel threads. One that ends meanwhile is left out.
+    ///
+    /// # Errors
+    /// `/proc` itself cannot be read.
+    pub fn running(&self, cgroups: &CgroupTree) -> std::io::Result<Vec<Running>> {
+        let mut ids = HashMap::new();
+        let mut running = Vec::new();
+        for entry in fs::read_dir(&self.root)?.filter_map(Result::ok) {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            if let Some(process) = self.process(pid, cgroups, &mut ids) {
+                running.push(process);
+            }
+        }
+        Ok(running)
+    }
+
+    fn process(&self, pid: u32, cgroups: &CgroupTree, known: &mut HashMap<String, u64>) -> Option<Running> {
+        let folder = self.root.join(pid.to_string());
+        let stat = parse_stat(&fs::read(folder.join("stat")).ok()?)?;
+        if stat.kernel_thread {
+            return None;
+        }
+        let status = fs::read(folder.join("status")).ok()?;
+        let status = lossy(&status);
+        let cgroup = fs::read(folder.join("cgroup")).ok().and_then(|text| {
+            let path = path_in(&lossy(&text), &cgroups.hierarchy)?.to_owned();
+            let id = match known.get(&path) {
+                Some(id) => *id,
+                None => {
+                    let id = cgroups.id(&path)?;
+                    known.insert(path.clone(), id);
+                    id
+                }
+            };
+            Some((id, path))
+        });
+        Some(Running {
+            pid,
+            start_ticks: stat.start_ticks,
+            parent_pid: stat.parent_pid,
+            container_pid: last_number(&status, "NSpid:").unwrap_or(0),
+            ids: ids(&status),
+            program: program(&folder),
+            cgroup,
+        })
+    }
+}
+
+fn program(folder: &Path) -> Program {
+    let mut command = fs::read(folder.join("cmdline")).unwrap_or_default();
+    command.truncate(ARGUMENTS_BYTES_MAX);
+    let text = |link: &str| {
+        fs::read_link(folder.join(link)).map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    Program {
+        executable: text("exe").trim_end_matches(" (deleted)").to_owned(),
+        arguments: Strings(&command).iter().map(|argument| lossy(argument).into_owned()).collect(),
+        directory: text("cwd"),
+        since_ns: 0,
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    parent_pid: u32,
+    start_ticks: u64,
+    kernel_thread: bool,
+}
+
+/// `/proc/PID/stat` (proc(5)): the command may hold spaces and brackets, so what follows is found
+/// from the last closing bracket.
+fn parse_stat(stat: &[u8]) -> Option<Stat> {
+    const PF_KTHREAD: u64 = 0x0020_0000;
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
+    // Field 3 (state) comes first.
+    let field = |number: usize| rest.split_whitespace().nth(number - 3);
+    Some(Stat {
+        parent_pid: field(4)?.parse().ok()?,
+        kernel_thread: field(9)?.parse::<u64>().ok()? & PF_KTHREAD != 0,
+        start_ticks: field(22)?.parse().ok()?,
+    })
+}
+
+fn ids(status: &str) -> Ids {
+    let numbers = |name: &str| {
+        let mut found = line(status, name).unwrap_or_default().split_whitespace().filter_map(|n| n.parse().ok());
+        (found.next().unwrap_or(0), found.next().unwrap_or(0))
+    };
+    let (uid, euid) = numbers("Uid:");
+    let (gid, egid) = numbers("Gid:");
+    Ids { uid, gid, euid, egid }
+}
+
+fn last_number(status: &str, name: &str) -> Option<u32> {
+    line(status, name)?.split_whitespace().last()?.parse().ok()
+}
+
+fn line<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_with_brackets_does_not_confuse() {
+        let stat = b"42 (a) S (b) R 7 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0";
+        assert_eq!(
+            parse_stat(stat),
+            Some(Stat { parent_pid: 7, start_ticks: 12345, kernel_thread: false })
+        );
+        let thread = b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 3 0 0";
+        assert!(parse_stat(thread).unwrap().kernel_thread);
+        for cut in 0..stat.len() - 6 {
+            assert_eq!(parse_stat(&stat[..cut]), None, "cut to {cut}");
+        }
+    }
+
+    #[test]
+    fn reads_ids_and_namespaced_pid() {
+        let status = "Name:\tx\nUid:\t1000\t0\t0\t0\nGid:\t100\t100\t100\t100\nNSpid:\t4242\t17\t3\n";
+        assert_eq!(ids(status), Ids { uid: 1000, gid: 100, euid: 0, egid: 100 });
+        assert_eq!(last_number(status, "NSpid:"), Some(3));
+        assert_eq!(last_number("Name:\tx\n", "NSpid:"), None);
+    }
+
+    #[test]
+    fn processes_of_a_made_up_proc_are_read_and_broken_ones_left_out() {
+        let root = tempfile::tempdir().unwrap();
+        let make = |pid: &str, stat: &[u8]| {
+            let folder = root.path().join(pid);
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join("stat"), stat).unwrap();
+            fs::write(folder.join("status"), "Uid:\t5\t5\t5\t5\n").unwrap();
+            fs::write(folder.join("cmdline"), b"sleep\01\0").unwrap();
+        };
+        make("10", b"10 (sleep) S 1 0 0 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 77 0 0");
+        make("11", b"garbage");
+        make("self", b"10 (sleep) S 1 0 0 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 77 0 0");
+        let cgroups = CgroupTree::new(Path::new("/nowhere"), "v2");
+        let running = Procfs::new(root.path()).running(&cgroups).unwrap();
+        assert_eq!(running.len(), 1);
+        assert_eq!((running[0].pid, running[0].start_ticks, running[0].ids.uid), (10, 77, 5));
+        assert_eq!(running[0].program.arguments, ["sleep", "1"]);
+    }
+
+    #[test]
+    fn this_very_process_is_found() {
+        let cgroups = CgroupTree::new(Path::new("/sys/fs/cgroup"), "v2");
+        let running = Procfs::new(Path::new("/proc")).running(&cgroups).unwrap();
+        let own = running.iter().find(|process| process.pid == std::process::id()).unwrap();
+        assert_eq!(own.program.executable, std::env::current_exe().unwrap().to_string_lossy());
+    }
+}

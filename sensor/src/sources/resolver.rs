@@ -1,0 +1,183 @@
+//! Looks containers up on disk, on a thread of its own: as soon as the kernel tells of a new
+//! control group, which is well before the container's first program, and again for a while where
+//! nothing was found.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Duration;
+
+use super::bundle::{BundleError, BundleReader};
+use crate::clock;
+use crate::event::{Facts, decode::decode, text::lossy};
+use crate::identity::{
+    cgroup_path::{self, Certainty, ContainerRef},
+    container::{Container, Pod},
+    store::{Answer, Question},
+};
+use crate::kernel::ring::{Ring, Waker};
+
+/// Pauses before further tries where no bundle was found; a runtime may write it late.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(5),
+    Duration::from_millis(25),
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+];
+
+/// Look-ups that may wait for a further try; more give the oldest up, which was answered already.
+const RETRIES_MAX: usize = 1024;
+
+/// Records read at once.
+const BATCH: usize = 256;
+
+/// What the resolver tells the pipeline.
+#[derive(Debug)]
+pub enum News {
+    /// An answer about a control group.
+    Answer(Answer),
+    /// A control group was removed.
+    Removed(u64),
+}
+
+/// The thread's state.
+pub struct Resolver {
+    ring: Ring,
+    bundles: BundleReader,
+    questions: Receiver<Question>,
+    news: SyncSender<News>,
+    pipeline: Waker,
+    retries: VecDeque<Retry>,
+}
+
+#[derive(Debug)]
+struct Retry {
+    question: Question,
+    tries: usize,
+    due_ns: u64,
+}
+
+/// The pipeline is gone.
+#[derive(Debug)]
+struct Closed;
+
+impl Resolver {
+    /// A resolver that reads records of control groups from `ring` and answers to `news`.
+    #[must_use]
+    pub const fn new(
+        ring: Ring,
+        bundles: BundleReader,
+        questions: Receiver<Question>,
+        news: SyncSender<News>,
+        pipeline: Waker,
+    ) -> Self {
+        Self { ring, bundles, questions, news, pipeline, retries: VecDeque::new() }
+    }
+
+    /// Works until the pipeline ends or `stopped` says so.
+    pub fn run(mut self, stopped: impl Fn() -> bool) {
+        while !stopped() {
+            if let Err(error) = self.ring.wait(self.pause()) {
+                tracing::error!(%error, "cannot wait for records of control groups; identity stops");
+                return;
+            }
+            if self.turn().is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Answers for one control group, now. Used at the start, before the pipeline reads.
+    #[must_use]
+    pub fn look_up(bundles: &BundleReader, cgroup: u64, path: String) -> Answer {
+        let identity = cgroup_path::parse(&path).and_then(|found| match find(bundles, &found) {
+            Ok(container) => Some(Ok(container)),
+            Err(_) if found.certainty == Certainty::Candidate => None,
+            Err(error) => Some(Err(error.to_string())),
+        });
+        Answer { cgroup, path, identity }
+    }
+
+    fn turn(&mut self) -> Result<(), Closed> {
+        let mut created = Vec::new();
+        let mut removed = Vec::new();
+        self.ring.drain(BATCH, |bytes| match decode(bytes) {
+            Ok(event) => match event.facts {
+                Facts::CgroupCreate(path) => {
+                    created.push(Question { cgroup: event.cgroup, path: lossy(path).into_owned() });
+                }
+                Facts::CgroupRemove(_) => removed.push(event.cgroup),
+                Facts::Fork(_) | Facts::Exec(_) | Facts::Exit(_) => {}
+            },
+            Err(error) => tracing::error!(%error, "a record of a control group was refused"),
+        });
+        while let Ok(question) = self.questions.try_recv() {
+            created.push(question);
+        }
+        for question in created {
+            self.answer(question, 0)?;
+        }
+        let now = clock::boot_ns();
+        for _ in 0..self.retries.len() {
+            let Some(retry) = self.retries.pop_front() else { break };
+            if retry.due_ns > now {
+                self.retries.push_back(retry);
+            } else {
+                self.answer(retry.question, retry.tries)?;
+            }
+        }
+        for cgroup in removed {
+            self.retries.retain(|retry| retry.question.cgroup != cgroup);
+            self.tell(News::Removed(cgroup))?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, question: Question, tries: usize) -> Result<(), Closed> {
+        let answer = Self::look_up(&self.bundles, question.cgroup, question.path.clone());
+        let unanswered = match &answer.identity {
+            Some(Ok(_)) => false,
+            Some(Err(_)) => true,
+            None => cgroup_path::parse(&question.path).is_some(),
+        };
+        if unanswered && let Some(pause) = PAUSES.get(tries) {
+            if self.retries.len() >= RETRIES_MAX {
+                self.retries.pop_front();
+            }
+            let pause = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+            let due_ns = clock::boot_ns().saturating_add(pause);
+            self.retries.push_back(Retry { question, tries: tries + 1, due_ns });
+        }
+        self.tell(News::Answer(answer))
+    }
+
+    fn tell(&self, news: News) -> Result<(), Closed> {
+        self.news.send(news).map_err(|_| Closed)?;
+        self.pipeline.wake();
+        Ok(())
+    }
+
+    /// Until the next try is due.
+    fn pause(&self) -> Duration {
+        const IDLE: Duration = Duration::from_millis(500);
+        let now = clock::boot_ns();
+        let due = self.retries.iter().map(|retry| retry.due_ns.saturating_sub(now)).min();
+        due.map_or(IDLE, |ns| Duration::from_nanos(ns).min(IDLE))
+    }
+}
+
+/// Reads what the runtime keeps of a container; what the path alone tells fills the gaps.
+fn find(bundles: &BundleReader, found: &ContainerRef<'_>) -> Result<Container, BundleError> {
+    let mut container = match (found.certainty, found.namespace) {
+        (Certainty::Candidate, Some(namespace)) => bundles.read_in(namespace, found.id)?,
+        (Certainty::Certain | Certainty::Candidate, _) => bundles.read(found.id)?,
+    };
+    if let Some(uid) = found.pod_uid {
+        let pod = container.pod.get_or_insert_with(Pod::default);
+        if pod.uid.is_empty() {
+            pod.uid = uid.to_string();
+        }
+    }
+    container.runtime = container.runtime.or(found.runtime);
+    Ok(container)
+}

@@ -1,0 +1,320 @@
+//! Events of the pipeline → the messages of the schema.
+
+use std::sync::Arc;
+
+use sensor_common::{
+    class::Class,
+    header::{Incomplete, TaskRef},
+    ledger::LossReason,
+    record::process::{Capabilities, Ids, Stdio},
+};
+
+use crate::clock::BootClock;
+use crate::event::{
+    self, Facts, capability, file,
+    file::{Device, Layer, StreamKind},
+    process::{Exec, Exit, Fork, Gain},
+    signal,
+    text::lossy,
+};
+use crate::identity::store::{Known, Owner};
+use crate::process::{Key, Process};
+use crate::proto;
+
+/// What encoding needs to know besides the event.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// `Event.node`
+    pub node: String,
+    /// Names this run of the agent in cursors.
+    pub instance: String,
+    /// Converts the kernel's time.
+    pub clock: BootClock,
+    /// Highest capability of the running kernel.
+    pub capability_last: u32,
+    /// Names of the environment variables that are kept.
+    pub environment: Vec<String>,
+}
+
+/// The process that an event is about, and its place.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// As the tree knows it.
+    pub process: Option<&'a Process>,
+    /// Its parent.
+    pub parent: Option<&'a Process>,
+    /// Owner of its control group.
+    pub owner: Option<&'a Owner>,
+}
+
+impl Context {
+    /// Text of a position in the stream.
+    #[must_use]
+    pub fn cursor(&self, sequence: u64) -> String {
+        format!("{}-{sequence:x}", self.instance)
+    }
+
+    /// Wall-clock time of a moment since boot.
+    #[must_use]
+    pub fn time(&self, boot_ns: u64) -> proto::Timestamp {
+        self.clock.to_wall(boot_ns)
+    }
+
+    /// A message with the parts that every event has.
+    #[must_use]
+    pub fn blank(&self, class: proto::Class, time_ns: u64, sequence: u64) -> proto::Event {
+        proto::Event {
+            cursor: self.cursor(sequence),
+            time: Some(self.time(time_ns)),
+            node: self.node.clone(),
+            class: class.into(),
+            ..proto::Event::default()
+        }
+    }
+
+    /// The message of an event.
+    #[must_use]
+    pub fn event(&self, event: &event::Event<'_>, subject: Subject<'_>, sequence: u64) -> proto::Event {
+        let mut message = self.blank(class(event.class), event.time_ns, sequence);
+        let mut process = match subject.process {
+            Some(process) => self.process(process),
+            None => unknown(event.process),
+        };
+        process.parent = subject.parent.map(|parent| Box::new(self.process(parent)));
+        match subject.owner {
+            Some(Owner::Container(known)) => message.container = Some(container(known)),
+            Some(Owner::Host { unit: Some(unit) }) => process.unit = unit.as_ref().to_owned(),
+            Some(Owner::Host { unit: None }) | None => {}
+        }
+        message.incomplete = incomplete(event.incomplete);
+        message.facts = match &event.facts {
+            Facts::Fork(fork) => Some(proto::event::Facts::Fork(forked(fork))),
+            Facts::Exec(exec) => {
+                let unchanged = subject.process.map(|process| process.program.executable.as_str());
+                Some(proto::event::Facts::Exec(self.exec(exec, unchanged.unwrap_or_default())))
+            }
+            Facts::Exit(exit) => {
+                let start = subject.process.map_or(event.process.start_ns, |process| process.start_ns);
+                Some(proto::event::Facts::Exit(exited(exit, event.time_ns.saturating_sub(start))))
+            }
+            Facts::CgroupCreate(_) | Facts::CgroupRemove(_) => None,
+        };
+        message.process = Some(process);
+        message
+    }
+
+    /// The message of a process, without its parent.
+    #[must_use]
+    pub fn process(&self, process: &Process) -> proto::Process {
+        let other_pid = process.container_pid != 0 && process.container_pid != process.key.pid;
+        proto::Process {
+            exec_id: exec_id(process.key, process.exec_ns),
+            pid: Some(process.key.pid),
+            container_pid: other_pid.then_some(process.container_pid),
+            executable: process.program.executable.clone(),
+            arguments: process.program.arguments.clone(),
+            uid: Some(process.ids.uid),
+            effective_uid: (process.ids.euid != process.ids.uid).then_some(process.ids.euid),
+            start_time: Some(self.time(process.start_ns)),
+            parent: None,
+            unit: String::new(),
+            working_directory: process.program.directory.clone(),
+        }
+    }
+
+    fn exec(&self, exec: &Exec<'_>, executable: &str) -> proto::Exec {
+        let record = &exec.record;
+        let requested = lossy(exec.requested);
+        let [stdin, stdout, stderr] = record.stdio;
+        proto::Exec {
+            file: Some(executed_file(exec)),
+            requested_path: if requested == executable { String::new() } else { requested.into_owned() },
+            interpreter: exec.interpreter.map(|path| lossy(path).into_owned()).unwrap_or_default(),
+            argument_count: Some(record.argument_count),
+            environment: self.environment(exec),
+            credentials: Some(self.credentials(record.ids, record.capabilities)),
+            gained: exec.gained().map(|gain| gained(gain).into()).collect(),
+            namespaces: Some(namespaces(&record.namespaces)),
+            tty: exec.terminal.map(|name| lossy(name).into_owned()).unwrap_or_default(),
+            stdin: Some(stream(&stdin)),
+            stdout: Some(stream(&stdout)),
+            stderr: Some(stream(&stderr)),
+            command: lossy(exec.command).into_owned(),
+            cgroup: exec.cgroup.to_text(exec.cgroup_end()),
+            session_id: (record.session != 0).then_some(record.session),
+            login_uid: (record.login_uid != u32::MAX).then_some(record.login_uid),
+            seccomp: (record.seccomp != u32::MAX).then_some(record.seccomp),
+        }
+    }
+
+    /// The selected variables; nothing else of the environment leaves the agent. A variable that
+    /// was cut is left out.
+    fn environment(&self, exec: &Exec<'_>) -> Vec<String> {
+        let selected = |variable: &&[u8]| {
+            let name = variable.split(|byte| *byte == b'=').next().unwrap_or_default();
+            self.environment.iter().any(|selected| selected.as_bytes() == name)
+        };
+        exec.environment.whole().iter().filter(selected).map(|text| lossy(text).into_owned()).collect()
+    }
+
+    /// Sets that say nothing new are left out: permitted where equal to effective, bounding where
+    /// equal to permitted, the others where empty.
+    fn credentials(&self, ids: Ids, sets: Capabilities) -> proto::Credentials {
+        let names = |set: u64, differs: bool| {
+            if differs { capability::names(set, self.capability_last) } else { Vec::new() }
+        };
+        proto::Credentials {
+            uid: Some(ids.uid),
+            gid: Some(ids.gid),
+            euid: (ids.euid != ids.uid).then_some(ids.euid),
+            egid: (ids.egid != ids.gid).then_some(ids.egid),
+            effective: names(sets.effective, true),
+            permitted: names(sets.permitted, sets.permitted != sets.effective),
+            bounding: names(sets.bounding, sets.bounding != sets.permitted),
+            inheritable: names(sets.inheritable, true),
+            ambient: names(sets.ambient, true),
+        }
+    }
+}
+
+/// Names a process while it runs one program: pid, start, and when the program began.
+#[must_use]
+pub fn exec_id(key: Key, exec_ns: u64) -> String {
+    format!("{:x}.{:x}.{:x}", key.pid, key.start_ticks, exec_ns)
+}
+
+/// A class, as the schema numbers it. Control groups are no events yet.
+#[must_use]
+pub const fn class(class: Class) -> proto::Class {
+    match class {
+        Class::ProcessFork => proto::Class::ProcessFork,
+        Class::ProcessExec => proto::Class::ProcessExec,
+        Class::ProcessExit => proto::Class::ProcessExit,
+        Class::CgroupCreate | Class::CgroupRemove => proto::Class::Unspecified,
+    }
+}
+
+/// Why records were lost, as the schema numbers it.
+#[must_use]
+pub const fn loss_reason(reason: LossReason) -> proto::loss::Reason {
+    match reason {
+        LossReason::RingFull => proto::loss::Reason::RingFull,
+        LossReason::Unreadable => proto::loss::Reason::Unreadable,
+    }
+}
+
+/// The message of a container.
+#[must_use]
+pub fn container(known: &Arc<Known>) -> proto::Container {
+    let container = &known.container;
+    proto::Container {
+        id: container.id.clone(),
+        name: container.name.clone(),
+        image: container.image.clone(),
+        pod: container.pod.as_ref().map(|pod| proto::Pod {
+            namespace: pod.namespace.clone(),
+            name: pod.name.clone(),
+            uid: pod.uid.clone(),
+        }),
+        runtime: container.runtime.map(|runtime| runtime.name().to_owned()).unwrap_or_default(),
+        sandbox: container.sandbox,
+        unresolved: known.unresolved.as_deref().unwrap_or_default().to_owned(),
+    }
+}
+
+/// A process of which nothing is known but its number.
+fn unknown(task: TaskRef) -> proto::Process {
+    proto::Process {
+        exec_id: exec_id(task.into(), 0),
+        pid: Some(task.pid),
+        ..proto::Process::default()
+    }
+}
+
+fn forked(fork: &Fork) -> proto::Fork {
+    let other = Key::from(fork.creator) != Key::from(fork.parent);
+    proto::Fork { creator: other.then(|| unknown(fork.creator)) }
+}
+
+fn exited(exit: &Exit, run_time_ns: u64) -> proto::Exit {
+    proto::Exit {
+        code: exit.code(),
+        signal: exit.signal(),
+        signal_name: exit.signal().and_then(signal::name).unwrap_or_default().to_owned(),
+        core_dumped: exit.core_dumped(),
+        run_time: Some(proto::Duration::from_nanos(i64::try_from(run_time_ns).unwrap_or(i64::MAX))),
+    }
+}
+
+fn executed_file(exec: &Exec<'_>) -> proto::ExecutedFile {
+    let file = &exec.record.file;
+    let memfd = file::is_memfd(file, exec.executable.leaf());
+    proto::ExecutedFile {
+        inode: file.inode,
+        device: Device::from_kernel(file.device).to_string(),
+        mode: format!("{:04o}", file.mode & 0o7777),
+        uid: Some(file.uid),
+        gid: Some(file.gid),
+        links: Some(file.links),
+        filesystem: file::filesystem(file.filesystem),
+        layer: file::layer(file).map(|layer| match layer {
+            Layer::Lower => proto::executed_file::Layer::Lower.into(),
+            Layer::Upper => proto::executed_file::Layer::Upper.into(),
+        }),
+        memfd,
+        unlinked: file.links == 0 && !memfd,
+        mount_id: file.mount_id,
+    }
+}
+
+const fn gained(gain: Gain) -> proto::PrivilegeGain {
+    match gain {
+        Gain::Setuid => proto::PrivilegeGain::Setuid,
+        Gain::Setgid => proto::PrivilegeGain::Setgid,
+        Gain::FileCapabilities => proto::PrivilegeGain::FileCapabilities,
+    }
+}
+
+const fn namespaces(of: &sensor_common::record::process::Namespaces) -> proto::Namespaces {
+    proto::Namespaces {
+        mnt: of.mnt,
+        pid: of.pid,
+        net: of.net,
+        ipc: of.ipc,
+        uts: of.uts,
+        cgroup: of.cgroup,
+        user: of.user,
+        time: of.time,
+    }
+}
+
+fn stream(stdio: &Stdio) -> proto::Stream {
+    use proto::stream::Kind;
+    let kind = match file::stream_kind(stdio) {
+        StreamKind::Closed => Kind::Closed,
+        StreamKind::File => Kind::File,
+        StreamKind::Directory => Kind::Directory,
+        StreamKind::Pipe => Kind::Pipe,
+        StreamKind::Socket => Kind::Socket,
+        StreamKind::Terminal => Kind::Terminal,
+        StreamKind::Null => Kind::Null,
+        StreamKind::CharacterDevice => Kind::CharacterDevice,
+        StreamKind::BlockDevice => Kind::BlockDevice,
+        StreamKind::Other => Kind::Other,
+    };
+    let device = if stdio.rdev == 0 { String::new() } else { Device::from_kernel(stdio.rdev).to_string() };
+    proto::Stream { kind: kind.into(), inode: stdio.inode, device }
+}
+
+/// Names of the fields that are incomplete.
+fn incomplete(bits: u32) -> Vec<String> {
+    const NAMES: [(u32, &str); 6] = [
+        (Incomplete::EXECUTABLE, "process.executable"),
+        (Incomplete::DIRECTORY, "process.workingDirectory"),
+        (Incomplete::ARGUMENTS | Incomplete::ARGUMENTS_UNREADABLE, "process.arguments"),
+        (Incomplete::ENVIRONMENT | Incomplete::ENVIRONMENT_UNREADABLE, "exec.environment"),
+        (Incomplete::CGROUP, "exec.cgroup"),
+        (Incomplete::REQUESTED, "exec.requestedPath"),
+    ];
+    NAMES.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect()
+}

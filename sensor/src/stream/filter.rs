@@ -1,0 +1,229 @@
+//! Which events a subscriber wants: a `SubscribeRequest` in a form that is cheap to ask.
+
+use std::collections::HashSet;
+
+use thiserror::Error;
+
+use crate::identity::container::Container;
+use crate::proto::{Class, SubscribeRequest};
+
+/// Most ancestors that an event can carry.
+pub const ANCESTORS_MAX: u32 = 16;
+
+/// Shortest prefix of a container's id that names it (what runtimes print).
+const ID_PREFIX_MIN: usize = 12;
+
+/// A request that makes no sense.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum FilterError {
+    /// Numbers that are no class.
+    #[error("unknown class {0:?} in `classes`: this agent knows {known}", known = known_classes())]
+    UnknownClasses(Vec<i32>),
+    /// More ancestors than an event can carry.
+    #[error("`ancestors` is {0}: at most {ANCESTORS_MAX} are possible")]
+    TooManyAncestors(u32),
+    /// An empty text would match what is not known yet.
+    #[error("empty text in `{0}`: leave the list empty to permit all")]
+    EmptyText(&'static str),
+}
+
+/// A checked request.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    classes: ClassSet,
+    namespaces: HashSet<String>,
+    pods: HashSet<String>,
+    containers: Vec<String>,
+    containers_only: bool,
+    ancestors: usize,
+}
+
+impl Filter {
+    /// Checks a request.
+    ///
+    /// # Errors
+    /// Says which field of the request is wrong, and what is allowed.
+    pub fn compile(request: SubscribeRequest) -> Result<Self, FilterError> {
+        let SubscribeRequest { classes, namespaces, pods, containers, containers_only, ancestors } = request;
+        if ancestors > ANCESTORS_MAX {
+            return Err(FilterError::TooManyAncestors(ancestors));
+        }
+        for (field, values) in [("namespaces", &namespaces), ("pods", &pods), ("containers", &containers)] {
+            if values.iter().any(String::is_empty) {
+                return Err(FilterError::EmptyText(field));
+            }
+        }
+        Ok(Self {
+            classes: ClassSet::from_numbers(&classes)?,
+            namespaces: namespaces.into_iter().collect(),
+            pods: pods.into_iter().collect(),
+            containers,
+            containers_only,
+            ancestors: usize::try_from(ancestors).unwrap_or_default(),
+        })
+    }
+
+    /// Whether an event passes. Losses always do: nobody may ask not to be told.
+    #[must_use]
+    pub fn matches(&self, class: Class, container: Option<&Container>) -> bool {
+        if class == Class::Loss {
+            return true;
+        }
+        self.classes.permits(class)
+            && match container {
+                None => !self.containers_only && self.permits_host(),
+                Some(container) => self.permits_container(container),
+            }
+    }
+
+    /// How many ancestors the subscriber wants with each event.
+    #[must_use]
+    pub fn ancestors(&self) -> usize {
+        self.ancestors
+    }
+
+    fn permits_host(&self) -> bool {
+        self.namespaces.is_empty() && self.pods.is_empty() && self.containers.is_empty()
+    }
+
+    fn permits_container(&self, container: &Container) -> bool {
+        let pod = container.pod.as_ref();
+        let in_set = |set: &HashSet<String>, value: Option<&String>| {
+            set.is_empty() || value.is_some_and(|value| set.contains(value))
+        };
+        in_set(&self.namespaces, pod.map(|pod| &pod.namespace))
+            && in_set(&self.pods, pod.map(|pod| &pod.name))
+            && (self.containers.is_empty() || self.containers.iter().any(|wanted| names(wanted, container)))
+    }
+}
+
+fn names(wanted: &str, container: &Container) -> bool {
+    container.name == wanted
+        || container.id == wanted
+        || (wanted.len() >= ID_PREFIX_MIN && container.id.starts_with(wanted))
+}
+
+/// A set of classes; empty means all.
+#[derive(Clone, Copy, Debug, Default)]
+struct ClassSet(u64);
+
+impl ClassSet {
+    fn from_numbers(numbers: &[i32]) -> Result<Self, FilterError> {
+        let mut bits = 0;
+        let mut unknown = Vec::new();
+        for &number in numbers {
+            match Class::try_from(number) {
+                Ok(class) if class != Class::Unspecified => bits |= Self::bit(class),
+                _ => unknown.push(number),
+            }
+        }
+        if unknown.is_empty() { Ok(Self(bits)) } else { Err(FilterError::UnknownClasses(unknown)) }
+    }
+
+    const fn permits(self, class: Class) -> bool {
+        self.0 == 0 || self.0 & Self::bit(class) != 0
+    }
+
+    const fn bit(class: Class) -> u64 {
+        1 << (class as i32 as u32 % u64::BITS)
+    }
+}
+
+/// Classes that events can have, as `NAME (number)`.
+fn known_classes() -> String {
+    let numbers = 1..i32::try_from(u64::BITS).unwrap_or_default();
+    let classes = numbers.filter_map(|number| Class::try_from(number).ok());
+    classes.map(|class| format!("{} ({})", class.as_str_name(), class as i32)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::container::Pod;
+
+    fn web() -> Container {
+        Container {
+            id: "0123456789abcdef".repeat(4),
+            name: "main".into(),
+            pod: Some(Pod { namespace: "shop".into(), name: "web-1".into(), uid: "u".into() }),
+            ..Container::default()
+        }
+    }
+
+    fn filter(change: impl FnOnce(&mut SubscribeRequest)) -> Filter {
+        let mut request = SubscribeRequest::default();
+        change(&mut request);
+        Filter::compile(request).unwrap()
+    }
+
+    fn passes(filter: &Filter, container: Option<&Container>) -> bool {
+        filter.matches(Class::ProcessExec, container)
+    }
+
+    #[test]
+    fn an_empty_request_permits_all() {
+        let all = filter(|_| ());
+        assert!(passes(&all, None));
+        assert!(passes(&all, Some(&web())));
+        assert!(all.matches(Class::ContainerIdentified, Some(&web())));
+    }
+
+    #[test]
+    fn classes_select_and_losses_always_pass() {
+        let exits = filter(|request| request.classes = vec![Class::ProcessExit.into()]);
+        assert!(exits.matches(Class::ProcessExit, None));
+        assert!(!exits.matches(Class::ProcessExec, None));
+        assert!(exits.matches(Class::Loss, None));
+        let narrow = filter(|request| request.namespaces = vec!["shop".into()]);
+        assert!(narrow.matches(Class::Loss, None));
+    }
+
+    #[test]
+    fn containers_are_named_by_name_id_or_prefix() {
+        let id = web().id;
+        for wanted in ["main", &id, &id[..12]] {
+            assert!(passes(&filter(|request| request.containers = vec![wanted.into()]), Some(&web())));
+        }
+        for other in ["mai", &id[..11], "x"] {
+            let filter = filter(|request| request.containers = vec![other.into()]);
+            assert!(!passes(&filter, Some(&web())), "{other}");
+            assert!(!passes(&filter, None));
+        }
+    }
+
+    #[test]
+    fn namespaces_and_pods_must_both_match() {
+        let both = |namespace: &str, pod: &str| {
+            filter(|request| {
+                request.namespaces = vec!["other".into(), namespace.into()];
+                request.pods = vec![pod.into()];
+            })
+        };
+        assert!(passes(&both("shop", "web-1"), Some(&web())));
+        assert!(!passes(&both("shop", "web-2"), Some(&web())));
+        assert!(!passes(&both("bank", "web-1"), Some(&web())));
+        assert!(!passes(&both("shop", "web-1"), Some(&Container { pod: None, ..web() })));
+        assert!(!passes(&both("shop", "web-1"), None));
+    }
+
+    #[test]
+    fn the_host_can_be_left_out() {
+        let containers = filter(|request| request.containers_only = true);
+        assert!(!passes(&containers, None));
+        assert!(passes(&containers, Some(&Container::default())));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_what_is_allowed() {
+        let refused = |change: fn(&mut SubscribeRequest)| {
+            let mut request = SubscribeRequest::default();
+            change(&mut request);
+            Filter::compile(request).unwrap_err().to_string()
+        };
+        let message = refused(|request| request.classes = vec![2, 99, 0]);
+        assert!(message.contains("[99, 0]") && message.contains("PROCESS_EXEC (2)"), "{message}");
+        assert!(refused(|request| request.ancestors = 17).contains("at most 16"));
+        assert!(refused(|request| request.pods = vec![String::new()]).contains("`pods`"));
+        assert_eq!(filter(|request| request.ancestors = 16).ancestors(), 16);
+    }
+}

@@ -1,0 +1,127 @@
+//! The gRPC services: `picket.v1.Sensor`, health and reflection.
+
+mod generated;
+mod sensor;
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_stream::wrappers::UnixListenerStream;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tonic_reflection::server::Builder as Reflection;
+
+use self::generated::sensor_server::SensorServer;
+use super::hub::HubHandle;
+use super::listener::Listener;
+use crate::proto;
+
+/// Largest request that is accepted, in bytes: room for thousands of names in a filter.
+const REQUEST_BYTES_MAX: usize = 256 * 1024;
+
+/// Most calls at once on one connection.
+const CONNECTION_CALLS_MAX: u32 = 128;
+
+/// When a silent connection is asked for a sign of life, and how long that may take. The kernel
+/// closes the connection of a client that died; this is for one that hangs. It is generous: a
+/// client that was only stopped for a while shall still be told what it missed.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long clients get to take the end of their streams in, when the agent ends.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A question for the agent's status. The server itself adds the subscribers to the answer.
+pub type StatusRequest = oneshot::Sender<proto::GetStatusResponse>;
+
+/// Why the server stopped.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The transport failed.
+    #[error("the gRPC server failed: {0}")]
+    Transport(#[from] tonic::transport::Error),
+    /// The embedded schema cannot be served by reflection.
+    #[error("the schema in this binary is broken: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// What the server needs from the rest of the agent.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Where subscriptions are asked for.
+    pub hub: HubHandle,
+    /// Who answers for the status.
+    pub status: mpsc::Sender<StatusRequest>,
+    /// Whether every hook is attached and events flow; health follows it.
+    pub ready: watch::Receiver<bool>,
+    /// Turns true, or loses its sender, when the agent ends.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Serves until `stop`; then ends the streams and waits a little for clients to take that in.
+/// Removes the socket.
+///
+/// # Errors
+/// When the transport fails.
+pub async fn serve(listener: Listener, backend: Backend) -> Result<(), ServeError> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let Backend { ready, stop, .. } = backend.clone();
+    let ready_now = *ready.borrow();
+    set_health(&reporter, ready_now).await;
+    let follow = tokio::spawn(follow_readiness(reporter, ready));
+    let router = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_PATIENCE))
+        .max_concurrent_streams(CONNECTION_CALLS_MAX)
+        .add_service(
+            SensorServer::new(sensor::Service::new(backend)).max_decoding_message_size(REQUEST_BYTES_MAX),
+        )
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    let Listener { socket, file } = listener;
+    let serving = router.serve_with_incoming_shutdown(UnixListenerStream::new(socket), stopped(stop.clone()));
+    let give_up = async {
+        stopped(stop).await;
+        tokio::time::sleep(END_PATIENCE).await;
+    };
+    let result = tokio::select! {
+        result = serving => result,
+        () = give_up => {
+            tracing::debug!("a client did not take the end of its stream in");
+            Ok(())
+        }
+    };
+    follow.abort();
+    drop(file);
+    Ok(result?)
+}
+
+/// Ready when the agent is to end.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that nobody is left who could say so: the same.
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+fn reflection() -> Reflection<'static> {
+    Reflection::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTOR)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+async fn follow_readiness(reporter: HealthReporter, mut ready: watch::Receiver<bool>) {
+    while ready.changed().await.is_ok() {
+        let now = *ready.borrow_and_update();
+        set_health(&reporter, now).await;
+    }
+    set_health(&reporter, false).await;
+}
+
+async fn set_health(reporter: &HealthReporter, ready: bool) {
+    let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+    for service in ["", proto::SERVICE] {
+        reporter.set_service_status(service, status).await;
+    }
+}

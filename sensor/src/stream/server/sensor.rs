@@ -1,0 +1,86 @@
+//! The calls of `picket.v1.Sensor`.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::{Stream, stream};
+use tokio::sync::oneshot;
+use tonic::{Request, Response, Status};
+
+use super::generated::sensor_server::Sensor;
+use super::{Backend, stopped};
+use crate::proto::{GetStatusRequest, GetStatusResponse, SubscribeRequest};
+use crate::stream::filter::Filter;
+use crate::stream::frame::Frames;
+use crate::stream::hub::SubscribeError;
+use crate::stream::subscription::Subscription;
+
+/// How long the agent may take to tell its status.
+const STATUS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The service.
+#[derive(Debug)]
+pub(super) struct Service {
+    backend: Backend,
+}
+
+impl Service {
+    pub(super) fn new(backend: Backend) -> Self {
+        Self { backend }
+    }
+}
+
+type Responses = Pin<Box<dyn Stream<Item = Result<Frames, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Sensor for Service {
+    type SubscribeStream = Responses;
+
+    async fn subscribe(&self, request: Request<SubscribeRequest>) -> Result<Response<Responses>, Status> {
+        let filter = Filter::compile(request.into_inner())
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let subscription = self.backend.hub.subscribe(filter).await.map_err(|error| match error {
+            SubscribeError::TooMany(_) => Status::resource_exhausted(error.to_string()),
+            SubscribeError::NoPipeline => Status::unavailable(error.to_string()),
+        })?;
+        let stop = self.backend.stop.clone();
+        let end: End = Box::pin(stopped(stop));
+        // The response headers go out now, and so tell the client that it misses nothing from here.
+        Ok(Response::new(Box::pin(stream::unfold(Some((subscription, end)), next))))
+    }
+
+    async fn get_status(&self, _: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
+        let (answer, answered) = oneshot::channel();
+        let ask = async {
+            self.backend.status.send(answer).await.ok()?;
+            answered.await.ok()
+        };
+        let mut status = match tokio::time::timeout(STATUS_PATIENCE, ask).await {
+            Ok(Some(status)) => status,
+            Ok(None) => return Err(Status::unavailable("the agent is ending")),
+            Err(_) => {
+                return Err(Status::deadline_exceeded("the agent does not tell its status: it is stuck"));
+            }
+        };
+        status.subscribers = self.backend.hub.subscribers();
+        Ok(Response::new(status))
+    }
+}
+
+type End = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The next item of a stream of responses. The stream ends with an error, so that a client can
+/// tell the end of the agent from the end of events.
+async fn next(
+    state: Option<(Subscription, End)>,
+) -> Option<(Result<Frames, Status>, Option<(Subscription, End)>)> {
+    let (mut subscription, mut end) = state?;
+    let frames = tokio::select! {
+        frames = subscription.next() => frames,
+        () = &mut end => None,
+    };
+    Some(match frames {
+        Some(frames) => (Ok(frames), Some((subscription, end))),
+        None => (Err(Status::unavailable("the agent is ending")), None),
+    })
+}

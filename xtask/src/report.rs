@@ -1,0 +1,143 @@
+//! What ran, what failed and what was left out: the table at the end of `cargo xtask test`.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+/// Reasons for a skip that are accepted where `CI` is set; any other skip there is a failure.
+const ACCEPTED_SKIPS: [&str; 3] = [CARGO_DENY_ABSENT, ADVISORIES_UNREACHABLE, QUICK];
+
+/// cargo-deny is an optional tool.
+pub(crate) const CARGO_DENY_ABSENT: &str = "cargo-deny is not installed";
+/// The advisory database lies on a host that not every machine reaches.
+pub(crate) const ADVISORIES_UNREACHABLE: &str = "advisory database not reachable";
+/// Left out on request.
+pub(crate) const QUICK: &str = "--quick";
+
+/// How one step ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All good, with a word on what was shown (may be empty).
+    Passed(String),
+    /// Something is wrong: the error, in one line or more.
+    Failed(String),
+    /// Did not run, and why.
+    Skipped(String),
+}
+
+/// The steps so far, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    steps: Vec<(String, Outcome, Duration)>,
+}
+
+impl Report {
+    /// Adds a step that has ended.
+    pub(crate) fn add(&mut self, step: impl Into<String>, outcome: Outcome, took: Duration) {
+        self.steps.push((step.into(), outcome, took));
+    }
+
+    /// Runs a step, shows its heading and its error, and adds its outcome. Returns whether it passed.
+    pub(crate) fn step(&mut self, name: &str, work: impl FnOnce() -> Result<()>) -> bool {
+        println!("\n== {name}");
+        let start = std::time::Instant::now();
+        let result = work();
+        let outcome = match &result {
+            Ok(()) => Outcome::Passed(String::new()),
+            Err(error) => {
+                eprintln!("{name}: {error:#}");
+                Outcome::Failed(format!("{error:#}"))
+            }
+        };
+        self.add(name, outcome, start.elapsed());
+        result.is_ok()
+    }
+
+    /// Adds a step that is left out.
+    pub(crate) fn skip(&mut self, name: &str, reason: &str) {
+        println!("\n== {name}: skipped, {reason}");
+        self.add(name, Outcome::Skipped(reason.to_owned()), Duration::ZERO);
+    }
+
+    /// Takes over the steps of another report.
+    pub(crate) fn extend(&mut self, other: Report) {
+        self.steps.extend(other.steps);
+    }
+
+    /// Prints the table; an error when a step failed, or was skipped in `ci` without an accepted reason.
+    pub(crate) fn finish(mut self, ci: bool) -> Result<()> {
+        if ci {
+            self.refuse_unknown_skips();
+        }
+        println!("\n{self}");
+        ensure!(self.count(|outcome| matches!(outcome, Outcome::Failed(_))) == 0, "not everything passed");
+        Ok(())
+    }
+
+    fn refuse_unknown_skips(&mut self) {
+        for (_, outcome, _) in &mut self.steps {
+            if let Outcome::Skipped(reason) = outcome
+                && !ACCEPTED_SKIPS.contains(&reason.as_str())
+            {
+                *outcome = Outcome::Failed(format!("skipped, which CI does not accept: {reason}"));
+            }
+        }
+    }
+
+    fn count(&self, kind: fn(&Outcome) -> bool) -> usize {
+        self.steps.iter().filter(|(_, outcome, _)| kind(outcome)).count()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.steps.iter().map(|(name, _, _)| name.len()).max().unwrap_or(0);
+        for (name, outcome, took) in &self.steps {
+            let (word, detail) = match outcome {
+                Outcome::Passed(detail) => ("passed ", detail),
+                Outcome::Failed(detail) => ("FAILED ", detail),
+                Outcome::Skipped(detail) => ("skipped", detail),
+            };
+            let first = detail.lines().next().unwrap_or_default();
+            let line = format!("{word}  {name:width$}  {:>5} s  {first}", took.as_secs());
+            writeln!(formatter, "{}", line.trim_end())?;
+        }
+        write!(
+            formatter,
+            "{} passed, {} failed, {} skipped",
+            self.count(|outcome| matches!(outcome, Outcome::Passed(_))),
+            self.count(|outcome| matches!(outcome, Outcome::Failed(_))),
+            self.count(|outcome| matches!(outcome, Outcome::Skipped(_))),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_line_counts() {
+        let mut report = Report::default();
+        assert!(report.step("good", || Ok(())));
+        assert!(!report.step("bad", || anyhow::bail!("broken\nin two lines")));
+        report.skip("deny", CARGO_DENY_ABSENT);
+        let table = report.to_string();
+        assert!(table.ends_with("\n1 passed, 1 failed, 1 skipped"), "{table}");
+        assert!(table.contains("FAILED   bad       0 s  broken\n"), "{table}");
+        report.finish(false).unwrap_err();
+    }
+
+    #[test]
+    fn ci_accepts_only_known_skips() {
+        let skipped = |reason: &str| {
+            let mut report = Report::default();
+            report.skip("step", reason);
+            report
+        };
+        skipped("no time").finish(false).unwrap();
+        skipped(CARGO_DENY_ABSENT).finish(true).unwrap();
+        skipped("no time").finish(true).unwrap_err();
+    }
+}

@@ -1,0 +1,156 @@
+//! `cargo xtask vm`: the live tests on stock distribution kernels, each in a small virtual machine.
+
+mod initramfs;
+mod kernels;
+mod qemu;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{cargo, in_ci, output, run as run_command, target_dir};
+use crate::report::{Outcome, Report};
+use crate::setup::{Need, ensure as setup};
+use kernels::Line;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A kernel line (may repeat; default: all)
+    #[arg(long, value_enum)]
+    kernel: Vec<Line>,
+    /// Keep the folders that the initramfs is made from, to look into them
+    #[arg(long)]
+    keep: bool,
+    /// Seconds after which a machine counts as hung
+    #[arg(long, default_value_t = 900)]
+    timeout: u64,
+    /// Run this in busybox's shell instead of the tests
+    #[arg(long, value_name = "SCRIPT")]
+    shell: Option<String>,
+    /// Arguments for the live tests, such as a part of their names
+    #[arg(last = true)]
+    tests: Vec<String>,
+}
+
+impl Arguments {
+    /// Every kernel, every test.
+    pub(crate) fn everything() -> Self {
+        Self { kernel: Vec::new(), keep: false, timeout: 900, shell: None, tests: Vec::new() }
+    }
+}
+
+pub(crate) fn command(arguments: &Arguments) -> Result<()> {
+    setup(&[Need::Ebpf, Need::Containers, Need::Vm])?;
+    run(arguments)?.finish(in_ci())
+}
+
+/// Builds what the machines need, then boots one kernel after the other. A kernel that cannot be fetched
+/// is a failure like any other.
+pub(crate) fn run(arguments: &Arguments) -> Result<Report> {
+    ensure!(
+        cfg!(target_arch = "x86_64"),
+        "the virtual machines run x86-64 kernels and this machine's programs"
+    );
+    let programs = Programs::build(arguments.shell.is_none())?;
+    let lines = if arguments.kernel.is_empty() { Line::ALL.to_vec() } else { arguments.kernel.clone() };
+    let mut report = Report::default();
+    for line in lines {
+        println!("\n== kernel {line}");
+        let start = Instant::now();
+        let outcome = match one(line, &programs, arguments) {
+            Ok(detail) => Outcome::Passed(detail),
+            Err(error) => {
+                eprintln!("kernel {line}: {error:#}");
+                Outcome::Failed(format!("{error:#}"))
+            }
+        };
+        report.add(format!("kernel {line}"), outcome, start.elapsed());
+    }
+    Ok(report)
+}
+
+/// The programs that go into the machine.
+#[derive(Debug)]
+struct Programs {
+    init: PathBuf,
+    picket: Option<PathBuf>,
+    live: Option<PathBuf>,
+}
+
+impl Programs {
+    fn build(with_tests: bool) -> Result<Self> {
+        let init =
+            built(&["build", "--package", "picket-tests", "--bin", "picket-vm-init"], "picket-vm-init")?;
+        if !with_tests {
+            return Ok(Self { init, picket: None, live: None });
+        }
+        run_command(cargo().args(["build", "--release", "--package", "sensor", "--bin", "picket"]))?;
+        let live = built(&["test", "--package", "picket-tests", "--test", "live", "--no-run"], "live")?;
+        Ok(Self { init, picket: Some(target_dir().join("release/picket")), live: Some(live) })
+    }
+}
+
+/// Builds with cargo and returns the path of the executable of the target with this name.
+fn built(arguments: &[&str], target: &str) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(arguments).arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    let output = command.output().context("cannot start cargo")?;
+    ensure!(output.status.success(), "cargo could not build {target}: {}", output.status);
+    executable(&String::from_utf8_lossy(&output.stdout), target)
+        .with_context(|| format!("cargo built no executable named {target}"))
+}
+
+fn executable(messages: &str, target: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut executables = messages.filter(|message| message["target"]["name"] == target);
+    executables.find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+/// Runs the tests on one kernel; the detail is the kernel's release and how many tests passed.
+fn one(line: Line, programs: &Programs, arguments: &Arguments) -> Result<String> {
+    let folder = target_dir().join("vm");
+    let kernel = kernels::fetch(line, &folder.join("kernels"))?;
+    let staging = folder.join(format!("{line}.root"));
+    let image = folder.join(format!("{line}.cpio"));
+    initramfs::make(&initramfs::Contents { kernel: &kernel, programs, arguments }, &staging, &image)?;
+    if !arguments.keep {
+        remove(&staging)?;
+    }
+    let log = folder.join(format!("{line}.log"));
+    println!("booting {} (console: {})", kernel.release, log.display());
+    let console = qemu::boot(&kernel.image, &image, &log, Duration::from_secs(arguments.timeout))?;
+    let tests = qemu::judge(&console).with_context(|| {
+        format!("on {}, see {}; its end:\n{}", kernel.release, log.display(), qemu::tail(&console))
+    })?;
+    if arguments.shell.is_some() {
+        println!("{}", qemu::tail(&console));
+    }
+    Ok(format!("{}, {tests}", kernel.release))
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// What a program prints about a file; for `ldd` and the like, where failure has a meaning of its own.
+fn ask(program: &str, file: &Path) -> Option<String> {
+    output(Command::new(program).arg(file)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executable_is_found_by_target() {
+        let messages = "{\"target\":{\"name\":\"picket-tests\"},\"executable\":null}\n\
+                        {\"target\":{\"name\":\"live\"},\"executable\":\"/t/live-1\"}\n";
+        assert_eq!(executable(messages, "live"), Some(PathBuf::from("/t/live-1")));
+        assert_eq!(executable(messages, "picket-tests"), None);
+    }
+}
