@@ -100,7 +100,7 @@ impl Btf {
             bits = bits.checked_add(member.bits)?;
             kind = self.bare(member.kind)?;
         }
-        (bits % 8 == 0).then_some(bits / 8)
+        bits.is_multiple_of(8).then_some(bits / 8)
     }
 
     /// Size in bytes of a structure or union.

@@ -1,3 +1,5 @@
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of these tests are small")]
+
 use proptest::{collection::vec, prelude::*};
 use sensor_common::{header::TaskRef, tail::TailHeader};
 use zerocopy::IntoBytes;
@@ -97,7 +99,7 @@ proptest! {
         if let Ok(event) = decode(&bytes)
             && let Facts::Exec(exec) = event.facts
         {
-            exec.executable.to_text(exec.executable_end());
+            prop_assert!(exec.executable.to_text(exec.executable_end()).len() < 4096);
             exec.arguments.iter().count();
             exec.gained().count();
         }
