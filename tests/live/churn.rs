@@ -1,6 +1,6 @@
 //! Many short containers: every exec of each has its whole identity, the first one included.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use picket_tests::client::Client;
 use picket_tests::container::{Container, Names, Options};
@@ -18,7 +18,11 @@ const AT_ONCE: usize = 10;
 /// What came of one container.
 #[derive(Debug, Default)]
 struct Seen {
+    /// Execs of the container's own program: there must be one.
     execs: usize,
+    /// Of these, fully identified.
+    identified: usize,
+    /// Execs of any program in the container, the runtime's own included, that lack something.
     blank: Vec<String>,
 }
 
@@ -48,21 +52,32 @@ fn short_containers(lab: &mut Lab) {
         let names = made.iter().map(|options| &options.names).find(|names| names.id == id);
         if let Some(names) = names {
             let entry = seen.entry(names.id.clone()).or_default();
-            entry.execs += usize::from(by_marker.contains_key(last));
-            entry.blank.extend(difference(&event, names));
+            let (own, lacking) = (by_marker.contains_key(last), difference(&event, names));
+            entry.execs += usize::from(own);
+            entry.identified += usize::from(own && lacking.is_none());
+            entry.blank.extend(lacking);
         }
     }
     let whole = made.iter().filter_map(|options| seen.get(&options.names.id));
     let whole = whole.filter(|seen| seen.execs == 1 && seen.blank.is_empty()).count();
+    let own = seen.values().map(|seen| seen.identified).sum::<usize>();
+    println!("identity: {own} of {count} containers' own programs identified");
     println!(
         "identity: {whole} of {count} containers with every exec fully identified ({} %)",
         whole * 100 / count
     );
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for event in seen.values().flat_map(|seen| &seen.blank) {
+        let event: Value = serde_json::from_str(event).unwrap_or_default();
+        let program = text(&event, "process.arguments.0");
+        *reasons.entry(format!("{program}: {}", text(&event, "container.unresolved"))).or_default() += 1;
+    }
+    reasons.iter().for_each(|(reason, count)| println!("identity: {count} times {reason}"));
     let bad: Vec<_> = made
         .iter()
         .map(|options| (&options.names.id, seen.get(&options.names.id)))
         .filter(|(_, seen)| seen.is_none_or(|seen| seen.execs != 1 || !seen.blank.is_empty()))
-        .take(5)
+        .take(2)
         .collect();
     assert_eq!(whole, count, "the first of the others: {bad:#?}");
 }

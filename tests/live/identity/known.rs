@@ -3,7 +3,7 @@
 use std::fs;
 
 use picket_tests::agent::Agent;
-use picket_tests::client::{Client, Filters};
+use picket_tests::client::{Client, Filters, last_argument};
 use picket_tests::container::{Container, Names};
 use picket_tests::containerd::Containerd;
 use picket_tests::expect::{Expect, number, text};
@@ -112,7 +112,12 @@ pub(super) fn containerd(lab: &mut Lab) {
     let mut client = Client::subscribe(&agent, &Filters::default());
     let (names, marker) = (Names::new(), marker("containerd"));
     containerd.run(&names, &["/bin/sh", "-c", "/bin/true inside; exit", &marker]);
-    let event = client.exec(&marker);
+    // `ctr` has the same last argument; the container's program has another name.
+    let event = client.wait_for("exec of the container's shell", |event| {
+        text(event, "class") == "PROCESS_EXEC"
+            && text(event, "process.arguments.0") == "/bin/sh"
+            && last_argument(event) == Some(&marker)
+    });
     check_identity(&event, &names);
     Expect::of(&event)
         .is("container.runtime", "containerd")
