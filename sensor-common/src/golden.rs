@@ -22,7 +22,7 @@ fn sizes_are_the_ones_of_this_version() {
             ("TaskRef", 16),
             ("RecordHeader", 56),
             ("ForkRecord", 112),
-            ("ExecRecord", 288),
+            ("ExecRecord", 280),
             ("ExitRecord", 80),
             ("TailHeader", 8),
             ("ClassCounters", 32),

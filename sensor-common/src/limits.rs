@@ -19,7 +19,8 @@ pub const TAIL_HEADER_BYTES: usize = 8;
 /// Most components of a path; deeper paths lose the components nearest to the root and say so.
 pub const PATH_COMPONENTS_MAX: usize = 128;
 
-/// Bytes of a path's components together, separators included.
+/// Bytes of a path's components together, separators included: a component that begins before
+/// this bound is kept whole.
 pub const PATH_BYTES_MAX: usize = 4096;
 
 /// Longest name of one component, with its terminating NUL (`NAME_MAX` + 1).
@@ -27,6 +28,9 @@ pub const COMPONENT_BYTES_MAX: usize = 256;
 
 /// Most components of a control group's path.
 pub const CGROUP_COMPONENTS_MAX: usize = 24;
+
+/// Bytes of a control group's path, as [`PATH_BYTES_MAX`].
+pub const CGROUP_BYTES_MAX: usize = 2048;
 
 /// Bytes of a program's arguments, separators included.
 pub const ARGUMENTS_BYTES_MAX: usize = 4096;
@@ -51,12 +55,18 @@ const _: () = {
     assert!(FIELD_BYTES_MAX.is_power_of_two());
     // The per-CPU allocator of Linux gives no more than 32 KiB at once.
     assert!(SCRATCH_BYTES < 32 * 1024 - 64);
-    assert!(PATH_BYTES_MAX <= FIELD_BYTES_MAX);
+    assert!(PATH_BYTES_MAX + COMPONENT_BYTES_MAX <= FIELD_BYTES_MAX);
+    assert!(NAME_BYTES_MAX < FIELD_BYTES_MAX);
     assert!(ARGUMENTS_BYTES_MAX < FIELD_BYTES_MAX);
     assert!(ENVIRONMENT_BYTES_MAX < FIELD_BYTES_MAX);
-    // A process record with every field full still ends inside the buffer.
+    // Whatever a workload makes long, the executable and the arguments of an executed program
+    // have room: only the working directory and the environment, which come last, can be missing.
     assert!(
-        1024 + 3 * PATH_BYTES_MAX + NAME_BYTES_MAX / 2 <= TAIL_START_MAX,
-        "the fields before the last one must leave it room to begin"
+        1024 + CGROUP_BYTES_MAX
+            + PATH_BYTES_MAX
+            + ARGUMENTS_BYTES_MAX
+            + NAME_BYTES_MAX
+            + 3 * COMPONENT_BYTES_MAX
+            <= TAIL_START_MAX
     );
 };

@@ -3,9 +3,12 @@
 //! A pure function of its inputs (records, answers, snapshots, the clock's offset): no I/O, no
 //! clock of its own, so that a recording of the inputs gives the same events again.
 
+mod parked;
+
 use prost::Message as _;
 use sensor_common::class::Class;
 
+use self::parked::Parked;
 use crate::clock::BootClock;
 use crate::event::{self, Facts, decode::decode};
 use crate::identity::{
@@ -68,15 +71,20 @@ pub struct Pipeline {
     sequence: u64,
     counts: [ClassCount; Class::SLOTS],
     rejected: u64,
+    identity_wait_ns: u64,
+    parked: Parked,
     buffer: Vec<u8>,
     ancestors: EncodedAncestors,
 }
 
 impl Pipeline {
-    /// Stages with empty state.
+    /// Stages with empty state. Records of an unknown control group wait for its identity for at
+    /// most `identity_wait_ns` after they were made.
     #[must_use]
-    pub fn new(context: Context, tree: Tree, identity: Store) -> Self {
+    pub fn new(context: Context, tree: Tree, identity: Store, identity_wait_ns: u64) -> Self {
         Self {
+            identity_wait_ns,
+            parked: Parked::default(),
             context,
             tree,
             identity,
@@ -88,8 +96,8 @@ impl Pipeline {
         }
     }
 
-    /// A record of the kernel.
-    pub fn record(&mut self, bytes: &[u8], output: &mut impl Output) {
+    /// A record of the kernel, read at `now_ns` since boot.
+    pub fn record(&mut self, bytes: &[u8], now_ns: u64, output: &mut impl Output) {
         let event = match decode(bytes) {
             Ok(event) => event,
             Err(error) => {
@@ -99,24 +107,55 @@ impl Pipeline {
             }
         };
         self.count(event.class, |count| count.received += 1);
+        let until_ns = event.time_ns.saturating_add(self.identity_wait_ns);
+        let waits =
+            self.parked.holds(event.cgroup) || (until_ns > now_ns && self.identity.is_expected(event.cgroup));
+        if !(waits && self.parked.add(event.cgroup, until_ns, bytes)) {
+            self.process(&event, output);
+        }
+    }
+
+    /// Lets go on what waited long enough, whether or not its control group is known by now.
+    pub fn release(&mut self, now_ns: u64, output: &mut impl Output) {
+        while let Some(cgroup) = self.parked.due(now_ns) {
+            self.resume(cgroup, output);
+        }
+    }
+
+    /// True if records wait for an identity.
+    #[must_use]
+    pub fn has_parked(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
+    fn resume(&mut self, cgroup: u64, output: &mut impl Output) {
+        for record in self.parked.take(cgroup) {
+            // It was decoded when it came.
+            if let Ok(event) = decode(&record) {
+                self.process(&event, output);
+            }
+        }
+    }
+
+    fn process(&mut self, event: &event::Event<'_>, output: &mut impl Output) {
         let first_news = match &event.facts {
             Facts::Fork(fork) => {
-                self.tree.fork(&event, fork);
+                self.tree.fork(event, fork);
                 true
             }
             Facts::Exec(exec) => {
-                self.tree.exec(&event, exec);
+                self.tree.exec(event, exec);
                 let path = || exec.cgroup.to_text(exec.cgroup_end());
                 if let Some(question) = self.identity.executed(event.cgroup, path) {
                     output.ask(question);
                 }
                 true
             }
-            Facts::Exit(exit) => self.tree.exit(&event, exit.parent),
+            Facts::Exit(exit) => self.tree.exit(event, exit.parent),
             Facts::CgroupCreate(_) | Facts::CgroupRemove(_) => false,
         };
         if first_news {
-            self.publish(&event, output);
+            self.publish(event, output);
             self.count(event.class, |count| count.published += 1);
         }
         self.tree.expire(event.time_ns);
@@ -125,9 +164,17 @@ impl Pipeline {
     /// An answer about a control group.
     pub fn answer(&mut self, answer: Answer, now_ns: u64, output: &mut impl Output) {
         let cgroup = answer.cgroup;
-        if self.identity.answer(answer).is_none() {
-            return;
+        let corrected = self.identity.answer(answer).is_some();
+        if self.parked.holds(cgroup) {
+            self.resume(cgroup, output);
         }
+        if corrected {
+            self.correct(cgroup, now_ns, output);
+        }
+    }
+
+    /// Tells those who got events of a container without its identity what it is.
+    fn correct(&mut self, cgroup: u64, now_ns: u64, output: &mut impl Output) {
         let Some(known) = self.identity.container(cgroup) else { return };
         let class = proto::Class::ContainerIdentified;
         if !output.wants(class, Some(&known.container)) {

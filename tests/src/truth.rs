@@ -140,7 +140,7 @@ pub fn capability_set(event: &Value, name: &str) -> Vec<String> {
     let same_as = SETS.iter().find_map(|set| (set.0 == name).then_some(set.2)).flatten();
     match (list, same_as) {
         (Some(list), _) => {
-            let mut names: Vec<_> = list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            let mut names = written_out(list.iter().filter_map(Value::as_str).collect());
             names.sort_unstable();
             names
         }
@@ -161,16 +161,33 @@ pub fn check_capabilities(event: &Value, pid: u32) {
     }
 }
 
-/// Names of a set of capabilities as `/proc` writes it; all that the kernel knows are `ALL`.
-fn capability_names(hexadecimal: &str) -> Vec<String> {
-    let set = u64::from_str_radix(hexadecimal, 16).expect("a set of /proc/PID/status");
+/// A set of an event without its short forms: `NONE`, `ALL`, `ALL` but a few.
+fn written_out(names: Vec<&str>) -> Vec<String> {
+    match names.split_first() {
+        Some((&"NONE", _)) => Vec::new(),
+        Some((&"ALL", lacking)) => {
+            let lacking: Vec<_> = lacking.iter().filter_map(|name| name.strip_prefix('-')).collect();
+            capability_names(&format!("{:x}", all_capabilities()))
+                .into_iter()
+                .filter(|name| !lacking.contains(&name.as_str()))
+                .collect()
+        }
+        _ => names.into_iter().map(str::to_owned).collect(),
+    }
+}
+
+/// Every capability that the running kernel knows.
+fn all_capabilities() -> u64 {
     let last: u32 = fs::read_to_string("/proc/sys/kernel/cap_last_cap")
         .ok()
         .and_then(|text| text.trim().parse().ok())
         .expect("/proc/sys/kernel/cap_last_cap");
-    if set == (1u64 << (last + 1)) - 1 {
-        return vec!["ALL".to_owned()];
-    }
+    (1u64 << (last + 1)) - 1
+}
+
+/// Names of a set of capabilities as `/proc` writes it.
+fn capability_names(hexadecimal: &str) -> Vec<String> {
+    let set = u64::from_str_radix(hexadecimal, 16).expect("a set of /proc/PID/status");
     let known = CAPABILITIES.iter().enumerate().filter(|(number, _)| set & (1 << number) != 0);
     known.map(|(_, name)| (*name).to_owned()).collect()
 }

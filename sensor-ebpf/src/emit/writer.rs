@@ -50,16 +50,18 @@ impl Writer {
             return false;
         }
         let at = self.position();
-        // SAFETY: the destination lies in the buffer for `MAX` bytes, the source is checked by
+        // SAFETY: the destination lies in the buffer for `MAX` + 1 bytes, the source is checked by
         // the helper.
-        let read = unsafe { bpf_probe_read_kernel_str(self.at(at).cast(), MAX as u32, address as *const _) };
+        // One byte more than the longest string, terminator included, tells a cut one apart.
+        let read =
+            unsafe { bpf_probe_read_kernel_str(self.at(at).cast(), MAX as u32 + 1, address as *const _) };
         if read <= 0 {
             self.set_cursor(header);
             return false;
         }
         self.set_cursor(at + read as u64);
         self.end(kind, header);
-        (read as usize) < MAX
+        read as usize <= MAX
     }
 
     /// Adds bytes of the current task's own memory as a field. `None` if they cannot be read,
@@ -94,9 +96,9 @@ impl Writer {
     /// Adds one string to a field. False if it does not fit or cannot be read.
     #[inline(always)]
     pub(crate) fn component(&self, field: &Components, address: u64, bytes_max: usize) -> bool {
-        let end = field.header + (TAIL_HEADER_BYTES + bytes_max - COMPONENT_BYTES_MAX) as u64;
+        let end = field.header + (TAIL_HEADER_BYTES + bytes_max) as u64;
         let cursor = self.cursor();
-        if cursor > MASK || cursor > end {
+        if cursor > MASK || cursor >= end {
             return false;
         }
         let at = self.position();

@@ -3,7 +3,10 @@
 use sensor_common::{
     class::Class,
     header::Incomplete,
-    limits::{ARGUMENTS_BYTES_MAX, COMM_BYTES, ENVIRONMENT_BYTES_MAX, NAME_BYTES_MAX, TTY_NAME_BYTES},
+    limits::{
+        ARGUMENTS_BYTES_MAX, COMM_BYTES, COMPONENT_BYTES_MAX, ENVIRONMENT_BYTES_MAX, NAME_BYTES_MAX,
+        TTY_NAME_BYTES,
+    },
     record::process::{ExecRecord, ExitRecord, FileFlags, ForkRecord},
     tail::Tail,
 };
@@ -74,8 +77,18 @@ pub(crate) fn executed(current: Typed, caller_tid: u32, binprm: Typed) {
     if let Some(group) = group {
         cgroup_path(group, &writer, &mut record.header.incomplete);
     }
-    program(current, binprm, &writer, record);
-    memory(current, &writer, &mut record.header.incomplete);
+    executable(current, &writer, record);
+    let mm = current.follow(offset!(task_mm));
+    if let Some(mm) = mm {
+        arguments(mm, &writer, &mut record.header.incomplete);
+    }
+    requested(binprm, &writer, &mut record.header.incomplete);
+    directory(current, &writer, &mut record.header.incomplete);
+    if let Some(mm) = mm
+        && settings().environment != 0
+    {
+        environment(mm, &writer, &mut record.header.incomplete);
+    }
     writer.send(&VITAL, Class::ProcessExec, cgroup);
 }
 
@@ -104,9 +117,9 @@ fn fixed(task: Task, caller_tid: u32, binprm: Typed, record: &mut ExecRecord) {
     record.caller_tid = caller_tid;
 }
 
-/// The executed file, and how it was asked for.
+/// The executed file.
 #[inline(always)]
-fn program(current: Typed, binprm: Typed, writer: &Writer, record: &mut ExecRecord) {
+fn executable(current: Typed, writer: &Writer, record: &mut ExecRecord) {
     record.file = Default::default();
     let executable = current.follow(offset!(task_mm)).and_then(|mm| mm.follow(offset!(mm_exe_file)));
     if let Some(executable) = executable {
@@ -119,34 +132,44 @@ fn program(current: Typed, binprm: Typed, writer: &Writer, record: &mut ExecReco
             Walk::Cut => record.header.incomplete |= Incomplete::EXECUTABLE,
         }
     }
+}
+
+/// How the file was asked for.
+#[inline(always)]
+fn requested(binprm: Typed, writer: &Writer, incomplete: &mut u32) {
     let requested = binprm.number::<u64>(offset!(binprm_filename));
     let interpreter = binprm.number::<u64>(offset!(binprm_interp));
     if !writer.string::<NAME_BYTES_MAX>(Tail::Requested, requested) {
-        record.header.incomplete |= Incomplete::REQUESTED;
+        *incomplete |= Incomplete::REQUESTED;
     }
-    if interpreter != requested && !writer.string::<NAME_BYTES_MAX>(Tail::Interpreter, interpreter) {
-        record.header.incomplete |= Incomplete::REQUESTED;
-    }
-    if let Some(fs) = current.follow(offset!(task_fs))
-        && walk(Tail::Directory, Raw(fs.address() + u64::from(offset!(fs_pwd))), writer) == Walk::Cut
-    {
-        record.header.incomplete |= Incomplete::DIRECTORY;
+    if interpreter != requested && !writer.string::<COMPONENT_BYTES_MAX>(Tail::Interpreter, interpreter) {
+        *incomplete |= Incomplete::REQUESTED;
     }
 }
 
-/// Arguments and environment, from the new program's memory.
+/// Working directory.
 #[inline(always)]
-fn memory(current: Typed, writer: &Writer, incomplete: &mut u32) {
-    let Some(mm) = current.follow(offset!(task_mm)) else { return };
+fn directory(current: Typed, writer: &Writer, incomplete: &mut u32) {
+    let Some(fs) = current.follow(offset!(task_fs)) else { return };
+    if walk(Tail::Directory, Raw(fs.address() + u64::from(offset!(fs_pwd))), writer) == Walk::Cut {
+        *incomplete |= Incomplete::DIRECTORY;
+    }
+}
+
+/// Arguments, from the new program's memory.
+#[inline(always)]
+fn arguments(mm: Typed, writer: &Writer, incomplete: &mut u32) {
     let (start, end) = (mm.number(offset!(mm_arg_start)), mm.number(offset!(mm_arg_end)));
     match writer.user_bytes::<ARGUMENTS_BYTES_MAX>(Tail::Arguments, start, end) {
         Some(true) => {}
         Some(false) => *incomplete |= Incomplete::ARGUMENTS,
         None => *incomplete |= Incomplete::ARGUMENTS_UNREADABLE,
     }
-    if settings().environment == 0 {
-        return;
-    }
+}
+
+/// Environment, from the new program's memory.
+#[inline(always)]
+fn environment(mm: Typed, writer: &Writer, incomplete: &mut u32) {
     let (start, end) = (mm.number(offset!(mm_env_start)), mm.number(offset!(mm_env_end)));
     match writer.user_bytes::<ENVIRONMENT_BYTES_MAX>(Tail::Environment, start, end) {
         Some(true) => {}

@@ -2,7 +2,7 @@
 
 use sensor_common::{
     layout::ABSENT,
-    limits::{CGROUP_COMPONENTS_MAX, NAME_BYTES_MAX},
+    limits::{CGROUP_BYTES_MAX, CGROUP_COMPONENTS_MAX},
 };
 
 use super::{Memory, Raw, Typed};
@@ -51,7 +51,7 @@ impl Cgroup {
             // The root has no parent; its name is empty and is left out.
             let Some(parent) = node.follow(offset!(kernfs_parent)) else { return true };
             let name = node.number::<u64>(offset!(kernfs_name));
-            if !to.component(components, name, NAME_BYTES_MAX) {
+            if !to.component(components, name, CGROUP_BYTES_MAX) {
                 return false;
             }
             node = Raw(parent.0);

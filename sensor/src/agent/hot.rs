@@ -22,6 +22,9 @@ const BATCH: usize = 64;
 /// Longest wait for a record: subscriptions are looked at that often.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// The same while records wait for an identity.
+const PARKED_PATIENCE: Duration = Duration::from_millis(10);
+
 /// A request to the pipeline.
 #[derive(Debug)]
 pub(super) enum Control {
@@ -122,7 +125,8 @@ impl Hot {
     /// Works until `stopped`.
     pub(super) fn run(mut self, stopped: impl Fn() -> bool) {
         while !stopped() {
-            if let Err(error) = self.ring.wait(PATIENCE) {
+            let patience = if self.pipeline.has_parked() { PARKED_PATIENCE } else { PATIENCE };
+            if let Err(error) = self.ring.wait(patience) {
                 tracing::error!(%error, "cannot wait for records; the pipeline stops");
                 return;
             }
@@ -143,7 +147,9 @@ impl Hot {
             obey(control, pipeline, exits);
         }
         exits.hub.poll();
-        ring.drain(BATCH, |bytes| pipeline.record(bytes, exits)) == BATCH
+        let now = clock::boot_ns();
+        pipeline.release(now, exits);
+        ring.drain(BATCH, |bytes| pipeline.record(bytes, now, exits)) == BATCH
     }
 }
 

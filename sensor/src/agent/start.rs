@@ -159,7 +159,8 @@ pub(super) fn pipeline(
     let retention_ns = u64::try_from(config.process.exited_retention.as_nanos()).unwrap_or(u64::MAX);
     let tree = Tree::new(Limits { processes_max: config.process.processes_max, retention_ns });
     let identity = Store::new(config.identity.containers_max.saturating_mul(GROUPS_PER_CONTAINER));
-    let mut pipeline = Pipeline::new(context, tree, identity);
+    let wait_ns = u64::try_from(config.identity.wait.as_nanos()).unwrap_or(u64::MAX);
+    let mut pipeline = Pipeline::new(context, tree, identity, wait_ns);
 
     let host = &config.identity.host_root;
     let cgroups = CgroupTree::new(&host.join("sys/fs/cgroup"), &kernel.hierarchy.name);

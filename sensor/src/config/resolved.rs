@@ -76,6 +76,8 @@ pub struct Process {
 pub struct Identity {
     /// State folders besides the usual ones.
     pub state_folders: Vec<PathBuf>,
+    /// Longest time that the first events of a new control group wait for its identity.
+    pub wait: Duration,
     /// Containers that are remembered.
     pub containers_max: usize,
     /// Root of the host.
@@ -129,6 +131,7 @@ impl Config {
                 environment: values.list(&setting::PROCESS_ENVIRONMENT),
             },
             identity: Identity {
+                wait: Duration::from_millis(values.number(&setting::IDENTITY_WAIT_MS)?),
                 state_folders: values
                     .list(&setting::IDENTITY_STATE_FOLDERS)
                     .into_iter()

@@ -97,6 +97,8 @@ settings! {
         "State folders of container runtimes to look into besides the usual ones (containerd, k3s, RKE2, microk8s, CRI-O, Docker, podman).";
     IDENTITY_CONTAINERS_MAX: "identity.containers_max", Kind::Number(64, 1_048_576, "containers"), "8192",
         "Containers that the agent remembers.";
+    IDENTITY_WAIT_MS: "identity.wait_ms", Kind::Number(0, 5_000, "milliseconds"), "250",
+        "Longest time that the first events of a new control group wait for the identity of its container; nothing else waits. Usually it is there before the first event. 0: events never wait, and a later CONTAINER_IDENTIFIED event names the container.";
     IDENTITY_HOST_ROOT: "identity.host_root", Kind::Path, "\"/\"",
         "Where the root of the host is mounted, when the agent itself runs in a container.";
     LOG_LEVEL: "log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "\"info\"",

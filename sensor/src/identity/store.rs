@@ -99,6 +99,13 @@ impl Store {
         self.groups.get(&cgroup).map(|group| &group.owner)
     }
 
+    /// True for a control group of which nothing is known although there would be room for it: an
+    /// answer must be on its way.
+    #[must_use]
+    pub fn is_expected(&self, cgroup: u64) -> bool {
+        cgroup != 0 && self.groups.len() < self.groups_max && !self.groups.contains_key(&cgroup)
+    }
+
     /// Container of a control group, if it has one.
     #[must_use]
     pub fn container(&self, cgroup: u64) -> Option<&Arc<Known>> {

@@ -17,12 +17,15 @@ use crate::identity::{
 use crate::kernel::ring::{Ring, Waker};
 
 /// Pauses before further tries where no bundle was found; a runtime may write it late.
-const PAUSES: [Duration; 5] = [
+const PAUSES: [Duration; 8] = [
     Duration::from_millis(5),
     Duration::from_millis(25),
     Duration::from_millis(100),
     Duration::from_millis(500),
     Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(20),
+    Duration::from_secs(60),
 ];
 
 /// Look-ups that may wait for a further try; more give the oldest up, which was answered already.

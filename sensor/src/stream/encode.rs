@@ -163,8 +163,10 @@ impl Context {
     /// Sets that say nothing new are left out: permitted where equal to effective, bounding where
     /// equal to permitted, the others where empty.
     fn credentials(&self, ids: Ids, sets: Capabilities) -> proto::Credentials {
-        let names = |set: u64, differs: bool| {
-            if differs { capability::names(set, self.capability_last) } else { Vec::new() }
+        let names = |set: u64, differs: bool| match (set, differs) {
+            (_, false) => Vec::new(),
+            (0, true) => vec!["NONE".to_owned()],
+            (set, true) => capability::names(set, self.capability_last),
         };
         proto::Credentials {
             uid: Some(ids.uid),
@@ -174,8 +176,8 @@ impl Context {
             effective: names(sets.effective, true),
             permitted: names(sets.permitted, sets.permitted != sets.effective),
             bounding: names(sets.bounding, sets.bounding != sets.permitted),
-            inheritable: names(sets.inheritable, true),
-            ambient: names(sets.ambient, true),
+            inheritable: names(sets.inheritable, sets.inheritable != 0),
+            ambient: names(sets.ambient, sets.ambient != 0),
         }
     }
 }
