@@ -13,7 +13,7 @@ const BYTES_MAX: usize = 4 << 20;
 
 /// Records that wait.
 #[derive(Debug, Default)]
-pub struct Parked {
+pub(super) struct Parked {
     groups: HashMap<u64, Group>,
     /// Groups in the order in which their first record came.
     order: VecDeque<u64>,
@@ -30,12 +30,12 @@ struct Group {
 impl Parked {
     /// True if records of that group wait: those that follow must wait too.
     #[must_use]
-    pub fn holds(&self, cgroup: u64) -> bool {
+    pub(super) fn holds(&self, cgroup: u64) -> bool {
         !self.groups.is_empty() && self.groups.contains_key(&cgroup)
     }
 
     /// Keeps a record. False if there is no room.
-    pub fn add(&mut self, cgroup: u64, until_ns: u64, record: &[u8]) -> bool {
+    pub(super) fn add(&mut self, cgroup: u64, until_ns: u64, record: &[u8]) -> bool {
         if self.records >= RECORDS_MAX || self.bytes + record.len() > BYTES_MAX {
             return false;
         }
@@ -50,7 +50,7 @@ impl Parked {
     }
 
     /// Takes the records of a group out, in order.
-    pub fn take(&mut self, cgroup: u64) -> Vec<Box<[u8]>> {
+    pub(super) fn take(&mut self, cgroup: u64) -> Vec<Box<[u8]>> {
         let Some(group) = self.groups.remove(&cgroup) else { return Vec::new() };
         self.order.retain(|other| *other != cgroup);
         self.records -= group.records.len();
@@ -60,7 +60,7 @@ impl Parked {
 
     /// A group whose time is over.
     #[must_use]
-    pub fn due(&self, now_ns: u64) -> Option<u64> {
+    pub(super) fn due(&self, now_ns: u64) -> Option<u64> {
         self.order
             .iter()
             .copied()
@@ -69,7 +69,7 @@ impl Parked {
 
     /// True if nothing waits.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
 }
