@@ -28,7 +28,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
 fn crate_roots<'tree>(tree: &'tree Tree, member: &str) -> Vec<(&'tree str, &'tree str)> {
     let manifest = tree.text(&format!("{member}/Cargo.toml")).unwrap_or_default();
     let named = manifest.split('"').filter(|text| text.ends_with(".rs"));
-    let roots: Vec<_> = ["src/lib.rs", "src/main.rs", "build.rs"].into_iter().chain(named).collect();
+    let roots: Vec<_> = ["src/lib.rs", "src/main.rs"].into_iter().chain(named).collect();
     tree.rust()
         .filter(|(path, _)| {
             path.strip_prefix(member)
