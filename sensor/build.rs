@@ -20,7 +20,9 @@ fn main() -> Result<()> {
 
 /// Builds the kernel programs and tells the library where the object is.
 fn kernel_object(out: &Path) -> Result<()> {
-    let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").context("cargo did not set CARGO_MANIFEST_DIR")?);
+    let package = PathBuf::from(
+        std::env::var_os("CARGO_MANIFEST_DIR").context("cargo did not set CARGO_MANIFEST_DIR")?,
+    );
     let workspace = package.parent().context("the package lies in the workspace")?;
     let object = xtask::ebpf::build(out, workspace)?;
     println!("cargo::rustc-env=PICKET_KERNEL_OBJECT={}", object.display());

@@ -46,7 +46,12 @@ fn count_seen(class: Class) -> u64 {
 
 /// Sends a finished record of fixed size.
 #[inline(always)]
-pub(crate) fn send<T: IntoBytes + zerocopy::Immutable>(ring: &RingBuf, class: Class, cgroup: u64, record: &T) {
+pub(crate) fn send<T: IntoBytes + zerocopy::Immutable>(
+    ring: &RingBuf,
+    class: Class,
+    cgroup: u64,
+    record: &T,
+) {
     let sent = ring.output::<T>(record, 0).is_ok();
     book(class, cgroup, if sent { None } else { Some(LossReason::RingFull) });
 }

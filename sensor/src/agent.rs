@@ -39,7 +39,9 @@ const CONTROLS_WAITING_MAX: usize = 64;
 #[derive(Debug, Error)]
 pub enum AgentError {
     /// It may not use the kernel.
-    #[error("picket run needs root, or the capabilities BPF, PERFMON, SYS_PTRACE and DAC_READ_SEARCH; it runs as user {uid} without them: use sudo")]
+    #[error(
+        "picket run needs root, or the capabilities BPF, PERFMON, SYS_PTRACE and DAC_READ_SEARCH; it runs as user {uid} without them: use sudo"
+    )]
     NotPermitted {
         /// User id.
         uid: u32,
@@ -120,8 +122,14 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
     );
     let diagnostics = start::diagnostics(&config, &mut kernel);
     let threads = Threads {
-        resolver: spawn("resolver", { let stop = ending.clone(); move || resolver.run(|| stop.is_set()) })?,
-        pipeline: spawn("pipeline", { let stop = ending.clone(); move || hot.run(|| stop.is_set()) })?,
+        resolver: spawn("resolver", {
+            let stop = ending.clone();
+            move || resolver.run(|| stop.is_set())
+        })?,
+        pipeline: spawn("pipeline", {
+            let stop = ending.clone();
+            move || hot.run(|| stop.is_set())
+        })?,
     };
 
     let (requests, status) = mpsc::channel(CONTROLS_WAITING_MAX);
@@ -140,11 +148,8 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
         capacity: (config.process.processes_max, config.identity.containers_max),
     };
     let keeping = tokio::spawn(keeper.run(status));
-    let served = server::serve(
-        listener,
-        Backend { hub: handle, status: requests, ready: is_ready, stop },
-    )
-    .await;
+    let served =
+        server::serve(listener, Backend { hub: handle, status: requests, ready: is_ready, stop }).await;
 
     ending.set();
     pipeline_waker.wake();

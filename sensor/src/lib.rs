@@ -3,12 +3,12 @@
 //! The modules are the way of the data, in reading order; see `ARCHITECTURE.md`.
 #![forbid(unsafe_code)]
 
-pub mod kernel; // 0  load, attach, read the rings
 pub mod event; // 1  bytes → typed events
-pub mod sources; //    procfs, control groups, bundles: answers as inputs
-pub mod process; // 2  process tree and lineage
 pub mod identity; // 3  container, pod, host unit
+pub mod kernel; // 0  load, attach, read the rings
 pub mod pipeline; //    the stages, in order, for one record
+pub mod process; // 2  process tree and lineage
+pub mod sources; //    procfs, control groups, bundles: answers as inputs
 pub mod stream; // 5  encode once, subscribers, gRPC
 
 pub mod agent; //    wiring: threads, channels, start and stop

@@ -211,11 +211,7 @@ impl Pipeline {
             return;
         }
         let key = Key::from(event.process);
-        let subject = Subject {
-            process: self.tree.get(key),
-            parent: self.tree.ancestors(key).next(),
-            owner,
-        };
+        let subject = Subject { process: self.tree.get(key), parent: self.tree.ancestors(key).next(), owner };
         let message = self.context.event(event, subject, self.sequence + 1);
         self.encode_ancestors(key, output.ancestors_wanted());
         self.send(class, &message, container, output);

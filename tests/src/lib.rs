@@ -1,1 +1,21 @@
-//! x
+//! Harness of the end-to-end tests: starts the agent, makes real containers, reads events through
+//! the real client and compares them with the truth.
+//!
+//! Reading order: [`runner`] runs the tests of a target; each gets a [`lab::Lab`], which makes
+//! [`container`]s and [`containerd`] and starts the [`agent`]; a [`client`] receives the events; a
+//! test compares them by [`expect`] with what [`truth`] reads from the kernel by other ways.
+#![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod cgroup;
+pub mod client;
+pub mod container;
+pub mod containerd;
+pub mod expect;
+pub mod image;
+pub mod lab;
+pub mod runner;
+pub mod scratch;
+pub mod skip;
+pub mod truth;
+pub mod workload;

@@ -1,8 +1,6 @@
 //! BTF tracepoints that both back ends use.
 
-use aya_ebpf::{
-    bindings::task_struct, macros::btf_tracepoint, programs::BtfTracePointContext,
-};
+use aya_ebpf::{bindings::task_struct, macros::btf_tracepoint, programs::BtfTracePointContext};
 use aya_log_ebpf::debug;
 use sensor_common::class::Class;
 

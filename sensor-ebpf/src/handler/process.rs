@@ -108,9 +108,7 @@ fn fixed(task: Task, caller_tid: u32, binprm: Typed, record: &mut ExecRecord) {
 #[inline(always)]
 fn program(current: Typed, binprm: Typed, writer: &Writer, record: &mut ExecRecord) {
     record.file = Default::default();
-    let executable = current
-        .follow(offset!(task_mm))
-        .and_then(|mm| mm.follow(offset!(mm_exe_file)));
+    let executable = current.follow(offset!(task_mm)).and_then(|mm| mm.follow(offset!(mm_exe_file)));
     if let Some(executable) = executable {
         file::identity(executable, &mut record.file);
         let place = Raw(executable.address() + u64::from(offset!(file_path)));

@@ -37,9 +37,9 @@ impl Cgroup {
     /// True if it is in the hierarchy that the agent chose.
     #[inline(always)]
     pub(crate) fn names_containers(self) -> bool {
-        self.0
-            .follow(offset!(cgroup_root))
-            .is_some_and(|root| root.number::<u32>(offset!(cgroup_root_hierarchy)) == settings().cgroup_hierarchy)
+        self.0.follow(offset!(cgroup_root)).is_some_and(|root| {
+            root.number::<u32>(offset!(cgroup_root_hierarchy)) == settings().cgroup_hierarchy
+        })
     }
 
     /// Writes the components of its path, leaf first. False if some are missing.

@@ -7,8 +7,8 @@ use sensor_common::layout::Settings;
 use super::AgentError;
 use crate::clock::{self, BootClock};
 use crate::config::{Config, resolved::CgroupHierarchy};
-use crate::identity::store::{Question, Store};
 use crate::identity::container::Container;
+use crate::identity::store::{Question, Store};
 use crate::kernel::{
     cgroup::{self, Hierarchy},
     load::{Attached, KernelTypes, Loaded, Options},

@@ -64,7 +64,7 @@ impl RunArgs {
             flags.push(Flag {
                 flag: "--runtime-state",
                 setting: &setting::IDENTITY_STATE_FOLDERS,
-                values: self.runtime_state.clone(),
+                values: self.runtime_state.iter().map(|folder| absolute(folder)).collect(),
             });
         }
         Input {
@@ -131,6 +131,11 @@ impl WatchArgs {
             ancestors: self.ancestors,
         }
     }
+}
+
+/// A folder named on the command line is meant from the current one; in the file it is absolute.
+fn absolute(folder: &str) -> String {
+    std::path::absolute(folder).map_or_else(|_| folder.to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
 fn parse_class(text: &str) -> Result<Class, String> {

@@ -53,8 +53,9 @@ async fn work(config: Config) -> Result<()> {
 /// Logs to standard error; `PICKET_LOG` (as `RUST_LOG` elsewhere) overrides the level.
 fn log(settings: &Log) -> Result<()> {
     let filter = match std::env::var("PICKET_LOG") {
-        Ok(text) => EnvFilter::try_new(&text)
-            .with_context(|| format!("PICKET_LOG={text} is not a log filter such as `debug` or `sensor=trace`"))?,
+        Ok(text) => EnvFilter::try_new(&text).with_context(|| {
+            format!("PICKET_LOG={text} is not a log filter such as `debug` or `sensor=trace`")
+        })?,
         Err(_) => EnvFilter::new(&settings.level),
     };
     let registry = tracing_subscriber::registry().with(filter);

@@ -2,28 +2,72 @@
 
 /// Names without `CAP_`, by number.
 const NAMES: [&str; 41] = [
-    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
-    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
-    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
-    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
-    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
     "CHECKPOINT_RESTORE",
 ];
 
-/// Names of the capabilities in a set. `ALL` if it holds every one up to `last`, the highest that
-/// the running kernel knows (`/proc/sys/kernel/cap_last_cap`).
+/// Most absent capabilities for which a set is told as all but them.
+const ABSENT_MAX: u32 = 8;
+
+/// Names of the capabilities in a set. A set that holds every one up to `last`, the highest that
+/// the running kernel knows (`/proc/sys/kernel/cap_last_cap`), is `ALL`; one that lacks only a few
+/// of them is `ALL` followed by those with a minus sign (`ALL`, `-SYS_RESOURCE`).
 #[must_use]
 pub fn names(set: u64, last: u32) -> Vec<String> {
     let all = u64::MAX >> (63 - last.min(63));
-    if set & all == all {
-        return vec!["ALL".to_owned()];
+    let absent = all & !set;
+    if absent.count_ones() <= ABSENT_MAX && set != 0 {
+        let lacking = numbers(absent).map(|number| format!("-{}", name(number)));
+        return std::iter::once("ALL".to_owned()).chain(lacking).collect();
     }
-    (0u32..64)
-        .filter(|number| set & (1 << number) != 0)
-        .map(|number| {
-            NAMES.get(number as usize).map_or_else(|| format!("CAP_{number}"), |name| (*name).to_owned())
-        })
-        .collect()
+    numbers(set).map(name).collect()
+}
+
+fn numbers(set: u64) -> impl Iterator<Item = u32> {
+    (0u32..64).filter(move |number| set & (1 << number) != 0)
+}
+
+fn name(number: u32) -> String {
+    NAMES.get(number as usize).map_or_else(|| format!("CAP_{number}"), |name| (*name).to_owned())
 }
 
 #[cfg(test)]
@@ -36,6 +80,7 @@ mod tests {
         assert_eq!(names(1 << 21 | 1, 40), ["CHOWN", "SYS_ADMIN"]);
         assert_eq!(names((1 << 41) - 1, 40), ["ALL"]);
         assert_eq!(names((1 << 38) - 1, 37), ["ALL"], "an older kernel has fewer");
+        assert_eq!(names(((1 << 41) - 1) & !(1 << 24), 40), ["ALL", "-SYS_RESOURCE"]);
         assert_eq!(names(1 << 50, 40), ["CAP_50"]);
     }
 }

@@ -68,8 +68,7 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
     if header.length as usize != bytes.len() {
         return Err(DecodeError::Length { said: header.length, length: bytes.len() });
     }
-    let class =
-        Class::try_from(header.class).map_err(|unknown| DecodeError::Class { class: unknown.0 })?;
+    let class = Class::try_from(header.class).map_err(|unknown| DecodeError::Class { class: unknown.0 })?;
     Ok(Event {
         class,
         cpu: header.cpu,
@@ -148,8 +147,7 @@ fn cgroup_path(bytes: &[u8]) -> Result<&[u8], DecodeError> {
 }
 
 fn fixed<T: FromBytes>(bytes: &[u8]) -> Result<(T, &[u8]), DecodeError> {
-    T::read_from_prefix(bytes)
-        .map_err(|_| DecodeError::Short { length: bytes.len(), needed: size_of::<T>() })
+    T::read_from_prefix(bytes).map_err(|_| DecodeError::Short { length: bytes.len(), needed: size_of::<T>() })
 }
 
 #[cfg(test)]

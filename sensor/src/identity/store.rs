@@ -141,10 +141,9 @@ impl Store {
             None => host(&answer.path),
             Some(Ok(container)) => Owner::Container(Arc::new(Known { container, unresolved: None })),
             Some(Err(reason)) => match reference(&answer.path) {
-                Some((container, Certainty::Certain)) => Owner::Container(Arc::new(Known {
-                    container,
-                    unresolved: Some(reason.into_boxed_str()),
-                })),
+                Some((container, Certainty::Certain)) => {
+                    Owner::Container(Arc::new(Known { container, unresolved: Some(reason.into_boxed_str()) }))
+                }
                 Some((_, Certainty::Candidate)) | None => host(&answer.path),
             },
         };
@@ -153,7 +152,8 @@ impl Store {
             return None;
         };
         // An identity is never taken back by a source that knows less.
-        let identified = |owner: &Owner| matches!(owner, Owner::Container(known) if known.unresolved.is_none());
+        let identified =
+            |owner: &Owner| matches!(owner, Owner::Container(known) if known.unresolved.is_none());
         if identified(&group.owner) && !identified(&owner) {
             return None;
         }
@@ -248,7 +248,8 @@ fn reference(path: &str) -> Option<(Container, Certainty)> {
     let found = cgroup_path::parse(path)?;
     // The pod's uid is in the path, so that much is known without any source.
     let pod = found.pod_uid.map(|uid| Pod { uid: uid.to_string(), ..Pod::default() });
-    let container = Container { id: found.id.to_owned(), runtime: found.runtime, pod, ..Container::default() };
+    let container =
+        Container { id: found.id.to_owned(), runtime: found.runtime, pod, ..Container::default() };
     Some((container, found.certainty))
 }
 

@@ -100,7 +100,7 @@ impl Btf {
             bits = bits.checked_add(member.bits)?;
             kind = self.bare(member.kind)?;
         }
-        (bits % 8 == 0).then_some(bits / 8)
+        bits.is_multiple_of(8).then_some(bits / 8)
     }
 
     /// Size in bytes of a structure or union.
@@ -229,10 +229,11 @@ const fn extra_bytes(kind: u32, count: usize) -> Option<usize> {
 }
 
 fn array<const N: usize>(data: &[u8], at: usize, what: &'static str) -> Result<[u8; N], BtfError> {
-    data.get(at..)
-        .and_then(|rest| rest.first_chunk())
-        .copied()
-        .ok_or(BtfError::Cut { what, at, length: data.len() })
+    data.get(at..).and_then(|rest| rest.first_chunk()).copied().ok_or(BtfError::Cut {
+        what,
+        at,
+        length: data.len(),
+    })
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ pub struct Hierarchy {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum HierarchyError {
     /// Asked for one that is not there.
-    #[error("control group controller `{name}` has no v1 hierarchy here (see /proc/cgroups); use `auto` or `v2`")]
+    #[error(
+        "control group controller `{name}` has no v1 hierarchy here (see /proc/cgroups); use `auto` or `v2`"
+    )]
     Unknown {
         /// Name of the controller.
         name: String,
@@ -70,7 +72,8 @@ fn v1_hierarchy(proc_cgroups: &str, name: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    const HYBRID: &str = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t1\t1\t1\nmemory\t4\t8\t1\npids\t8\t1\t1\n";
+    const HYBRID: &str =
+        "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t1\t1\t1\nmemory\t4\t8\t1\npids\t8\t1\t1\n";
     const UNIFIED: &str = "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t0\t80\t1\npids\t0\t80\t1\n";
 
     fn layout() -> Layout {

@@ -93,12 +93,10 @@ impl KernelTypes {
     /// # Errors
     /// A file that cannot be read or is damaged, or a required field that is missing.
     pub fn read(path: &Path, release: &str) -> Result<Self, LoadError> {
-        let data = std::fs::read(path)
-            .map_err(|source| LoadError::NoBtf { path: path.to_owned(), source })?;
-        let aya = AyaBtf::parse(&data, Default::default()).map_err(|error| LoadError::UnusableBtf {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        });
+        let data =
+            std::fs::read(path).map_err(|source| LoadError::NoBtf { path: path.to_owned(), source })?;
+        let aya = AyaBtf::parse(&data, Default::default())
+            .map_err(|error| LoadError::UnusableBtf { path: path.to_owned(), reason: error.to_string() });
         let btf = Btf::parse(data).map_err(|source| LoadError::BadBtf { path: path.to_owned(), source })?;
         let (layout, missing) = offsets::resolve(&btf, release)?;
         Ok(Self { path: path.to_owned(), aya: aya?, layout, missing })

@@ -84,8 +84,11 @@ fn privileges() -> Finding {
         ("CAP_SYS_PTRACE", CapabilitySet::SYS_PTRACE),
         ("CAP_DAC_READ_SEARCH", CapabilitySet::DAC_READ_SEARCH),
     ];
-    let missing: Vec<_> =
-        needed.iter().filter(|(_, capability)| !effective.contains(*capability)).map(|(name, _)| *name).collect();
+    let missing: Vec<_> = needed
+        .iter()
+        .filter(|(_, capability)| !effective.contains(*capability))
+        .map(|(name, _)| *name)
+        .collect();
     if missing.is_empty() {
         finding("privileges", Outcome::Works, "CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH")
     } else {
@@ -99,7 +102,8 @@ fn lockdown() -> Finding {
     let text = std::fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
     let mode = text.split(['[', ']']).nth(1).unwrap_or("none or unknown").to_owned();
     if mode == "confidentiality" {
-        let text = "confidentiality: the kernel lets no program read its memory; boot with lockdown=integrity";
+        let text =
+            "confidentiality: the kernel lets no program read its memory; boot with lockdown=integrity";
         return finding("lockdown", Outcome::Fails, text);
     }
     finding("lockdown", Outcome::Works, mode)
@@ -118,14 +122,14 @@ fn hierarchy(types: &KernelTypes) -> Finding {
 
 /// Has the verifier look at every program.
 fn programs(types: &KernelTypes) -> Vec<Finding> {
-    let settings =
-        Settings { cgroup_hierarchy: 0, cgroup_subsystem: ABSENT, environment: 1, diagnostics: 0 };
+    let settings = Settings { cgroup_hierarchy: 0, cgroup_subsystem: ABSENT, environment: 1, diagnostics: 0 };
     let options = Options { settings, ring_bytes: TRIAL_RING_BYTES };
     match Loaded::new(types, options).and_then(|mut loaded| loaded.verify(types)) {
         Ok(()) => PROGRAMS
             .iter()
             .map(|program| {
-                let text = format!("{} by {} (accepted, not attached)", program.gives, program.back_end.name());
+                let text =
+                    format!("{} by {} (accepted, not attached)", program.gives, program.back_end.name());
                 finding(program.target, Outcome::Works, text)
             })
             .collect(),

@@ -59,7 +59,8 @@ impl Tree {
     /// A process came into being: it runs its creator's program until it executes one.
     pub fn fork(&mut self, event: &Event<'_>, fork: &Fork) {
         let creator = self.processes.get(&Key::from(fork.creator));
-        let program = creator.map_or_else(|| Arc::clone(&self.unknown), |entry| Arc::clone(&entry.process.program));
+        let program =
+            creator.map_or_else(|| Arc::clone(&self.unknown), |entry| Arc::clone(&entry.process.program));
         self.insert(Process {
             key: event.process.into(),
             start_ns: event.process.start_ns,

@@ -112,7 +112,8 @@ fn parse_stat(stat: &[u8]) -> Option<Stat> {
 
 fn ids(status: &str) -> Ids {
     let numbers = |name: &str| {
-        let mut found = line(status, name).unwrap_or_default().split_whitespace().filter_map(|n| n.parse().ok());
+        let mut found =
+            line(status, name).unwrap_or_default().split_whitespace().filter_map(|n| n.parse().ok());
         (found.next().unwrap_or(0), found.next().unwrap_or(0))
     };
     let (uid, euid) = numbers("Uid:");
@@ -135,13 +136,11 @@ mod tests {
     #[test]
     fn a_command_with_brackets_does_not_confuse() {
         let stat = b"42 (a) S (b) R 7 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0";
-        assert_eq!(
-            parse_stat(stat),
-            Some(Stat { parent_pid: 7, start_ticks: 12345, kernel_thread: false })
-        );
+        assert_eq!(parse_stat(stat), Some(Stat { parent_pid: 7, start_ticks: 12345, kernel_thread: false }));
         let thread = b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 3 0 0";
         assert!(parse_stat(thread).unwrap().kernel_thread);
-        for cut in 0..stat.len() - 6 {
+        let before_the_start = stat.len() - "12345 0 0".len();
+        for cut in 0..before_the_start {
             assert_eq!(parse_stat(&stat[..cut]), None, "cut to {cut}");
         }
     }
@@ -162,7 +161,7 @@ mod tests {
             fs::create_dir(&folder).unwrap();
             fs::write(folder.join("stat"), stat).unwrap();
             fs::write(folder.join("status"), "Uid:\t5\t5\t5\t5\n").unwrap();
-            fs::write(folder.join("cmdline"), b"sleep\01\0").unwrap();
+            fs::write(folder.join("cmdline"), b"sleep\x001\0").unwrap();
         };
         make("10", b"10 (sleep) S 1 0 0 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 77 0 0");
         make("11", b"garbage");

@@ -77,7 +77,10 @@ impl Context {
     pub fn event(&self, event: &event::Event<'_>, subject: Subject<'_>, sequence: u64) -> proto::Event {
         let mut message = self.blank(class(event.class), event.time_ns, sequence);
         let mut process = match subject.process {
-            Some(process) => self.process(process),
+            Some(process) => proto::Process {
+                working_directory: process.program.directory.clone(),
+                ..self.process(process)
+            },
             None => unknown(event.process),
         };
         process.parent = subject.parent.map(|parent| Box::new(self.process(parent)));
@@ -103,7 +106,7 @@ impl Context {
         message
     }
 
-    /// The message of a process, without its parent.
+    /// The message of a process, without its parent and its working directory.
     #[must_use]
     pub fn process(&self, process: &Process) -> proto::Process {
         let other_pid = process.container_pid != 0 && process.container_pid != process.key.pid;
@@ -118,7 +121,7 @@ impl Context {
             start_time: Some(self.time(process.start_ns)),
             parent: None,
             unit: String::new(),
-            working_directory: process.program.directory.clone(),
+            working_directory: String::new(),
         }
     }
 
@@ -224,11 +227,7 @@ pub fn container(known: &Arc<Known>) -> proto::Container {
 
 /// A process of which nothing is known but its number.
 fn unknown(task: TaskRef) -> proto::Process {
-    proto::Process {
-        exec_id: exec_id(task.into(), 0),
-        pid: Some(task.pid),
-        ..proto::Process::default()
-    }
+    proto::Process { exec_id: exec_id(task.into(), 0), pid: Some(task.pid), ..proto::Process::default() }
 }
 
 fn forked(fork: &Fork) -> proto::Fork {

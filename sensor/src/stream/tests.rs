@@ -29,7 +29,7 @@ struct Event {
 
 struct Agent {
     address: Address,
-    publish: std_mpsc::Sender<Vec<Event>>,
+    publish: std_mpsc::SyncSender<Vec<Event>>,
     ready: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     served: tokio::task::JoinHandle<Result<(), ServeError>>,
@@ -50,7 +50,7 @@ impl Agent {
         let folder = tempfile::tempdir().unwrap();
         let address: Address = format!("unix://{}/s", folder.path().display()).parse().unwrap();
         let (hub, handle) = Hub::new(limits, "n1".into());
-        let (publish, commands) = std_mpsc::channel();
+        let (publish, commands) = std_mpsc::sync_channel(1024);
         let ended = Arc::new(AtomicBool::new(false));
         let pipeline = std::thread::spawn({
             let ended = Arc::clone(&ended);

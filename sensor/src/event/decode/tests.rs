@@ -1,3 +1,5 @@
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of these tests are small")]
+
 use proptest::{collection::vec, prelude::*};
 use sensor_common::{header::TaskRef, tail::TailHeader};
 use zerocopy::IntoBytes;
@@ -56,7 +58,10 @@ fn every_cut_of_a_record_is_refused() {
         // A cut that also falsifies the length ends in an error or in a record with fewer fields.
         if let Ok(event) = decode(&adjusted) {
             let Facts::Exec(exec) = event.facts else { panic!("not an exec") };
-            assert_eq!(exec.executable.0, if length == size_of::<ExecRecord>() { &b""[..] } else { b"busybox\0bin\0" });
+            assert_eq!(
+                exec.executable.0,
+                if length == size_of::<ExecRecord>() { &b""[..] } else { b"busybox\0bin\0" }
+            );
         }
     }
 }
@@ -94,7 +99,7 @@ proptest! {
         if let Ok(event) = decode(&bytes)
             && let Facts::Exec(exec) = event.facts
         {
-            exec.executable.to_text(exec.executable_end());
+            prop_assert!(exec.executable.to_text(exec.executable_end()).len() < 4096);
             exec.arguments.iter().count();
             exec.gained().count();
         }

@@ -1,3 +1,5 @@
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of these tests are small")]
+
 use proptest::prelude::*;
 
 use super::*;
@@ -107,8 +109,8 @@ proptest! {
         let at = at % data.len();
         data[at] = value;
         if let Ok(btf) = Btf::parse(data) {
-            btf.offset("outer.held.deep");
-            btf.size("outer");
+            prop_assert!(btf.offset("outer.held.deep").is_none_or(|offset| offset < u32::MAX));
+            prop_assert!(btf.size("outer").is_none_or(|size| size < u32::MAX));
         }
     }
 }

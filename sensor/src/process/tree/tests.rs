@@ -118,7 +118,11 @@ fn the_snapshot_and_what_happened_meanwhile_agree() {
         program: Program { executable: executable.to_owned(), ..Program::default() },
         ..Running::default()
     };
-    tree.snapshot(vec![running(20, 200, 10, "/child"), running(10, 100, 1, "/parent"), running(1, 0, 0, "/init")]);
+    tree.snapshot(vec![
+        running(20, 200, 10, "/child"),
+        running(10, 100, 1, "/parent"),
+        running(1, 0, 0, "/init"),
+    ]);
     assert_eq!(lineage(&tree, task(20, 2)), ["/parent", "/init"]);
     // This fork was in the ring already when /proc was read: the child has its own program since.
     fork(&mut tree, task(10, 1), task(20, 2));
@@ -126,5 +130,9 @@ fn the_snapshot_and_what_happened_meanwhile_agree() {
     assert_eq!(tree.get(task(20, 2).into()).unwrap().start_ns, 2 * SECOND);
     exit(&mut tree, task(10, 1), 3);
     tree.expire(100 * SECOND);
-    assert_eq!(lineage(&tree, task(20, 2)), ["/parent", "/init"], "a parent of the snapshot stays for its child");
+    assert_eq!(
+        lineage(&tree, task(20, 2)),
+        ["/parent", "/init"],
+        "a parent of the snapshot stays for its child"
+    );
 }

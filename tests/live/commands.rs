@@ -1,0 +1,193 @@
+//! What the commands do when something is wrong: they say what, and what to do, and end as told.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use picket_tests::agent::{self, Agent, Options, run_command};
+use picket_tests::client::{Client, Filters};
+use picket_tests::expect::Expect;
+use picket_tests::image::copy_program;
+use picket_tests::lab::{Lab, marker};
+use picket_tests::runner::Test;
+use picket_tests::scratch::write_file;
+use picket_tests::skip::sized;
+
+pub(crate) const TESTS: &[Test] = &[
+    Test::new("commands::socket_in_use", socket_in_use),
+    Test::new("commands::socket_left_behind", socket_left_behind),
+    Test::new("commands::end_on_sigterm", end_on_sigterm),
+    Test::new("commands::unknown_setting", unknown_setting),
+    Test::new("commands::no_agent", no_agent),
+    Test::new("commands::not_root", not_root),
+    Test::new("commands::truncated_btf", truncated_btf),
+    Test::new("commands::missing_btf", missing_btf),
+    Test::new("commands::status", status),
+    Test::new("commands::check", check),
+];
+
+/// Where the kernel tells of its types.
+const BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// Runs a command that must end by itself and fail, and returns what it says.
+fn refused(command: &mut Command, folder: &std::path::Path) -> String {
+    let output = File::create(folder.join("refused.log")).expect("a writable folder");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().expect("a file can be cloned"))
+        .stderr(output)
+        .spawn()
+        .expect("the program can be run");
+    let text = || fs::read_to_string(folder.join("refused.log")).unwrap_or_default();
+    for _ in 0..sized(600, 3000) {
+        if let Some(status) = child.try_wait().expect("our child") {
+            assert!(
+                status.code().is_some_and(|code| code != 0),
+                "refused, not crashed: {status}: {}",
+                text()
+            );
+            assert!(!text().contains("panicked"), "an error is no panic: {}", text());
+            return text();
+        }
+        sleep(Duration::from_millis(100));
+    }
+    child.kill().expect("it runs");
+    child.wait().expect("our child");
+    panic!("{command:?} goes on instead of refusing: {}", text());
+}
+
+/// The message names what is wrong.
+fn check_names(message: &str, names: &[&str]) {
+    for name in names {
+        assert!(message.to_lowercase().contains(&name.to_lowercase()), "the message names {name}: {message}");
+    }
+}
+
+fn socket_in_use(lab: &mut Lab) {
+    let options = lab.agent_options();
+    let agent = Agent::start(&options);
+    let message = refused(&mut run_command(&options), &options.folder);
+    check_names(&message, &["picket.sock", "use"]);
+    assert!(agent.picket("status", &[]).status.success(), "the first one goes on\n{}", agent.log_tail());
+    agent.stop();
+}
+
+/// After a crash the socket is still there; the next agent takes its place and works.
+fn socket_left_behind(lab: &mut Lab) {
+    let options = lab.agent_options();
+    let agent = Agent::start(&options);
+    let socket = agent.socket().to_owned();
+    agent.kill();
+    assert!(socket.exists(), "a killed agent leaves its socket");
+    let agent = Agent::start(&options);
+    let mut client = Client::subscribe(&agent, &Filters::default());
+    let marker = marker("restarted");
+    lab.container(&["/bin/true", &marker]).run_ok();
+    Expect::of(&client.exec(&marker)).is("process.executable", "/bin/busybox");
+    drop(client);
+    agent.stop();
+}
+
+fn end_on_sigterm(lab: &mut Lab) {
+    let agent = Agent::start(&lab.agent_options());
+    let socket = agent.socket().to_owned();
+    let mode = fs::metadata(&socket).expect("the socket of a ready agent").mode() & 0o7777;
+    assert_eq!(format!("{mode:o}"), "600", "only root may connect");
+    // A subscriber does not hold it up.
+    let client = Client::subscribe(&agent, &Filters::default());
+    agent.stop();
+    drop(client);
+    assert!(!socket.exists(), "the socket is removed");
+}
+
+fn unknown_setting(lab: &mut Lab) {
+    let mut options = lab.agent_options();
+    let file = options.folder.join("picket.toml");
+    write_file(&file, "[kernel]\nno_such_setting = 1\n", 0o644);
+    options.arguments = vec!["--config".to_owned(), file.to_string_lossy().into_owned()];
+    let message = refused(&mut run_command(&options), &options.folder);
+    check_names(&message, &["no_such_setting", "picket.toml"]);
+    options.arguments = vec!["--config".to_owned(), "/nowhere/picket.toml".to_owned()];
+    check_names(&refused(&mut run_command(&options), &options.folder), &["/nowhere/picket.toml"]);
+}
+
+fn no_agent(lab: &mut Lab) {
+    let folder = lab.scratch().folder("nobody");
+    let address = format!("unix://{}/picket.sock", folder.display());
+    for verb in ["status", "watch"] {
+        let mut command = Command::new(agent::binary());
+        let output = command.args([verb, "--connect", &address]).stdin(Stdio::null()).output();
+        let output = output.expect("the program can be run");
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "picket {verb} without an agent: {message}");
+        check_names(&message, &["picket.sock"]);
+    }
+}
+
+fn not_root(lab: &mut Lab) {
+    let folder = lab.scratch().folder("user");
+    // Where the program was built, the user may not be allowed to look.
+    let program = folder.join("picket");
+    copy_program(&agent::binary(), &program, 0o755);
+    let mut command = Command::new(&program);
+    let address = format!("unix://{}/picket.sock", folder.display());
+    command.args(["run", "--listen", &address]).uid(1000).gid(1000).current_dir("/");
+    check_names(&refused(&mut command, &folder), &["root"]);
+}
+
+fn with_btf(lab: &Lab, btf: &str) -> Options {
+    let mut options = lab.agent_options();
+    options.arguments = vec!["--btf".to_owned(), btf.to_owned()];
+    options
+}
+
+fn truncated_btf(lab: &mut Lab) {
+    let whole = fs::read(BTF).expect("the kernel has BTF");
+    let file = lab.scratch().folder("btf").join("cut");
+    let path = file.to_string_lossy().into_owned();
+    // Within the header, within the types, within the strings.
+    for length in [0, 10, whole.len() / 3, whole.len() - 1000] {
+        write_file(&file, &whole[..length], 0o644);
+        let options = with_btf(lab, &path);
+        check_names(&refused(&mut run_command(&options), &options.folder), &["btf", &path]);
+    }
+}
+
+fn missing_btf(lab: &mut Lab) {
+    let options = with_btf(lab, "/nowhere/btf");
+    check_names(&refused(&mut run_command(&options), &options.folder), &["btf", "/nowhere/btf"]);
+}
+
+/// What `picket status` tells of an agent that works.
+fn status(lab: &mut Lab) {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc is mounted");
+    let status = lab.agent().status();
+    Expect::of(&status)
+        .is("ready", true)
+        .absent("problems")
+        .is("kernel", release.trim())
+        .such("version", "a version", |version| version.as_str().is_some_and(|text| !text.is_empty()))
+        .such("hooks", "all attached", |hooks| {
+            let hooks = hooks.as_array().cloned().unwrap_or_default();
+            hooks.len() >= 3 && hooks.iter().all(|hook| hook["attached"] == true)
+        })
+        .such("attachTime", "a duration", |time| time.as_str().is_some_and(|time| time.ends_with('s')))
+        .such("cgroupHierarchy", "a name", |name| name.as_str().is_some_and(|name| !name.is_empty()))
+        .absent("recordsRejected");
+    let pretty = lab.agent().picket("status", &[]);
+    assert!(pretty.status.success() && !pretty.stdout.is_empty(), "picket status tells something");
+}
+
+/// `picket check` changes nothing and says that this kernel will do.
+fn check(_lab: &mut Lab) {
+    let output = Command::new(agent::binary()).arg("check").stdin(Stdio::null()).output();
+    let output = output.expect("the program can be run");
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "picket check: {}: {text}", output.status);
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc is mounted");
+    check_names(&text, &[release.trim(), "btf"]);
+}

@@ -1,0 +1,21 @@
+//! Live tests: real processes and containers, seen through the real client, compared field by field.
+//!
+//! `live` runs all tests, `live NAME` those whose name contains it. Needs root.
+#![forbid(unsafe_code)]
+
+mod burst;
+mod churn;
+mod commands;
+mod identity;
+mod input;
+mod process;
+
+use std::process::ExitCode;
+
+use picket_tests::{runner, workload};
+
+fn main() -> ExitCode {
+    let tests =
+        [process::TESTS, input::TESTS, identity::TESTS, commands::TESTS, churn::TESTS, burst::TESTS].concat();
+    workload::main().unwrap_or_else(|| runner::main(&tests))
+}

@@ -1,0 +1,213 @@
+//! A running `picket run`: started, asked for its status, stopped or killed; its log kept.
+
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::skip::sized;
+
+/// Pause between two looks at something that will become true.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Lines of the log that are shown when a test fails.
+const LOG_LINES: usize = 60;
+
+/// How an agent is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Folder for its socket and log.
+    pub folder: PathBuf,
+    /// State folders given with `--runtime-state`.
+    pub states: Vec<PathBuf>,
+    /// More arguments of `picket run`.
+    pub arguments: Vec<String>,
+}
+
+/// A running agent; killed when dropped.
+#[derive(Debug)]
+pub struct Agent {
+    child: Child,
+    socket: PathBuf,
+    log: PathBuf,
+}
+
+/// The program under test: `PICKET_BIN`, or what cargo left in the target folder.
+///
+/// # Panics
+/// When it has not been built.
+#[must_use]
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("PICKET_BIN") {
+        return path.into();
+    }
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(workspace, PathBuf::from);
+    let builds = ["release/picket", "debug/picket"].map(|name| target.join(name));
+    let found = builds.into_iter().find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("no picket in {}: run `cargo build --release`", target.display()))
+}
+
+/// Arguments of `picket run` for these options.
+#[must_use]
+pub fn run_command(options: &Options) -> Command {
+    let mut command = Command::new(binary());
+    command.arg("run").arg("--listen").arg(address(&options.folder.join("picket.sock")));
+    for state in &options.states {
+        command.arg("--runtime-state").arg(state);
+    }
+    command.args(&options.arguments).stdin(Stdio::null());
+    command
+}
+
+fn address(socket: &Path) -> String {
+    format!("unix://{}", socket.display())
+}
+
+impl Agent {
+    /// Starts an agent and waits until `picket status` says that it is ready.
+    ///
+    /// # Panics
+    /// When it ends or does not get ready.
+    #[must_use]
+    pub fn start(options: &Options) -> Self {
+        let log = options.folder.join("agent.log");
+        let output = File::options().create(true).append(true).open(&log).expect("a writable folder");
+        let child = run_command(options)
+            .stdout(output.try_clone().expect("a file can be cloned"))
+            .stderr(output)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary().display()));
+        let mut agent = Self { child, socket: options.folder.join("picket.sock"), log };
+        agent.wait_until_ready();
+        agent
+    }
+
+    fn wait_until_ready(&mut self) {
+        let attempts = sized(600, 6000);
+        for _ in 0..attempts {
+            if let Some(status) = self.ended() {
+                panic!("the agent ended with {status} before it was ready\n{}", self.log_tail());
+            }
+            if self.picket("status", &[]).status.success() {
+                return;
+            }
+            sleep(PAUSE);
+        }
+        panic!("the agent is not ready after {attempts} looks\n{}", self.log_tail());
+    }
+
+    /// Runs a command of the client side against this agent.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn picket(&self, verb: &str, arguments: &[&str]) -> Output {
+        let mut command = self.client(verb);
+        command.args(arguments).output().expect("the program under test can be run")
+    }
+
+    /// A command of the client side against this agent, not yet started.
+    #[must_use]
+    pub fn client(&self, verb: &str) -> Command {
+        let mut command = Command::new(binary());
+        command.args([verb, "--connect", &address(&self.socket)]).stdin(Stdio::null());
+        command
+    }
+
+    /// `GetStatusResponse`, as JSON.
+    ///
+    /// # Panics
+    /// When the agent does not answer.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        let output = self.picket("status", &["-o", "json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            let text = String::from_utf8_lossy(&output.stderr);
+            panic!("picket status -o json: {}: {error}: {text}\n{}", output.status, self.log_tail())
+        })
+    }
+
+    /// Process id of the agent.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Path of its socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the agent runs");
+    }
+
+    /// How it ended, if it did.
+    ///
+    /// # Panics
+    /// When the system refuses to tell.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("our own child")
+    }
+
+    /// Sends SIGTERM and waits for a clean end.
+    ///
+    /// # Panics
+    /// When the agent does not end, or ends otherwise than with exit code 0.
+    pub fn stop(mut self) {
+        self.signal(Signal::TERM);
+        for _ in 0..sized(600, 3000) {
+            if let Some(status) = self.ended() {
+                assert!(status.success(), "the agent ended with {status} on SIGTERM\n{}", self.log_tail());
+                return;
+            }
+            sleep(PAUSE);
+        }
+        panic!("the agent does not end on SIGTERM\n{}", self.log_tail());
+    }
+
+    /// Ends it with SIGKILL, as a crash would.
+    ///
+    /// # Panics
+    /// When it had ended before.
+    pub fn kill(mut self) {
+        self.signal(Signal::KILL);
+        let status = self.child.wait().expect("our own child");
+        assert_eq!(status.signal(), Some(9), "the agent had ended before: {status}\n{}", self.log_tail());
+    }
+
+    /// Last lines of its log.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(LOG_LINES)..];
+        format!("--- end of the agent's log\n{}\n---", tail.join("\n"))
+    }
+
+    /// Its whole log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            // It may end by itself between the two calls; either way it is gone afterwards.
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
