@@ -59,6 +59,8 @@ fn main() {
 }
 
 fn prepare() -> Result<()> {
+    // The kernel starts its first process in session 0, which no process elsewhere is in.
+    rustix::process::setsid().context("cannot begin a session")?;
     leave_rootfs().context("cannot leave the initial root")?;
     for (kind, place, options, needed) in MOUNTS {
         std::fs::create_dir_all(place).with_context(|| format!("cannot make {place}"))?;

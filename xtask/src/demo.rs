@@ -31,7 +31,7 @@ const SCRIPT: [&str; 7] = [
     "/bin/uname -a",
     "/bin/cat /etc/passwd",
     "/bin/ls /",
-    "/bin/wget -q -T 2 -O - http://127.0.0.1/ || true",
+    "/bin/nc -w 1 127.0.0.1 9 || true",
     "/bin/echo secret | /bin/base64 | /bin/rev",
     "/bin/sh -c '/bin/sleep 1'",
 ];
@@ -42,7 +42,7 @@ const PROGRAMS: [&str; 10] = [
     "/bin/uname",
     "/bin/cat",
     "/bin/ls",
-    "/bin/wget",
+    "/bin/nc",
     "/bin/echo",
     "/bin/base64",
     "/bin/rev",

@@ -6,14 +6,19 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 /// Reasons for a skip that are accepted where `CI` is set; any other skip there is a failure.
-const ACCEPTED_SKIPS: [&str; 3] = [CARGO_DENY_ABSENT, ADVISORIES_UNREACHABLE, QUICK];
+const ACCEPTED_SKIPS: [&str; 4] = [CARGO_DENY_ABSENT, ADVISORIES_UNREACHABLE, QUICK, NO_CONTAINERD];
 
 /// cargo-deny is an optional tool.
 pub(crate) const CARGO_DENY_ABSENT: &str = "cargo-deny is not installed";
 /// The advisory database lies on a host that not every machine reaches.
 pub(crate) const ADVISORIES_UNREACHABLE: &str = "advisory database not reachable";
+/// Said by the live tests inside a kernel VM, which holds runc only.
+const NO_CONTAINERD: &str = "the VM has no containerd";
 /// Left out on request.
 pub(crate) const QUICK: &str = "--quick";
+
+/// Characters of a step's detail in the table.
+const DETAIL_MAX: usize = 100;
 
 /// How one step ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +65,14 @@ impl Report {
         self.add(name, Outcome::Skipped(reason.to_owned()), Duration::ZERO);
     }
 
+    /// Adds what the live tests said they left out: lines `SKIPPED: <test>: <reason>`.
+    pub(crate) fn skips_of(&mut self, step: &str, output: &str) {
+        for skipped in output.lines().filter_map(|line| line.strip_prefix("SKIPPED: ")) {
+            let (test, reason) = skipped.split_once(": ").unwrap_or((skipped, "no reason given"));
+            self.add(format!("{step}: {test}"), Outcome::Skipped(reason.trim().to_owned()), Duration::ZERO);
+        }
+    }
+
     /// Takes over the steps of another report.
     pub(crate) fn extend(&mut self, other: Report) {
         self.steps.extend(other.steps);
@@ -99,7 +112,8 @@ impl fmt::Display for Report {
                 Outcome::Failed(detail) => ("FAILED ", detail),
                 Outcome::Skipped(detail) => ("skipped", detail),
             };
-            let first = detail.lines().next().unwrap_or_default();
+            // The whole error has been shown where it happened.
+            let first: String = detail.lines().next().unwrap_or_default().chars().take(DETAIL_MAX).collect();
             let line = format!("{word}  {name:width$}  {:>5} s  {first}", took.as_secs());
             writeln!(formatter, "{}", line.trim_end())?;
         }
@@ -127,6 +141,17 @@ mod tests {
         assert!(table.ends_with("\n1 passed, 1 failed, 1 skipped"), "{table}");
         assert!(table.contains("FAILED   bad       0 s  broken\n"), "{table}");
         report.finish(false).unwrap_err();
+    }
+
+    #[test]
+    fn skips_of_the_live_tests_are_steps() {
+        let mut report = Report::default();
+        report.skips_of("live", "test a ... ok\nSKIPPED: x::y: the VM has no containerd\n");
+        assert!(
+            report.to_string().contains("skipped  live: x::y      0 s  the VM has no containerd\n"),
+            "{report}"
+        );
+        report.finish(true).unwrap();
     }
 
     #[test]

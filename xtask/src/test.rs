@@ -1,6 +1,8 @@
 //! `cargo xtask test`: everything that must pass before a change is handed in.
 
 use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -35,7 +37,9 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
         run(cargo().args(["build", "--locked", "--release", "--package", "sensor", "--bin", "picket"]))
     });
     if built {
-        report.step("live tests", live);
+        let mut said = String::new();
+        report.step("live tests", || live(&mut said));
+        report.skips_of("live tests", &said);
     } else {
         failed(&mut report, "live tests");
     }
@@ -74,14 +78,24 @@ fn failed(report: &mut Report, step: &str) {
     report.add(step, Outcome::Failed("picket was not built".into()), Duration::ZERO);
 }
 
-/// The live tests are built as the user, then run as root.
-fn live() -> Result<()> {
+/// The live tests are built as the user, then run as root; `said` receives what they print, as shown.
+fn live(said: &mut String) -> Result<()> {
     let test = vm::live_tests()?;
     let picket = target_dir().join("release/picket");
     ensure!(picket.exists(), "{} is missing", picket.display());
     let mut command = as_root_keeping_path(test)?;
     command.arg("--test-threads=1").current_dir(workspace().join("tests")).env("PICKET_BIN", picket);
-    run(&mut command)
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the live tests")?;
+    for line in BufReader::new(child.stdout.take().context("no output of the live tests")?).split(b'\n') {
+        let line = line.context("cannot read what the live tests say")?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        said.push_str(&line);
+        said.push('\n');
+    }
+    let status = child.wait().context("cannot wait for the live tests")?;
+    ensure!(status.success(), "the live tests failed: {status}");
+    Ok(())
 }
 
 /// sudo replaces `PATH` by its own even with `-E`.

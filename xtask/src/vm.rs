@@ -69,14 +69,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Report> {
     for line in lines {
         println!("\n== kernel {line}");
         let start = Instant::now();
-        let outcome = match one(line, &programs, arguments) {
+        let log = target_dir().join("vm").join(format!("{line}.log"));
+        let outcome = match one(line, &programs, arguments, &log) {
             Ok(detail) => Outcome::Passed(detail),
             Err(error) => {
                 eprintln!("kernel {line}: {error:#}");
                 Outcome::Failed(format!("{error:#}"))
             }
         };
-        report.add(format!("kernel {line}"), outcome, start.elapsed());
+        let step = format!("kernel {line}");
+        let booted = matches!(outcome, Outcome::Passed(_));
+        report.add(&step, outcome, start.elapsed());
+        if booted {
+            let console = std::fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
+            report.skips_of(&step, &String::from_utf8_lossy(&console));
+        }
     }
     Ok(report)
 }
@@ -123,7 +130,7 @@ fn executable(messages: &str, target: &str) -> Option<PathBuf> {
 }
 
 /// Runs the tests on one kernel; the detail is the kernel's release and how many tests passed.
-fn one(line: Line, programs: &Programs, arguments: &Arguments) -> Result<String> {
+fn one(line: Line, programs: &Programs, arguments: &Arguments, log: &Path) -> Result<String> {
     let folder = target_dir().join("vm");
     let kernel = kernels::fetch(line, &folder.join("kernels"))?;
     let staging = folder.join(format!("{line}.root"));
@@ -132,9 +139,8 @@ fn one(line: Line, programs: &Programs, arguments: &Arguments) -> Result<String>
     if !arguments.keep {
         remove(&staging)?;
     }
-    let log = folder.join(format!("{line}.log"));
     println!("booting {} (console: {})", kernel.release, log.display());
-    let console = qemu::boot(&kernel.image, &image, &log, Duration::from_secs(arguments.timeout))?;
+    let console = qemu::boot(&kernel.image, &image, log, Duration::from_secs(arguments.timeout))?;
     let tests = qemu::judge(&console).with_context(|| {
         format!("on {}, see {}; its end:\n{}", kernel.release, log.display(), qemu::tail(&console))
     })?;

@@ -27,12 +27,15 @@ const READY: Duration = Duration::from_secs(60);
 pub(crate) struct Containerd {
     folder: PathBuf,
     process: Option<Background>,
+    /// Control groups that were there before: somebody else's.
+    cgroups: Vec<PathBuf>,
 }
 
 impl Containerd {
     pub(crate) fn start(scratch: &Scratch, stop: &Stop) -> Result<Self> {
         let folder = scratch.path().join("containerd");
         std::fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let cgroups = runtime_cgroups();
         let configuration = folder.join("config.toml");
         std::fs::write(&configuration, settings(&folder))
             .with_context(|| format!("cannot write {}", configuration.display()))?;
@@ -41,7 +44,7 @@ impl Containerd {
         let mut process = Background::start(command, "containerd", &scratch.path().join("containerd.log"))?;
         let answers = || ctr(&folder, &["version"]).output().is_ok_and(|output| output.status.success());
         process.wait_until(READY, stop, answers)?;
-        Ok(Self { folder, process: Some(process) })
+        Ok(Self { folder, process: Some(process), cgroups })
     }
 
     /// The folder to give to `picket run --runtime-state`.
@@ -104,7 +107,12 @@ impl Drop for Containerd {
         self.remove_containers();
         self.process = None;
         self.end_shims();
-        remove_empty_cgroups();
+        // runc removes the container's control groups, not the namespace's above them. Only empty ones go.
+        for cgroup in runtime_cgroups().iter().filter(|cgroup| !self.cgroups.contains(cgroup)) {
+            if let Err(error) = std::fs::remove_dir(cgroup) {
+                eprintln!("left: {}: {error}", cgroup.display());
+            }
+        }
     }
 }
 
@@ -115,12 +123,18 @@ fn ctr(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// runc removes the container's control groups, not the namespace's above them. Only empty ones go.
-fn remove_empty_cgroups() {
-    for hierarchy in std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().filter_map(Result::ok) {
-        drop(std::fs::remove_dir(hierarchy.path().join(RUNTIME_NAMESPACE)));
-    }
-    drop(std::fs::remove_dir(Path::new("/sys/fs/cgroup").join(RUNTIME_NAMESPACE)));
+/// The control groups of the namespace that exist, on every hierarchy (v2 alone, v1, hybrid).
+fn runtime_cgroups() -> Vec<PathBuf> {
+    let root = Path::new("/sys/fs/cgroup");
+    let below =
+        std::fs::read_dir(root).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    let all =
+        std::iter::once(root.to_path_buf()).chain(below).map(|hierarchy| hierarchy.join(RUNTIME_NAMESPACE));
+    // v1 hierarchies have links to them (cpu, cpuacct): each folder once.
+    let mut found: Vec<_> = all.filter_map(|folder| folder.canonicalize().ok()).collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 fn settings(folder: &Path) -> String {

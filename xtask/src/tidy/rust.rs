@@ -83,7 +83,10 @@ fn split_path(text: &str) -> (&str, &str) {
 fn expand(prefix: &str, tree: &str, found: &mut dyn FnMut(String)) {
     let tree = tree.trim();
     match tree.find('{') {
-        None => found(format!("{prefix}{}", tree.split(" as ").next().unwrap_or(tree).trim())),
+        None => {
+            let path = format!("{prefix}{}", tree.split(" as ").next().unwrap_or(tree).trim());
+            found(path.strip_suffix("::self").unwrap_or(&path).to_owned());
+        }
         Some(open) => {
             let prefix = format!("{prefix}{}", tree[..open].trim());
             let inner = tree[open + 1..].trim_end().strip_suffix('}').unwrap_or(&tree[open + 1..]);
@@ -126,7 +129,7 @@ mod tests {
     #[test]
     fn use_trees_are_expanded() {
         let found = paths(
-            "use std::{\n    collections::{HashMap, hash_map},\n    fs as files,\n};\nlet x = std::env::var;\n",
+            "use std::{\n    collections::{HashMap, hash_map},\n    fs::{self as files},\n};\nlet x = std::env::var;\n",
         );
         assert_eq!(
             found,
