@@ -22,13 +22,39 @@ impl Class {
         [Self::ProcessFork, Self::ProcessExec, Self::ProcessExit, Self::CgroupCreate, Self::CgroupRemove];
 
     /// Slots of a table indexed by [`Class::index`].
-    pub const SLOTS: usize = 8;
+    pub const SLOTS: u32 = 8;
 
     /// Index into per-class tables.
     #[inline(always)]
     #[must_use]
     pub const fn index(self) -> u32 {
         self as u32
+    }
+}
+
+/// Which of the two programs of a class made a record.
+///
+/// The kernel does not run a program on a CPU on which the same program is being preempted (its
+/// recursion guard), and since 7.0 programs on tracepoints can be. A second program behind each
+/// first one takes the events that the first one was not called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum Lane {
+    /// The program that is called first.
+    First = 0,
+    /// The one that is called after it.
+    Second = 1,
+}
+
+impl Lane {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::First, Self::Second];
+
+    /// Slot of a class in a table that has one for each lane.
+    #[inline(always)]
+    #[must_use]
+    pub const fn slot(self, class: Class) -> u32 {
+        class.index() + self as u32 * Class::SLOTS
     }
 }
 
@@ -44,4 +70,4 @@ impl TryFrom<u16> for Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownClass(pub u16);
 
-const _: () = assert!((Class::CgroupRemove as usize) < Class::SLOTS);
+const _: () = assert!((Class::CgroupRemove as u32) < Class::SLOTS);

@@ -25,11 +25,13 @@ pub struct RecordHeader {
     /// [`crate::class::Class`] as a number.
     pub class: u16,
     /// CPU on which the record was made.
-    pub cpu: u32,
+    pub cpu: u16,
+    /// [`crate::class::Lane`] of the program that made it, as a number.
+    pub lane: u16,
     /// Which facts are incomplete: [`Incomplete`] bits.
     pub incomplete: u32,
-    /// Number of the record within its CPU and class, from 1, without gaps: a missing number is a
-    /// lost record.
+    /// Number of the record within its CPU, class and lane, from 1, without gaps: a missing number
+    /// is a lost record.
     pub sequence: u64,
     /// Nanoseconds since boot, suspend included (`CLOCK_BOOTTIME`).
     pub time_ns: u64,

@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Counters of one class on one CPU.
+/// Counters of one class and lane on one CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ClassCounters {
@@ -12,6 +12,9 @@ pub struct ClassCounters {
     pub sent: u64,
     /// Records that did not, for whatever reason.
     pub lost: u64,
+    /// Times that the second program was called and the first had not been; the events among them
+    /// that concern the agent are in `seen`.
+    pub recovered: u64,
     /// Losses that could not be booked on their control group: the table was full.
     pub lost_unattributed: u64,
 }
@@ -24,11 +27,15 @@ pub enum LossReason {
     RingFull = 1,
     /// The per-CPU buffer or a kernel object could not be reached.
     Unreadable = 2,
+    /// The kernel called neither program of the class: both were being preempted on that CPU.
+    /// Counted by the kernel, so without control group, and threads count too, which are no events:
+    /// there were at most so many.
+    NotCalled = 3,
 }
 
 impl LossReason {
     /// Every reason.
-    pub const ALL: [Self; 2] = [Self::RingFull, Self::Unreadable];
+    pub const ALL: [Self; 3] = [Self::RingFull, Self::Unreadable, Self::NotCalled];
 
     /// The reason with this number, if this version knows it.
     #[must_use]

@@ -47,6 +47,9 @@ pub const COMM_BYTES: usize = 16;
 /// Longest name of a terminal (`tty_struct.name`).
 pub const TTY_NAME_BYTES: usize = 64;
 
+/// Most tasks that can be between the two programs of a class at once.
+pub const BETWEEN_MAX: u32 = 16 * 1024;
+
 /// Most pairs of class and control group whose losses are kept apart in the kernel.
 pub const LOSS_ENTRIES_MAX: u32 = 4096;
 

@@ -1,5 +1,6 @@
 //! Sending records, and the ledger of what was sent and what was not.
 
+pub(crate) mod lane;
 pub(crate) mod writer;
 
 use aya_ebpf::{
@@ -9,7 +10,7 @@ use aya_ebpf::{
 };
 use sensor_common::{
     ABI_VERSION,
-    class::Class,
+    class::{Class, Lane},
     header::{RecordHeader, TaskRef},
     ledger::{LossKey, LossReason},
 };
@@ -19,14 +20,22 @@ use crate::maps::{COUNTERS, LOSSES};
 
 /// Counts an event and fills in the common part of its record.
 #[inline(always)]
-pub(crate) fn begin(class: Class, cgroup: u64, process: TaskRef, length: u32, header: &mut RecordHeader) {
+pub(crate) fn begin(
+    lane: Lane,
+    class: Class,
+    cgroup: u64,
+    process: TaskRef,
+    length: u32,
+    header: &mut RecordHeader,
+) {
     header.length = length;
     header.version = ABI_VERSION;
     header.class = class as u16;
     // SAFETY: the helper reads nothing but the current CPU's number.
-    header.cpu = unsafe { bpf_get_smp_processor_id() };
+    header.cpu = unsafe { bpf_get_smp_processor_id() } as u16;
+    header.lane = lane as u16;
     header.incomplete = 0;
-    header.sequence = count_seen(class);
+    header.sequence = count_seen(lane, class);
     // SAFETY: the helper takes no argument and reads a clock.
     header.time_ns = unsafe { bpf_ktime_get_boot_ns() };
     header.cgroup = cgroup;
@@ -35,31 +44,41 @@ pub(crate) fn begin(class: Class, cgroup: u64, process: TaskRef, length: u32, he
 
 /// Counts an event that concerns the agent; the result is its number on this CPU.
 #[inline(always)]
-fn count_seen(class: Class) -> u64 {
-    let Some(counters) = COUNTERS.get_ptr_mut(class.index()) else { return 0 };
-    // SAFETY: the entry belongs to this CPU and to the one program that serves the class.
+fn count_seen(lane: Lane, class: Class) -> u64 {
+    let Some(counters) = COUNTERS.get_ptr_mut(lane.slot(class)) else { return 0 };
+    // SAFETY: the entry belongs to this CPU and to the one program that serves class and lane.
     unsafe {
         (*counters).seen += 1;
         (*counters).seen
     }
 }
 
+/// Counts a call of the second program for which the first one was not called.
+#[inline(always)]
+pub(crate) fn count_recovered(class: Class) {
+    if let Some(counters) = COUNTERS.get_ptr_mut(Lane::Second.slot(class)) {
+        // SAFETY: as in `count_seen`.
+        unsafe { (*counters).recovered += 1 };
+    }
+}
+
 /// Sends a finished record of fixed size.
 #[inline(always)]
 pub(crate) fn send<T: IntoBytes + zerocopy::Immutable>(
+    lane: Lane,
     ring: &RingBuf,
     class: Class,
     cgroup: u64,
     record: &T,
 ) {
     let sent = ring.output::<T>(record, 0).is_ok();
-    book(class, cgroup, if sent { None } else { Some(LossReason::RingFull) });
+    book(lane, class, cgroup, if sent { None } else { Some(LossReason::RingFull) });
 }
 
 /// Books the fate of a record.
 #[inline(always)]
-pub(crate) fn book(class: Class, cgroup: u64, lost: Option<LossReason>) {
-    let Some(counters) = COUNTERS.get_ptr_mut(class.index()) else { return };
+pub(crate) fn book(lane: Lane, class: Class, cgroup: u64, lost: Option<LossReason>) {
+    let Some(counters) = COUNTERS.get_ptr_mut(lane.slot(class)) else { return };
     let Some(reason) = lost else {
         // SAFETY: as in `count_seen`.
         unsafe { (*counters).sent += 1 };

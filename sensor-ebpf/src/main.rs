@@ -5,6 +5,10 @@
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "words are 64 bits wide, and every length is bounded by `sensor_common::limits`"
+)]
 
 mod attach;
 mod emit;

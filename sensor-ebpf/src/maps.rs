@@ -5,10 +5,10 @@ use aya_ebpf::{
     maps::{HashMap, PerCpuArray, RingBuf},
 };
 use sensor_common::{
-    class::Class,
+    class::{Class, Lane},
     layout::{ABSENT, Layout, Settings},
     ledger::{ClassCounters, LossKey},
-    limits::{LOSS_ENTRIES_MAX, SCRATCH_BYTES},
+    limits::{BETWEEN_MAX, LOSS_ENTRIES_MAX, SCRATCH_BYTES},
 };
 
 /// Offsets of kernel fields; written by the agent before the programs are loaded.
@@ -52,10 +52,14 @@ pub(crate) static VITAL: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
 #[map]
 pub(crate) static CGROUPS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 
-/// Ledger, indexed by class.
+/// Ledger, indexed by lane and class.
 #[map]
-pub(crate) static COUNTERS: PerCpuArray<ClassCounters> =
-    PerCpuArray::with_max_entries(Class::SLOTS as u32, 0);
+pub(crate) static COUNTERS: PerCpuArray<ClassCounters> = PerCpuArray::with_max_entries(2 * Class::SLOTS, 0);
+
+/// Tasks (thread id, and class in the upper half) whose event the first program of the class has
+/// taken, until the second one has seen that.
+#[map]
+pub(crate) static TAKEN: HashMap<u64, u8> = HashMap::with_max_entries(BETWEEN_MAX, 0);
 
 /// Losses by class, control group and reason.
 #[map]
@@ -71,15 +75,17 @@ pub(crate) struct Scratch {
     pub(crate) bytes: [u8; SCRATCH_BYTES],
 }
 
-/// One slot a class that needs it: two programs never share one.
+/// One slot a program that needs it: programs can preempt each other, so two never share one.
 #[map]
-pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(2, 0);
+pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(6, 0);
 
-/// Slots of [`SCRATCH`].
-#[derive(Clone, Copy)]
-pub(crate) enum Slot {
-    /// Executed programs.
-    Exec = 0,
-    /// Control groups.
-    Cgroup = 1,
+/// Slot of [`SCRATCH`] for a class whose records have variable fields.
+#[inline(always)]
+pub(crate) const fn scratch_slot(lane: Lane, class: Class) -> u32 {
+    let class = match class {
+        Class::ProcessExec => 0,
+        Class::CgroupCreate => 1,
+        _ => 2,
+    };
+    class * 2 + lane as u32
 }

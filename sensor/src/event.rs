@@ -19,7 +19,7 @@ pub struct Event<'a> {
     /// Class.
     pub class: Class,
     /// CPU on which it happened.
-    pub cpu: u32,
+    pub cpu: u16,
     /// Number within CPU and class, from 1.
     pub sequence: u64,
     /// Nanoseconds since boot (`CLOCK_BOOTTIME`).

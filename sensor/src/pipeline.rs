@@ -69,7 +69,7 @@ pub struct Pipeline {
     tree: Tree,
     identity: Store,
     sequence: u64,
-    counts: [ClassCount; Class::SLOTS],
+    counts: [ClassCount; Class::SLOTS as usize],
     rejected: u64,
     identity_wait_ns: u64,
     parked: Parked,

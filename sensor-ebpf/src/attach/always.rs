@@ -1,10 +1,14 @@
-//! BTF tracepoints that both back ends use.
+//! BTF tracepoints that both back ends use, two programs each: see [`Lane`].
 
 use aya_ebpf::{bindings::task_struct, macros::btf_tracepoint, programs::BtfTracePointContext};
 use aya_log_ebpf::debug;
-use sensor_common::class::Class;
+use sensor_common::class::{
+    Class,
+    Lane::{self, First, Second},
+};
 
 use crate::{
+    emit::{count_recovered, lane},
     handler::{container, process},
     kobj::Typed,
     maps::settings,
@@ -13,40 +17,116 @@ use crate::{
 /// `TP_PROTO(struct task_struct *parent, struct task_struct *child)`
 #[btf_tracepoint(function = "sched_process_fork")]
 pub(crate) fn process_fork(ctx: BtfTracePointContext) -> i32 {
-    process::forked(argument(&ctx, 0), argument(&ctx, 1));
-    0
+    fork(First, &ctx)
+}
+
+/// As [`process_fork`].
+#[btf_tracepoint(function = "sched_process_fork")]
+pub(crate) fn process_fork_2(ctx: BtfTracePointContext) -> i32 {
+    fork(Second, &ctx)
 }
 
 /// `TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)`
 #[btf_tracepoint(function = "sched_process_exec")]
 pub(crate) fn process_exec(ctx: BtfTracePointContext) -> i32 {
-    let caller: u32 = ctx.arg(1);
-    if settings().diagnostics != 0 {
-        debug!(&ctx, "exec by thread {}", caller);
-    }
-    process::executed(argument(&ctx, 0), caller, argument(&ctx, 2));
-    0
+    exec(First, &ctx)
+}
+
+/// As [`process_exec`].
+#[btf_tracepoint(function = "sched_process_exec")]
+pub(crate) fn process_exec_2(ctx: BtfTracePointContext) -> i32 {
+    exec(Second, &ctx)
 }
 
 /// `TP_PROTO(struct task_struct *p)`; since 6.17 `TP_PROTO(struct task_struct *p, bool group_dead)`
 #[btf_tracepoint(function = "sched_process_exit")]
 pub(crate) fn process_exit(ctx: BtfTracePointContext) -> i32 {
-    process::exited(argument(&ctx, 0));
-    0
+    exit(First, &ctx)
+}
+
+/// As [`process_exit`].
+#[btf_tracepoint(function = "sched_process_exit")]
+pub(crate) fn process_exit_2(ctx: BtfTracePointContext) -> i32 {
+    exit(Second, &ctx)
 }
 
 /// `TP_PROTO(struct cgroup *cgrp, const char *path)`
 #[btf_tracepoint(function = "cgroup_mkdir")]
 pub(crate) fn cgroup_create(ctx: BtfTracePointContext) -> i32 {
-    container::cgroup_changed(Class::CgroupCreate, argument(&ctx, 0), ctx.arg::<*const u8>(1) as u64);
-    0
+    cgroup(First, Class::CgroupCreate, &ctx)
+}
+
+/// As [`cgroup_create`].
+#[btf_tracepoint(function = "cgroup_mkdir")]
+pub(crate) fn cgroup_create_2(ctx: BtfTracePointContext) -> i32 {
+    cgroup(Second, Class::CgroupCreate, &ctx)
 }
 
 /// `TP_PROTO(struct cgroup *cgrp, const char *path)`
 #[btf_tracepoint(function = "cgroup_rmdir")]
 pub(crate) fn cgroup_remove(ctx: BtfTracePointContext) -> i32 {
-    container::cgroup_changed(Class::CgroupRemove, argument(&ctx, 0), ctx.arg::<*const u8>(1) as u64);
+    cgroup(First, Class::CgroupRemove, &ctx)
+}
+
+/// As [`cgroup_remove`].
+#[btf_tracepoint(function = "cgroup_rmdir")]
+pub(crate) fn cgroup_remove_2(ctx: BtfTracePointContext) -> i32 {
+    cgroup(Second, Class::CgroupRemove, &ctx)
+}
+
+#[inline(always)]
+fn fork(lane: Lane, ctx: &BtfTracePointContext) -> i32 {
+    if is_mine(lane, Class::ProcessFork) {
+        process::forked(lane, argument(ctx, 0), argument(ctx, 1));
+    }
     0
+}
+
+#[inline(always)]
+fn exec(lane: Lane, ctx: &BtfTracePointContext) -> i32 {
+    if is_mine(lane, Class::ProcessExec) {
+        let caller: u32 = ctx.arg(1);
+        if settings().diagnostics != 0 {
+            debug!(ctx, "exec by thread {}", caller);
+        }
+        process::executed(lane, argument(ctx, 0), caller, argument(ctx, 2));
+    }
+    0
+}
+
+#[inline(always)]
+fn exit(lane: Lane, ctx: &BtfTracePointContext) -> i32 {
+    if is_mine(lane, Class::ProcessExit) {
+        process::exited(lane, argument(ctx, 0));
+    }
+    0
+}
+
+#[inline(always)]
+fn cgroup(lane: Lane, class: Class, ctx: &BtfTracePointContext) -> i32 {
+    if is_mine(lane, class) {
+        let path: *const u8 = ctx.arg(1);
+        container::cgroup_changed(lane, class, argument(ctx, 0), path as u64);
+    }
+    0
+}
+
+/// True if the program of this lane is the one to handle the event.
+#[inline(always)]
+fn is_mine(which: Lane, class: Class) -> bool {
+    match which {
+        First => {
+            lane::take(class);
+            true
+        }
+        Second => {
+            let mine = !lane::is_taken(class);
+            if mine {
+                count_recovered(class);
+            }
+            mine
+        }
+    }
 }
 
 /// A pointer argument, whose type the verifier takes from the tracepoint's prototype.

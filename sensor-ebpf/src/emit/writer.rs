@@ -7,20 +7,24 @@ use aya_ebpf::{
     maps::RingBuf,
 };
 use sensor_common::{
-    class::Class,
+    class::{Class, Lane},
     ledger::LossReason,
     limits::{COMPONENT_BYTES_MAX, SCRATCH_BYTES, TAIL_HEADER_BYTES, TAIL_START_MAX},
     tail::{Tail, TailHeader},
 };
 
 use super::book;
-use crate::maps::{SCRATCH, Scratch, Slot};
+use crate::maps::{SCRATCH, Scratch, scratch_slot};
 
 /// Bounds a position to the first part of the buffer.
 const MASK: u64 = TAIL_START_MAX as u64 - 1;
 
 /// A record in the making.
-pub(crate) struct Writer(*mut Scratch);
+pub(crate) struct Writer {
+    scratch: *mut Scratch,
+    lane: Lane,
+    class: Class,
+}
 
 /// A field made of several strings, begun but not ended.
 pub(crate) struct Components {
@@ -31,9 +35,9 @@ pub(crate) struct Components {
 impl Writer {
     /// Takes the buffer and leaves room for the fixed part of the record.
     #[inline(always)]
-    pub(crate) fn new<T>(slot: Slot) -> Option<(Self, &'static mut T)> {
-        let scratch = SCRATCH.get_ptr_mut(slot as u32)?;
-        let writer = Self(scratch);
+    pub(crate) fn new<T>(lane: Lane, class: Class) -> Option<(Self, &'static mut T)> {
+        let scratch = SCRATCH.get_ptr_mut(scratch_slot(lane, class))?;
+        let writer = Self { scratch, lane, class };
         writer.set_cursor(size_of::<T>() as u64);
         // SAFETY: the buffer is larger than any fixed part and aligned to eight bytes; it belongs
         // to this CPU and this program until the program ends. Any bytes are a valid `T`: every
@@ -122,10 +126,10 @@ impl Writer {
 
     /// Sends the record and books its fate. The length in its header is set here.
     #[inline(always)]
-    pub(crate) fn send(self, ring: &'static RingBuf, class: Class, cgroup: u64) {
+    pub(crate) fn send(self, ring: &'static RingBuf, cgroup: u64) {
         let length = self.cursor() & 0x7fff;
         if length > SCRATCH_BYTES as u64 {
-            book(class, cgroup, Some(LossReason::Unreadable));
+            book(self.lane, self.class, cgroup, Some(LossReason::Unreadable));
             return;
         }
         // SAFETY: the length is the first field of every record's header.
@@ -134,7 +138,7 @@ impl Writer {
         let sent = unsafe {
             bpf_ringbuf_output(core::ptr::from_ref(ring).cast_mut().cast(), self.at(0).cast(), length, 0)
         };
-        book(class, cgroup, if sent == 0 { None } else { Some(LossReason::RingFull) });
+        book(self.lane, self.class, cgroup, if sent == 0 { None } else { Some(LossReason::RingFull) });
     }
 
     /// Leaves room for a field's header. `None` when the buffer has no room for a field.
@@ -169,19 +173,19 @@ impl Writer {
     fn cursor(&self) -> u64 {
         // SAFETY: the pointer is that of a map value, see `new`. The read is volatile so that the
         // compiler keeps the cursor in memory.
-        unsafe { read_volatile(addr_of!((*self.0).cursor)) }
+        unsafe { read_volatile(addr_of!((*self.scratch).cursor)) }
     }
 
     #[inline(always)]
     fn set_cursor(&self, to: u64) {
         // SAFETY: as in `cursor`.
-        unsafe { write_volatile(addr_of_mut!((*self.0).cursor), to) };
+        unsafe { write_volatile(addr_of_mut!((*self.scratch).cursor), to) };
     }
 
     /// Address of a byte of the buffer.
     #[inline(always)]
     fn at(&self, position: u64) -> *mut u8 {
         // SAFETY: callers bound the position to the buffer, and the verifier checks that they do.
-        unsafe { addr_of_mut!((*self.0).bytes).cast::<u8>().add(position as usize) }
+        unsafe { addr_of_mut!((*self.scratch).bytes).cast::<u8>().add(position as usize) }
     }
 }

@@ -1,7 +1,7 @@
 //! Processes: fork, exec, exit.
 
 use sensor_common::{
-    class::Class,
+    class::{Class, Lane},
     header::Incomplete,
     limits::{
         ARGUMENTS_BYTES_MAX, COMM_BYTES, COMPONENT_BYTES_MAX, ENVIRONMENT_BYTES_MAX, NAME_BYTES_MAX,
@@ -21,12 +21,12 @@ use crate::{
         path::{self, Walk},
         task::Task,
     },
-    maps::{Slot, VITAL, offset, settings},
+    maps::{VITAL, offset, settings},
 };
 
 /// A task was created by another one. Threads are not events.
 #[inline(always)]
-pub(crate) fn forked(creator: Typed, child: Typed) {
+pub(crate) fn forked(lane: Lane, creator: Typed, child: Typed) {
     let task = Task(child);
     if !task.is_leader() {
         return;
@@ -34,19 +34,19 @@ pub(crate) fn forked(creator: Typed, child: Typed) {
     let cgroup = Cgroup::of(child).map_or(0, Cgroup::id);
     let mut record = ForkRecord::default();
     let length = size_of::<ForkRecord>() as u32;
-    begin(Class::ProcessFork, cgroup, task.reference(), length, &mut record.header);
+    begin(lane, Class::ProcessFork, cgroup, task.reference(), length, &mut record.header);
     record.parent = task.parent();
     record.creator = Task(creator).reference();
     if let Some(cred) = Cred::of(child) {
         cred.ids(&mut record.ids);
     }
     (record.container_pid, record.pid_namespace) = task.namespace_pid();
-    send(&VITAL, Class::ProcessFork, cgroup, &record);
+    send(lane, &VITAL, Class::ProcessFork, cgroup, &record);
 }
 
 /// A task is ending. Only the end of its process is an event.
 #[inline(always)]
-pub(crate) fn exited(task: Typed) {
+pub(crate) fn exited(lane: Lane, task: Typed) {
     let ending = Task(task);
     if !ending.group_is_dead() {
         return;
@@ -54,20 +54,20 @@ pub(crate) fn exited(task: Typed) {
     let cgroup = Cgroup::of(task).map_or(0, Cgroup::id);
     let mut record = ExitRecord::default();
     let length = size_of::<ExitRecord>() as u32;
-    begin(Class::ProcessExit, cgroup, ending.reference(), length, &mut record.header);
+    begin(lane, Class::ProcessExit, cgroup, ending.reference(), length, &mut record.header);
     record.parent = ending.parent();
     record.status = ending.exit_status();
-    send(&VITAL, Class::ProcessExit, cgroup, &record);
+    send(lane, &VITAL, Class::ProcessExit, cgroup, &record);
 }
 
 /// A task runs a new program; its old memory and credentials are gone.
 #[inline(always)]
-pub(crate) fn executed(current: Typed, caller_tid: u32, binprm: Typed) {
+pub(crate) fn executed(lane: Lane, current: Typed, caller_tid: u32, binprm: Typed) {
     let task = Task(current);
     let group = Cgroup::of(current);
     let cgroup = group.map_or(0, Cgroup::id);
-    let Some((writer, record)) = Writer::new::<ExecRecord>(Slot::Exec) else { return };
-    begin(Class::ProcessExec, cgroup, task.reference(), 0, &mut record.header);
+    let Some((writer, record)) = Writer::new::<ExecRecord>(lane, Class::ProcessExec) else { return };
+    begin(lane, Class::ProcessExec, cgroup, task.reference(), 0, &mut record.header);
     fixed(task, caller_tid, binprm, record);
     // The small fields first: what may be cut is what may be long.
     writer.string::<COMM_BYTES>(Tail::Command, current.address() + u64::from(offset!(task_comm)));
@@ -89,7 +89,7 @@ pub(crate) fn executed(current: Typed, caller_tid: u32, binprm: Typed) {
     {
         environment(mm, &writer, &mut record.header.incomplete);
     }
-    writer.send(&VITAL, Class::ProcessExec, cgroup);
+    writer.send(&VITAL, cgroup);
 }
 
 /// Facts of fixed size.

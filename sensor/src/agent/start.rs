@@ -119,7 +119,7 @@ pub(super) fn report(attached: &[Attached], attach_ns: u64) -> Vec<String> {
         .iter()
         .filter_map(|hook| {
             let error = hook.error.as_ref()?;
-            Some(format!("no {}: {} is not attached: {error}", hook.program.gives, hook.program.target))
+            Some(format!("no {}: {} is not attached: {error}", hook.program.gives(), hook.program.target))
         })
         .collect();
     let (hooks, milliseconds) = (attached.len(), attach_ns / 1_000_000);

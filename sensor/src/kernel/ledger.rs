@@ -1,16 +1,21 @@
 //! The kernel side of the ledger: what the programs saw, sent and lost.
 
+use std::os::fd::{AsFd as _, AsRawFd as _};
+
 use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::programs::ProgramFd;
 use sensor_common::{
-    class::Class,
+    class::{Class, Lane},
     ledger::{ClassCounters, LossKey, LossReason},
 };
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Reader of the counters.
 pub struct KernelLedger {
-    counters: PerCpuArray<MapData, [u64; 4]>,
+    counters: PerCpuArray<MapData, [u64; 5]>,
     losses: HashMap<MapData, [u64; 2], u64>,
+    /// First program of each class.
+    firsts: Vec<(Class, ProgramFd)>,
 }
 
 /// Losses of one class in one control group.
@@ -31,33 +36,67 @@ impl KernelLedger {
     ///
     /// # Errors
     /// The maps have other types: the object does not belong to this agent.
-    pub fn new(counters: Map, losses: Map) -> Result<Self, MapError> {
-        Ok(Self { counters: PerCpuArray::try_from(counters)?, losses: HashMap::try_from(losses)? })
+    pub fn new(counters: Map, losses: Map, firsts: Vec<(Class, ProgramFd)>) -> Result<Self, MapError> {
+        Ok(Self { counters: PerCpuArray::try_from(counters)?, losses: HashMap::try_from(losses)?, firsts })
     }
 
-    /// Counters of a class, all CPUs together.
+    /// Counters of a class, all CPUs and both lanes together. What neither program was called for
+    /// counts as seen and lost.
     ///
     /// # Errors
     /// The kernel refused the look-up.
     pub fn class(&self, class: Class) -> Result<ClassCounters, MapError> {
+        let mut sum = self.counted(class)?;
+        let not_called = self.not_called(class, sum.recovered);
+        sum.seen += not_called;
+        sum.lost += not_called;
+        Ok(sum)
+    }
+
+    fn counted(&self, class: Class) -> Result<ClassCounters, MapError> {
         let mut sum = ClassCounters::default();
-        for cpu in self.counters.get(&class.index(), 0)?.iter() {
-            let Ok(counters) = ClassCounters::read_from_bytes(cpu.as_bytes()) else { continue };
-            sum.seen += counters.seen;
-            sum.sent += counters.sent;
-            sum.lost += counters.lost;
-            sum.lost_unattributed += counters.lost_unattributed;
+        for lane in Lane::ALL {
+            for cpu in self.counters.get(&lane.slot(class), 0)?.iter() {
+                let Ok(counters) = ClassCounters::read_from_bytes(cpu.as_bytes()) else { continue };
+                sum.seen += counters.seen;
+                sum.sent += counters.sent;
+                sum.lost += counters.lost;
+                sum.recovered += counters.recovered;
+                sum.lost_unattributed += counters.lost_unattributed;
+            }
         }
         Ok(sum)
+    }
+
+    /// Events for which the kernel called neither program of the class.
+    fn not_called(&self, class: Class, recovered: u64) -> u64 {
+        let firsts = self.firsts.iter().filter(|(of, _)| *of == class);
+        firsts.map(|(_, program)| misses(program)).sum::<u64>().saturating_sub(recovered)
     }
 
     /// Every loss, the largest first.
     #[must_use]
     pub fn losses(&self) -> Vec<Loss> {
         let mut losses: Vec<Loss> = self.losses.iter().filter_map(Result::ok).filter_map(loss).collect();
+        for (class, _) in &self.firsts {
+            let recovered = self.counted(*class).map_or(0, |counters| counters.recovered);
+            let count = self.not_called(*class, recovered);
+            if count > 0 {
+                losses.push(Loss { cgroup: 0, class: *class, reason: LossReason::NotCalled, count });
+            }
+        }
         losses.sort_by_key(|loss| std::cmp::Reverse(loss.count));
         losses
     }
+}
+
+/// Times that the kernel did not call a program because it was being preempted on that CPU
+/// (`recursion_misses`, told since 5.12; before, programs on tracepoints cannot be preempted).
+fn misses(program: &ProgramFd) -> u64 {
+    let path = format!("/proc/self/fdinfo/{}", program.as_fd().as_raw_fd());
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("recursion_misses:"));
+    line.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
 }
 
 fn loss((key, count): ([u64; 2], u64)) -> Option<Loss> {

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use aya::{Btf as AyaBtf, Ebpf, EbpfLoader, maps::RingBuf, programs::BtfTracePoint};
-use sensor_common::layout::{Layout, Settings};
+use sensor_common::{
+    class::Lane,
+    layout::{Layout, Settings},
+};
 use thiserror::Error;
 use zerocopy::IntoBytes;
 
@@ -186,7 +189,13 @@ impl Loaded {
     pub fn ledger(&mut self) -> Result<KernelLedger, LoadError> {
         let counters = self.ebpf.take_map("COUNTERS").ok_or(LoadError::Incomplete { what: "COUNTERS" })?;
         let losses = self.ebpf.take_map("LOSSES").ok_or(LoadError::Incomplete { what: "LOSSES" })?;
-        KernelLedger::new(counters, losses).map_err(|_| LoadError::Incomplete { what: "ledger" })
+        let mut firsts = Vec::new();
+        for program in PROGRAMS.into_iter().filter(|program| program.lane == Lane::First) {
+            let incomplete = LoadError::Incomplete { what: program.name };
+            let fd = self.program(program)?.fd().ok().and_then(|fd| fd.try_clone().ok());
+            firsts.push((program.class, fd.ok_or(incomplete)?));
+        }
+        KernelLedger::new(counters, losses, firsts).map_err(|_| LoadError::Incomplete { what: "ledger" })
     }
 
     /// Passes what the programs log through aya-log on to `tracing`.

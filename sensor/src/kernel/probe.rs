@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use sensor_common::layout::{ABSENT, Settings};
+use sensor_common::{
+    class::Lane,
+    layout::{ABSENT, Settings},
+};
 
 use super::{
     cgroup,
@@ -127,9 +130,10 @@ fn programs(types: &KernelTypes) -> Vec<Finding> {
     match Loaded::new(types, options).and_then(|mut loaded| loaded.verify(types)) {
         Ok(()) => PROGRAMS
             .iter()
+            .filter(|program| program.lane == Lane::First)
             .map(|program| {
                 let text =
-                    format!("{} by {} (accepted, not attached)", program.gives, program.back_end.name());
+                    format!("{} by {} (accepted, not attached)", program.gives(), program.back_end.name());
                 finding(program.target, Outcome::Works, text)
             })
             .collect(),

@@ -205,6 +205,7 @@ pub const fn loss_reason(reason: LossReason) -> proto::loss::Reason {
     match reason {
         LossReason::RingFull => proto::loss::Reason::RingFull,
         LossReason::Unreadable => proto::loss::Reason::Unreadable,
+        LossReason::NotCalled => proto::loss::Reason::NotCalled,
     }
 }
 

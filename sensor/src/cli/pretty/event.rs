@@ -138,6 +138,7 @@ fn lost(loss: &Loss) -> String {
     let why = match loss::Reason::try_from(loss.reason) {
         Ok(loss::Reason::RingFull) => "the kernel's ring buffer was full",
         Ok(loss::Reason::Unreadable) => "the kernel program could not read them",
+        Ok(loss::Reason::NotCalled) => "the kernel did not call the program",
         Ok(loss::Reason::SlowSubscriber) => "this subscriber reads too slowly",
         Ok(loss::Reason::Unspecified) | Err(_) => "reason unknown",
     };

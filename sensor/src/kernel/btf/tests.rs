@@ -1,3 +1,4 @@
+//! Types whole, cut, damaged and made up.
 #![expect(clippy::cast_possible_truncation, reason = "the numbers of these tests are small")]
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Lineage, reuse of pids, bounds, snapshot.
+
 use sensor_common::{class::Class, record::process::ExecRecord};
 
 use super::*;
