@@ -161,7 +161,15 @@ fn count(lab: &Lab, client: &mut Client, mut makers: Vec<Child>) -> Got {
         } else if number(&event, "process.parent.pid").is_some_and(|pid| pids.contains(&pid)) {
             *got.events.entry(class.to_owned()).or_default() += 1;
         }
-        if class == "PROCESS_EXIT" && last_argument(&event) == Some(&marker) {
+        if class != "PROCESS_EXIT" {
+            continue;
+        }
+        // The event comes a moment before its parent can see the end.
+        let pid = number(&event, "process.pid");
+        if let Some(maker) = makers.iter_mut().find(|maker| Some(u64::from(maker.id())) == pid) {
+            maker.wait().expect("our child");
+        }
+        if last_argument(&event) == Some(&marker) {
             break;
         }
     }

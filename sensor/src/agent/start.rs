@@ -12,6 +12,7 @@ use crate::identity::store::{Question, Store};
 use crate::kernel::{
     cgroup::{self, Hierarchy},
     load::{Attached, KernelTypes, Loaded, Options},
+    offsets::Missing,
 };
 use crate::pipeline::{Output, Pipeline};
 use crate::process::tree::{Limits, Tree};
@@ -31,7 +32,7 @@ const GROUPS_PER_CONTAINER: usize = 4;
 /// The kernel side, loaded.
 pub(super) struct Kernel {
     pub(super) loaded: Loaded,
-    types: KernelTypes,
+    missing: Vec<Missing>,
     hierarchy: Hierarchy,
     release: String,
 }
@@ -46,13 +47,11 @@ pub(super) struct KernelFacts {
 
 impl Kernel {
     pub(super) fn facts(&self) -> KernelFacts {
-        let text = |missing: &crate::kernel::offsets::Missing| {
-            format!("{} is missing: lost is {}", missing.looked_for, missing.lost)
-        };
+        let text = |missing: &Missing| format!("{} is missing: lost is {}", missing.looked_for, missing.lost);
         KernelFacts {
             release: self.release.clone(),
             hierarchy: self.hierarchy.name.clone(),
-            missing: self.types.missing.iter().map(text).collect(),
+            missing: self.missing.iter().map(text).collect(),
         }
     }
 }
@@ -76,7 +75,17 @@ pub(crate) fn release() -> String {
 }
 
 /// Loads the programs; none is attached yet.
+///
+/// On a thread of its own: the kernel's types take some thirty megabytes for a moment, which the
+/// allocator gives back when the thread has ended.
 pub(super) fn kernel(config: &Config) -> Result<Kernel, AgentError> {
+    std::thread::scope(|scope| {
+        let loading = scope.spawn(|| load(config));
+        loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn load(config: &Config) -> Result<Kernel, AgentError> {
     let release = release();
     raise_memlock();
     let types = KernelTypes::read(&config.kernel.btf, &release)?;
@@ -101,7 +110,7 @@ pub(super) fn kernel(config: &Config) -> Result<Kernel, AgentError> {
     };
     let mut loaded = Loaded::new(&types, options)?;
     loaded.verify(&types)?;
-    Ok(Kernel { loaded, types, hierarchy, release })
+    Ok(Kernel { loaded, missing: types.missing, hierarchy, release })
 }
 
 /// Until 5.11 maps count against this limit; without permission to raise it, loading will tell.

@@ -49,8 +49,6 @@ pub struct Btf {
     types: Vec<usize>,
     /// Structures and unions by name.
     structs: HashMap<String, u32>,
-    /// Enumerators by name.
-    enumerators: HashMap<String, u32>,
 }
 
 /// A member of a structure.
@@ -82,8 +80,7 @@ impl Btf {
                 return Err(BtfError::Cut { what, at: header, length: data.len() });
             }
         }
-        let mut btf =
-            Self { data, strings, types: vec![0], structs: HashMap::new(), enumerators: HashMap::new() };
+        let mut btf = Self { data, strings, types: vec![0], structs: HashMap::new() };
         btf.index(types, types_end)?;
         Ok(btf)
     }
@@ -113,7 +110,17 @@ impl Btf {
     /// Value of an enumerator.
     #[must_use]
     pub fn enumerator(&self, name: &str) -> Option<u32> {
-        self.enumerators.get(name).copied()
+        self.types.iter().skip(1).find_map(|at| {
+            let info = self.word(at + 4)?;
+            if (info >> 24) & 0x1f != 6 {
+                return None;
+            }
+            let mut entries = (0..(info & 0xffff) as usize).map(|index| at + 12 + index * 8);
+            let entry = entries.find(|entry| {
+                self.word(*entry).and_then(|offset| self.bytes(offset)) == Some(name.as_bytes())
+            })?;
+            self.word(entry + 4)
+        })
     }
 
     /// Walks the type section once and remembers where everything is.
@@ -129,29 +136,15 @@ impl Btf {
             if next > end {
                 return Err(cut);
             }
-            match kind {
-                4 | 5 => {
-                    if let Some(name) = self.string(name).filter(|name| !name.is_empty()) {
-                        self.structs.entry(name).or_insert(id);
-                    }
-                }
-                6 => self.index_enum(at + 12, count),
-                _ => {}
+            if matches!(kind, 4 | 5)
+                && let Some(name) = self.string(name).filter(|name| !name.is_empty())
+            {
+                self.structs.entry(name).or_insert(id);
             }
             self.types.push(at);
             at = next;
         }
         Ok(())
-    }
-
-    fn index_enum(&mut self, at: usize, count: usize) {
-        for entry in (0..count).map(|index| at + index * 8) {
-            if let (Some(name), Some(value)) = (self.word(entry), self.word(entry + 4))
-                && let Some(name) = self.string(name)
-            {
-                self.enumerators.entry(name).or_insert(value);
-            }
-        }
     }
 
     /// Finds a member by name, also in anonymous members; its offset is from the outer structure.
@@ -210,9 +203,13 @@ impl Btf {
     }
 
     fn string(&self, offset: u32) -> Option<String> {
+        Some(String::from_utf8_lossy(self.bytes(offset)?).into_owned())
+    }
+
+    /// Bytes of a string of the string section, without its NUL.
+    fn bytes(&self, offset: u32) -> Option<&[u8]> {
         let bytes = self.data.get(self.strings.checked_add(offset as usize)?..)?;
-        let end = bytes.iter().position(|byte| *byte == 0)?;
-        Some(String::from_utf8_lossy(bytes.get(..end)?).into_owned())
+        bytes.get(..bytes.iter().position(|byte| *byte == 0)?)
     }
 }
 
