@@ -6,14 +6,18 @@ pub(crate) mod file;
 pub(crate) mod path;
 pub(crate) mod task;
 
-use core::ptr::read_volatile;
+use core::{
+    ffi::c_void,
+    mem::MaybeUninit,
+    ptr::{NonNull, read_volatile},
+};
 
-use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use sensor_common::layout::ABSENT;
 
 /// A kernel object from which fields can be read by their offset.
 ///
-/// A read of an [`ABSENT`] field, or one that the kernel refuses, is `None`.
+/// A read of an [`ABSENT`] field is `None`; one that the kernel refuses gives zeros.
 pub(crate) trait Memory: Copy {
     /// Reads a field.
     fn read<T: Copy>(self, offset: u32) -> Option<T>;
@@ -39,14 +43,17 @@ pub(crate) trait Memory: Copy {
 
 /// An object whose type the verifier knows: reads are plain loads, and following a pointer keeps
 /// the type.
+///
+/// Never null, so that an `Option` of it is one word: an absent pointer beside a flag would be a
+/// stack slot that is read before it was written, which kernels before 6.3 refuse.
 #[derive(Clone, Copy)]
-pub(crate) struct Typed(*const u8);
+pub(crate) struct Typed(NonNull<u8>);
 
 impl Typed {
     /// Wraps an argument of a BTF program.
     #[inline(always)]
-    pub(crate) const fn new(pointer: *const u8) -> Self {
-        Self(pointer)
+    pub(crate) fn new(pointer: *const u8) -> Option<Self> {
+        NonNull::new(pointer.cast_mut()).map(Self)
     }
 }
 
@@ -58,18 +65,17 @@ impl Memory for Typed {
         }
         // SAFETY: the verifier knows the type behind the pointer and refuses a program whose
         // offset is not a field of it; a fault at run time reads as zero (BPF_PROBE_MEM).
-        Some(unsafe { read_volatile(self.0.add(offset as usize).cast::<T>()) })
+        Some(unsafe { read_volatile(self.0.as_ptr().add(offset as usize).cast::<T>()) })
     }
 
     #[inline(always)]
     fn follow(self, offset: u32) -> Option<Self> {
-        let pointer = self.read::<*const u8>(offset)?;
-        (!pointer.is_null()).then_some(Self(pointer))
+        Self::new(self.read::<*const u8>(offset)?)
     }
 
     #[inline(always)]
     fn address(self) -> u64 {
-        self.0 as u64
+        self.0.as_ptr() as u64
     }
 }
 
@@ -83,8 +89,15 @@ impl Memory for Raw {
         if offset == ABSENT {
             return None;
         }
-        // SAFETY: the helper checks the address and fails on one that cannot be read.
-        unsafe { bpf_probe_read_kernel((self.0 + u64::from(offset)) as *const T) }.ok()
+        let mut value = MaybeUninit::<T>::uninit();
+        let source = (self.0 + u64::from(offset)) as *const c_void;
+        // SAFETY: the helper writes the whole value: what it read or, where it cannot read, zeros.
+        // `T` is a number or a pointer, for which zeros are valid. Its result is not looked at, so
+        // that there is no second branch for the verifier to follow to the end of the program.
+        unsafe {
+            bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, source);
+            Some(value.assume_init())
+        }
     }
 
     #[inline(always)]

@@ -76,37 +76,45 @@ pub(crate) fn cgroup_remove_2(ctx: BtfTracePointContext) -> i32 {
 
 #[inline(always)]
 fn fork(lane: Lane, ctx: &BtfTracePointContext) -> i32 {
-    if is_mine(lane, Class::ProcessFork) {
-        process::forked(lane, argument(ctx, 0), argument(ctx, 1));
+    if is_mine(lane, Class::ProcessFork)
+        && let (Some(creator), Some(child)) = (argument(ctx, 0), argument(ctx, 1))
+    {
+        process::forked(lane, creator, child);
     }
     0
 }
 
 #[inline(always)]
 fn exec(lane: Lane, ctx: &BtfTracePointContext) -> i32 {
-    if is_mine(lane, Class::ProcessExec) {
+    if is_mine(lane, Class::ProcessExec)
+        && let (Some(current), Some(binprm)) = (argument(ctx, 0), argument(ctx, 2))
+    {
         let caller: u32 = ctx.arg(1);
         if settings().diagnostics != 0 {
             debug!(ctx, "exec by thread {}", caller);
         }
-        process::executed(lane, argument(ctx, 0), caller, argument(ctx, 2));
+        process::executed(lane, current, caller, binprm);
     }
     0
 }
 
 #[inline(always)]
 fn exit(lane: Lane, ctx: &BtfTracePointContext) -> i32 {
-    if is_mine(lane, Class::ProcessExit) {
-        process::exited(lane, argument(ctx, 0));
+    if is_mine(lane, Class::ProcessExit)
+        && let Some(task) = argument(ctx, 0)
+    {
+        process::exited(lane, task);
     }
     0
 }
 
 #[inline(always)]
 fn cgroup(lane: Lane, class: Class, ctx: &BtfTracePointContext) -> i32 {
-    if is_mine(lane, class) {
+    if is_mine(lane, class)
+        && let Some(cgroup) = argument(ctx, 0)
+    {
         let path: *const u8 = ctx.arg(1);
-        container::cgroup_changed(lane, class, argument(ctx, 0), path as u64);
+        container::cgroup_changed(lane, class, cgroup, path as u64);
     }
     0
 }
@@ -131,6 +139,6 @@ fn is_mine(which: Lane, class: Class) -> bool {
 
 /// A pointer argument, whose type the verifier takes from the tracepoint's prototype.
 #[inline(always)]
-fn argument(ctx: &BtfTracePointContext, n: usize) -> Typed {
+fn argument(ctx: &BtfTracePointContext, n: usize) -> Option<Typed> {
     Typed::new(ctx.arg::<*const task_struct>(n).cast())
 }
