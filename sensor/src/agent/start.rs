@@ -6,7 +6,7 @@ use sensor_common::layout::Settings;
 
 use super::AgentError;
 use crate::clock::{self, BootClock};
-use crate::config::{Config, resolved::CgroupHierarchy};
+use crate::config::Config;
 use crate::identity::container::Container;
 use crate::identity::store::{Question, Store};
 use crate::kernel::{
@@ -92,13 +92,8 @@ fn load(config: &Config) -> Result<Kernel, AgentError> {
     for missing in &types.missing {
         tracing::warn!(field = missing.looked_for, lost = missing.lost, "the kernel lacks a field");
     }
-    let wanted = match &config.kernel.cgroup_hierarchy {
-        CgroupHierarchy::Auto => "auto",
-        CgroupHierarchy::V2 => "v2",
-        CgroupHierarchy::V1(controller) => controller,
-    };
     let controllers = std::fs::read_to_string("/proc/cgroups").unwrap_or_default();
-    let hierarchy = cgroup::choose(wanted, &controllers, &types.layout)?;
+    let hierarchy = cgroup::choose(&config.kernel.cgroup_hierarchy, &controllers, &types.layout)?;
     let options = Options {
         settings: Settings {
             cgroup_hierarchy: hierarchy.id,

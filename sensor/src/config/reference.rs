@@ -1,4 +1,4 @@
-//! `docs/configuration.md`, made from the table of settings.
+//! `docs/configuration.md` and `deploy/host/picket.toml`, made from the table of settings.
 
 use std::fmt::Write as _;
 
@@ -20,6 +20,11 @@ Unknown sections, keys and `PICKET_` variables are refused, so that a mistyped o
 (variables that Kubernetes makes for services called `picket…` are left alone).
 ";
 
+const TOML_HEAD: &str = "\
+# Made from sensor/src/config/setting.rs; to write it anew: PICKET_BLESS=1 cargo test -p sensor --lib config
+# Every setting with its default. Copy what you change to /etc/picket/picket.toml; docs/configuration.md explains.
+";
+
 /// The whole page.
 #[must_use]
 pub fn markdown() -> String {
@@ -33,6 +38,26 @@ pub fn markdown() -> String {
         entry(&mut page, setting);
     }
     page
+}
+
+/// A configuration file that says what holds without it.
+#[must_use]
+pub fn toml() -> String {
+    let mut file = TOML_HEAD.to_owned();
+    let mut section = "";
+    for setting in ALL {
+        if setting.section() != section {
+            section = setting.section();
+            line(&mut file, format_args!("\n[{section}]"));
+        }
+        let name = setting.key.split_once('.').map_or(setting.key, |(_, name)| name);
+        line(&mut file, format_args!("# {}", setting.help));
+        match setting.default {
+            "" => line(&mut file, format_args!("# {name} = \"…\"")),
+            default => line(&mut file, format_args!("{name} = {default}")),
+        }
+    }
+    file
 }
 
 fn entry(page: &mut String, setting: &Setting) {

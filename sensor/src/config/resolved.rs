@@ -45,19 +45,8 @@ pub struct Kernel {
     pub btf: PathBuf,
     /// Messages of the kernel programs.
     pub diagnostics: bool,
-    /// Hierarchy that names containers.
-    pub cgroup_hierarchy: CgroupHierarchy,
-}
-
-/// Which control group hierarchy names containers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CgroupHierarchy {
-    /// Whatever the node uses.
-    Auto,
-    /// The unified one.
-    V2,
-    /// That of a v1 controller.
-    V1(String),
+    /// Hierarchy that names containers: `auto`, `v2`, or a v1 controller.
+    pub cgroup_hierarchy: String,
 }
 
 /// `[process]`
@@ -123,7 +112,7 @@ impl Config {
                 ring_bytes: values.number(&setting::KERNEL_RING_BYTES)?,
                 btf: values.path(&setting::KERNEL_BTF),
                 diagnostics: values.0.get(&setting::KERNEL_DIAGNOSTICS) == Some(Value::Switch(true)),
-                cgroup_hierarchy: values.cgroup_hierarchy(),
+                cgroup_hierarchy: values.text(&setting::KERNEL_CGROUP_HIERARCHY).unwrap_or_default(),
             },
             process: Process {
                 processes_max: values.size(&setting::PROCESS_PROCESSES_MAX)?,
@@ -189,14 +178,6 @@ impl Typed<'_> {
     fn address(&self, setting: &'static Setting) -> Result<Address, ConfigError> {
         let text = self.text(setting).unwrap_or_default();
         text.parse().map_err(|_| self.invalid(setting, &text))
-    }
-
-    fn cgroup_hierarchy(&self) -> CgroupHierarchy {
-        match self.text(&setting::KERNEL_CGROUP_HIERARCHY).as_deref() {
-            None | Some("auto") => CgroupHierarchy::Auto,
-            Some("v2") => CgroupHierarchy::V2,
-            Some(controller) => CgroupHierarchy::V1(controller.to_owned()),
-        }
     }
 
     fn invalid(&self, setting: &'static Setting, value: &str) -> ConfigError {

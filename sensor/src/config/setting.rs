@@ -33,8 +33,6 @@ pub enum Kind {
     PowerOfTwo(u64, u64, &'static str),
     /// One of these.
     Choice(&'static [&'static str]),
-    /// `auto`, `v2` or the name of a v1 controller.
-    CgroupHierarchy,
     /// Names of environment variables.
     VariableNames,
 }
@@ -85,8 +83,8 @@ settings! {
         "File with the types of the running kernel.";
     KERNEL_DIAGNOSTICS: "kernel.diagnostics", Kind::Switch, "false",
         "Messages of the kernel programs in the agent's log. For developers: it costs time on every event.";
-    KERNEL_CGROUP_HIERARCHY: "kernel.cgroup_hierarchy", Kind::CgroupHierarchy, "\"auto\"",
-        "Control group hierarchy that names containers: `auto` looks at the node, `v2` is the unified one, anything else is a v1 controller (`memory`, `pids`, ...).";
+    KERNEL_CGROUP_HIERARCHY: "kernel.cgroup_hierarchy", Kind::Choice(&["auto", "v2", "pids", "memory"]), "\"auto\"",
+        "Control group hierarchy that names containers: `auto` looks at the node, `v2` is the unified one, `pids` and `memory` are those of v1 controllers.";
     PROCESS_PROCESSES_MAX: "process.processes_max", Kind::Number(1024, 4_194_304, "processes"), "65536",
         "Processes that the agent remembers, ended ones included. Beyond it the oldest ended ones are forgotten first.";
     PROCESS_EXITED_RETENTION_S: "process.exited_retention_s", Kind::Number(0, 86_400, "seconds"), "60",

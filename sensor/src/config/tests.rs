@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::resolved::{CgroupHierarchy, LogFormat};
+use crate::config::resolved::LogFormat;
 use crate::config::setting::ALL;
 
 fn with_file(text: &str) -> (tempfile::TempDir, Input) {
@@ -43,7 +43,7 @@ fn defaults_are_those_of_the_table() {
     assert_eq!(config.stream.limits.subscribers_max, 64);
     assert_eq!(config.kernel.ring_bytes, 8 << 20);
     assert_eq!(config.kernel.btf, Path::new("/sys/kernel/btf/vmlinux"));
-    assert_eq!(config.kernel.cgroup_hierarchy, CgroupHierarchy::Auto);
+    assert_eq!(config.kernel.cgroup_hierarchy, "auto");
     assert!(!config.kernel.diagnostics);
     assert_eq!(config.process.exited_retention, Duration::from_secs(60));
     assert_eq!(config.process.environment, ["LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"]);
@@ -69,7 +69,7 @@ fn a_file_sets_everything() {
     assert_eq!(config.node, "n1");
     assert_eq!(config.stream.limits.queue_events, 1000);
     assert_eq!(config.stream.limits.subscribers_max, 16);
-    assert_eq!(config.kernel.cgroup_hierarchy, CgroupHierarchy::V1("memory".into()));
+    assert_eq!(config.kernel.cgroup_hierarchy, "memory");
     assert!(config.kernel.diagnostics && config.process.environment.is_empty());
     assert_eq!(config.identity.state_folders, [Path::new("/a"), Path::new("/b")]);
     assert_eq!(config.log.format, LogFormat::Json);
@@ -147,7 +147,7 @@ fn values_that_do_not_fit_say_what_does() {
         ("[kernel]\nring_bytes = 4096", "from 65536"),
         ("[kernel]\nbtf = 'relative'", "an absolute path"),
         ("[kernel]\ndiagnostics = 1", "true or false"),
-        ("[kernel]\ncgroup_hierarchy = 'v3'", "v1 controller"),
+        ("[kernel]\ncgroup_hierarchy = 'v3'", "pids"),
         ("[process]\nenvironment = ['A=b']", "without `=`"),
         ("[identity]\nstate_folders = ['/a', 1]", "a list of absolute paths"),
         ("[identity]\nstate_folders = '/a'", "a list of absolute paths"),
@@ -182,15 +182,19 @@ fn a_named_file_must_exist() {
 
 #[test]
 fn the_documentation_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
-    let expected = reference::markdown();
-    if std::env::var_os("PICKET_BLESS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &expected).unwrap();
+    let pages =
+        [("docs/configuration.md", reference::markdown()), ("deploy/host/picket.toml", reference::toml())];
+    for (name, expected) in pages {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+        if std::env::var_os("PICKET_BLESS").is_some() {
+            std::fs::write(&path, &expected).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == expected, "{name} is old: run PICKET_BLESS=1 cargo test -p sensor --lib config");
     }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        written == expected,
-        "docs/configuration.md is old: run PICKET_BLESS=1 cargo test -p sensor --lib config"
-    );
+}
+
+#[test]
+fn the_default_file_says_what_holds_without_it() {
+    assert_eq!(file(&reference::toml()).unwrap(), file("").unwrap());
 }

@@ -29,9 +29,6 @@ impl Kind {
             Self::Number(min, max, unit) => format!("a whole number of {unit} from {min} to {max}"),
             Self::PowerOfTwo(min, max, unit) => format!("a power of two, in {unit}, from {min} to {max}"),
             Self::Choice(choices) => format!("one of {}", choices.join(", ")),
-            Self::CgroupHierarchy => {
-                "auto, v2, or the name of a v1 controller (lower-case letters, such as memory)".to_owned()
-            }
             Self::VariableNames => "a list of names of environment variables (without `=`)".to_owned(),
         }
     }
@@ -44,9 +41,7 @@ impl Kind {
             Self::Paths | Self::VariableNames => {
                 Value::List(text.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect())
             }
-            Self::Text | Self::Address | Self::Path | Self::Choice(_) | Self::CgroupHierarchy => {
-                Value::Text(text.to_owned())
-            }
+            Self::Text | Self::Address | Self::Path | Self::Choice(_) => Value::Text(text.to_owned()),
         };
         self.permits(&value).then_some(value)
     }
@@ -93,11 +88,6 @@ impl Kind {
                 (min..=max).contains(number) && number.is_power_of_two()
             }
             (Self::Choice(choices), Value::Text(text)) => choices.contains(&text.as_str()),
-            (Self::CgroupHierarchy, Value::Text(text)) => {
-                text == "v2"
-                    || (!text.is_empty()
-                        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
-            }
             (Self::VariableNames, Value::List(names)) => {
                 names.iter().all(|name| !name.is_empty() && !name.contains(['=', '\0']))
             }

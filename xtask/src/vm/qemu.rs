@@ -15,8 +15,32 @@ const VERDICT: &str = "picket-vm: ";
 /// Lines of the console that are shown when something failed.
 const TAIL_LINES: usize = 60;
 
+/// What init says first.
+const FIRST_WORD: &str = "picket-vm: Linux";
+
+/// Times that a machine is booted whose kernel crashes before it starts init: under emulation that
+/// happens now and then (a double fault of 6.12 while it looks for devices), and says nothing of what
+/// is tested. Later crashes count.
+const BOOTS_MAX: usize = 3;
+
 /// Boots `kernel` with plain emulation (KVM is not everywhere) and returns what the console showed.
 pub(crate) fn boot(kernel: &Path, initramfs: &Path, log: &Path, timeout: Duration) -> Result<String> {
+    for number in 1..BOOTS_MAX {
+        let console = boot_once(kernel, initramfs, log, timeout)?;
+        if console.contains(FIRST_WORD) {
+            return Ok(console);
+        }
+        let crashed = log.with_extension(format!("crash-{number}.log"));
+        std::fs::rename(log, &crashed).with_context(|| format!("cannot keep {}", crashed.display()))?;
+        println!(
+            "the kernel crashed before its first process, booting again (console: {})",
+            crashed.display()
+        );
+    }
+    boot_once(kernel, initramfs, log, timeout)
+}
+
+fn boot_once(kernel: &Path, initramfs: &Path, log: &Path, timeout: Duration) -> Result<String> {
     let file = std::fs::File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
     let memory = MEMORY_MIB.to_string();
     let mut qemu = Command::new("qemu-system-x86_64");

@@ -81,7 +81,7 @@ fn what(event: &Event) -> (String, Colour) {
         Some(Facts::Exec(_)) => (started(process), Colour::Good),
         Some(Facts::Exit(exit)) => ended(process, exit),
         Some(Facts::Loss(loss)) => (lost(loss), Colour::Bad),
-        Some(Facts::Fork(_)) => (format!("{}{}", executable(process), from_parent(process)), Colour::Dim),
+        Some(Facts::Fork(_)) => (executable(process) + &called(process) + &from_parent(process), Colour::Dim),
         None if event.class() == Class::ContainerIdentified => {
             let container = event.container.as_ref();
             let id = container.map(|container| safe(&container.id)).unwrap_or_default();
@@ -98,9 +98,19 @@ fn executable(process: Option<&Process>) -> String {
         .unwrap_or_default()
 }
 
+/// The name under which a program was called, in brackets, where it is not the file's own name: all
+/// applets of busybox are one file.
+fn called(process: Option<&Process>) -> String {
+    let name = process.and_then(|process| {
+        let first = base_name(process.arguments.first()?.trim_start_matches('-'));
+        (!first.is_empty() && first != base_name(&process.executable)).then_some(first)
+    });
+    name.map(|name| format!("({})", safe(name))).unwrap_or_default()
+}
+
 /// The executable with the arguments after the program's own name.
 fn started(process: Option<&Process>) -> String {
-    let mut text = executable(process);
+    let mut text = executable(process) + &called(process);
     for argument in process.into_iter().flat_map(|process| process.arguments.iter().skip(1)) {
         text.push(' ');
         text.push_str(&word(argument));
@@ -112,7 +122,7 @@ fn from_parent(process: Option<&Process>) -> String {
     let Some(parent) = process.and_then(|process| process.parent.as_ref()) else { return String::new() };
     let name = match base_name(&parent.executable) {
         "" => "?".to_owned(),
-        name => safe(name),
+        name => safe(name) + &called(Some(parent)),
     };
     match parent.pid {
         Some(pid) => format!(" (by {name}[{pid}])"),
@@ -131,7 +141,7 @@ fn ended(process: Option<&Process>, exit: &Exit) -> (String, Colour) {
     let after = exit.run_time.map(|time| format!(" after {time}")).unwrap_or_default();
     let good = exit.signal.is_none() && exit.code.unwrap_or_default() == 0;
     let colour = if good { Colour::Dim } else { Colour::Notable };
-    (format!("{}: {how}{core}{after}", executable(process)), colour)
+    (format!("{}{}: {how}{core}{after}", executable(process), called(process)), colour)
 }
 
 fn lost(loss: &Loss) -> String {

@@ -40,7 +40,7 @@ fn shown(event: &Event) -> String {
 #[test]
 fn an_exec() {
     let expected = "05:00:07.123 exec  shop/web-1/main                     4242  \
-                    /bin/busybox -c \"id; ls\" (by runc[7])";
+                    /bin/busybox(sh) -c \"id; ls\" (by runc[7])";
     assert_eq!(shown(&exec(Exec::default())), expected);
 }
 
@@ -68,21 +68,19 @@ fn exits() {
     let exit = |exit| shown(&event(Class::ProcessExit, Some(Facts::Exit(exit))));
     let run_time = Some(Duration { seconds: 1, nanos: 500_000_000 });
     let line = exit(Exit { code: Some(3), run_time, ..Exit::default() });
-    assert!(
-        line.ends_with(
-            "exit  shop/web-1/main                     4242  /bin/busybox: exit code 3 after 1.500s"
-        )
-    );
+    assert!(line.ends_with(
+        "exit  shop/web-1/main                     4242  /bin/busybox(sh): exit code 3 after 1.500s"
+    ));
     let line =
         exit(Exit { signal: Some(11), signal_name: "SIGSEGV".into(), core_dumped: true, ..Exit::default() });
-    assert!(line.ends_with("/bin/busybox: killed by SIGSEGV, core dumped"), "{line}");
+    assert!(line.ends_with("/bin/busybox(sh): killed by SIGSEGV, core dumped"), "{line}");
     assert!(exit(Exit { signal: Some(40), ..Exit::default() }).ends_with("killed by signal 40"));
 }
 
 #[test]
 fn forks_and_identified_containers() {
     let fork = shown(&event(Class::ProcessFork, Some(Facts::Fork(Fork::default()))));
-    assert!(fork.ends_with("4242  /bin/busybox (by runc[7])"), "{fork}");
+    assert!(fork.ends_with("4242  /bin/busybox(sh) (by runc[7])"), "{fork}");
     let mut identified = event(Class::ContainerIdentified, None);
     identified.process = None;
     identified.container.as_mut().unwrap().image = "bb:1".into();
