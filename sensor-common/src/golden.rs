@@ -25,7 +25,7 @@ fn sizes_are_the_ones_of_this_version() {
             ("ExecRecord", 280),
             ("ExitRecord", 80),
             ("TailHeader", 8),
-            ("ClassCounters", 40),
+            ("ClassCounters", 48),
             ("LossKey", 16),
             ("Settings", 16),
         ]

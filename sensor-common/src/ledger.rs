@@ -12,6 +12,8 @@ pub struct ClassCounters {
     pub sent: u64,
     /// Records that did not, for whatever reason.
     pub lost: u64,
+    /// Events that the first program left to the second.
+    pub refused: u64,
     /// Times that the second program was called and the first had not been; the events among them
     /// that concern the agent are in `seen`.
     pub recovered: u64,

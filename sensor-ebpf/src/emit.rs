@@ -53,6 +53,15 @@ fn count_seen(lane: Lane, class: Class) -> u64 {
     }
 }
 
+/// Counts an event that the first program left to the second.
+#[inline(always)]
+pub(crate) fn count_refused(class: Class) {
+    if let Some(counters) = COUNTERS.get_ptr_mut(Lane::First.slot(class)) {
+        // SAFETY: as in `count_seen`.
+        unsafe { (*counters).refused += 1 };
+    }
+}
+
 /// Counts a call of the second program for which the first one was not called.
 #[inline(always)]
 pub(crate) fn count_recovered(class: Class) {
@@ -86,6 +95,8 @@ pub(crate) fn book(lane: Lane, class: Class, cgroup: u64, lost: Option<LossReaso
     };
     // SAFETY: as in `count_seen`.
     unsafe { (*counters).lost += 1 };
+    // Each control group has one creation and one removal: booked one by one they would fill the table.
+    let cgroup = if matches!(class, Class::CgroupCreate | Class::CgroupRemove) { 0 } else { cgroup };
     let key = LossKey { cgroup, class: class.index(), reason: reason as u32 };
     // Another CPU may insert the key meanwhile: `BPF_NOEXIST` tells, and then it is there.
     if !add_one(LOSSES.get_ptr_mut(key))

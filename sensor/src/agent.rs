@@ -7,6 +7,7 @@ mod hot;
 mod keeper;
 mod start;
 
+use std::path::PathBuf;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -15,7 +16,7 @@ use std::sync::{
 use std::thread::JoinHandle;
 
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
 use crate::config::Config;
@@ -58,6 +59,21 @@ pub enum AgentError {
     /// Hierarchy.
     #[error(transparent)]
     Hierarchy(#[from] crate::kernel::cgroup::HierarchyError),
+    /// A state folder that is something else.
+    #[error("{} is no folder: give the state folder of a container runtime with --runtime-state", path.display())]
+    NoFolder {
+        /// Path.
+        path: PathBuf,
+    },
+    /// No control groups where they should be.
+    #[error(
+        "there are no control groups below {}: mount them there, or correct identity.host_root",
+        path.display()
+    )]
+    NoControlGroups {
+        /// Folder.
+        path: PathBuf,
+    },
     /// Something of the operating system.
     #[error("cannot {action}: {source}")]
     System {
@@ -96,8 +112,8 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
     let problems = start::report(&attached, attach_ns);
 
     let (hub, handle) = Hub::new(config.stream.limits, config.node.clone());
-    let bundles = start::bundles(&config);
-    let pipeline = start::pipeline(&config, &kernel, &bundles)?;
+    let bundles = start::bundles(&config)?;
+    let (pipeline, unanswered) = start::pipeline(&config, &kernel, &bundles)?;
 
     let waker = |action| Waker::new().map_err(|source| AgentError::System { action, source });
     let pipeline_waker = waker("create an event descriptor for the pipeline")?;
@@ -113,7 +129,8 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
         asked,
         news,
         pipeline_waker.clone(),
-    );
+    )
+    .with_unanswered(unanswered);
     let hot = hot::Hot::new(
         Ring::new(kernel.loaded.ring("VITAL")?, pipeline_waker.clone()),
         pipeline,
@@ -145,12 +162,16 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
         controls: hot::Controls::new(controls, pipeline_waker.clone()),
         threads,
         ready,
-        capacity: (config.process.processes_max, config.identity.containers_max),
+        capacity: (config.process.processes_max, start::groups_max(&config)),
     };
-    let keeping = tokio::spawn(keeper.run(status));
+    let (end, ended) = oneshot::channel();
+    let keeping = tokio::spawn(keeper.run(status, ended));
     let served =
         server::serve(listener, Backend { hub: handle, status: requests, ready: is_ready, stop }).await;
 
+    // Connections of clients that hang live on, and with them what the server was given: nothing
+    // below waits for them.
+    end.send(()).ok();
     ending.set();
     pipeline_waker.wake();
     resolver_waker.wake();

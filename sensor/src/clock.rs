@@ -31,6 +31,14 @@ impl BootClock {
         Self { offset: wall - (before + (after - before) / 2) }
     }
 
+    /// True if the clocks moved against each other by more than a reading is off. Smaller distances
+    /// would only make the same moment look different in different events.
+    #[must_use]
+    pub const fn differs(self, other: Self) -> bool {
+        const NOTICEABLE: u64 = 1_000_000;
+        self.offset.abs_diff(other.offset) > NOTICEABLE
+    }
+
     /// With a known distance in nanoseconds; for replay and tests.
     #[must_use]
     pub const fn with_offset(offset: i64) -> Self {

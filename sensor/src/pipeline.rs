@@ -110,9 +110,14 @@ impl Pipeline {
         let until_ns = event.time_ns.saturating_add(self.identity_wait_ns);
         let waits =
             self.parked.holds(event.cgroup) || (until_ns > now_ns && self.identity.is_expected(event.cgroup));
-        if !(waits && self.parked.add(event.cgroup, until_ns, bytes)) {
-            self.process(&event, output);
+        if waits && self.parked.add(event.cgroup, until_ns, bytes) {
+            return;
         }
+        // No room to wait: those of the group that do are older and go first.
+        if self.parked.holds(event.cgroup) {
+            self.resume(event.cgroup, output);
+        }
+        self.process(&event, output);
     }
 
     /// Lets go on what waited long enough, whether or not its control group is known by now.

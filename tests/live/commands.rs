@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -15,16 +16,21 @@ use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
 use picket_tests::scratch::write_file;
 use picket_tests::skip::sized;
+use rustix::process::Signal;
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("commands::socket_in_use", socket_in_use),
     Test::new("commands::socket_left_behind", socket_left_behind),
     Test::new("commands::end_on_sigterm", end_on_sigterm),
+    Test::new("commands::end_despite_hanging_clients", end_despite_hanging_clients),
     Test::new("commands::unknown_setting", unknown_setting),
     Test::new("commands::no_agent", no_agent),
     Test::new("commands::not_root", not_root),
     Test::new("commands::truncated_btf", truncated_btf),
     Test::new("commands::missing_btf", missing_btf),
+    Test::new("commands::kernel_without_btf", kernel_without_btf),
+    Test::new("commands::no_tracefs", no_tracefs),
+    Test::new("commands::diagnostics", diagnostics),
     Test::new("commands::status", status),
     Test::new("commands::check", check),
 ];
@@ -103,6 +109,17 @@ fn end_on_sigterm(lab: &mut Lab) {
     assert!(!socket.exists(), "the socket is removed");
 }
 
+/// Neither a client that never says a word nor one that stands still holds the end up.
+fn end_despite_hanging_clients(lab: &mut Lab) {
+    let agent = Agent::start(&lab.agent_options());
+    let mute = UnixStream::connect(agent.socket()).expect("the socket of a ready agent");
+    let still = Client::subscribe(&agent, &Filters::default());
+    still.signal(Signal::STOP);
+    agent.stop();
+    still.signal(Signal::CONT);
+    drop((mute, still));
+}
+
 fn unknown_setting(lab: &mut Lab) {
     let mut options = lab.agent_options();
     let file = options.folder.join("picket.toml");
@@ -159,6 +176,50 @@ fn truncated_btf(lab: &mut Lab) {
 fn missing_btf(lab: &mut Lab) {
     let options = with_btf(lab, "/nowhere/btf");
     check_names(&refused(&mut run_command(&options), &options.folder), &["btf", "/nowhere/btf"]);
+}
+
+/// A command in a mount namespace of its own, after these steps of a shell.
+fn in_other_mounts(lab: &Lab, steps: &str, command: &Command) -> Command {
+    let mut shell = lab.host("unshare");
+    let script = format!("mount --make-rprivate / && {steps} && exec \"$@\"");
+    shell.args(["-m", "/bin/sh", "-c", &script, "sh"]).arg(command.get_program()).args(command.get_args());
+    shell
+}
+
+fn kernel_without_btf(lab: &mut Lab) {
+    let options = lab.agent_options();
+    let mut command = in_other_mounts(lab, "mount -t tmpfs none /sys/kernel/btf", &run_command(&options));
+    check_names(&refused(&mut command, &options.folder), &[BTF, "CONFIG_DEBUG_INFO_BTF", "--btf"]);
+}
+
+/// Nothing that the agent attaches needs tracefs.
+fn no_tracefs(lab: &mut Lab) {
+    let steps = "{ while grep -q ' tracefs ' /proc/mounts; do \
+                 umount -l $(grep ' tracefs ' /proc/mounts | head -n 1 | cut -d ' ' -f 2) || exit 1; done; }";
+    let mut check = Command::new(agent::binary());
+    check.arg("check");
+    let output = in_other_mounts(lab, steps, &check).stdin(Stdio::null()).output().expect("unshare runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("can run here"), "{}: {text}", output.status);
+}
+
+/// What the kernel programs themselves say reaches the agent's log, if that is wanted.
+fn diagnostics(lab: &mut Lab) {
+    let mut options = lab.agent_options();
+    let file = options.folder.join("picket.toml");
+    write_file(&file, "[kernel]\ndiagnostics = true\n[log]\nlevel = 'debug'\n", 0o644);
+    options.arguments = vec!["--config".to_owned(), file.to_string_lossy().into_owned()];
+    let agent = Agent::start(&options);
+    let mut child = lab.host("true").spawn().expect("busybox runs");
+    let said = format!("exec by thread {}", child.id());
+    child.wait().expect("our child");
+    let found = (0..sized(100, 600)).any(|_| {
+        sleep(Duration::from_millis(100));
+        agent.log().contains(&said)
+    });
+    assert!(found, "the log says {said:?}:\n{}", agent.log_tail());
+    agent.stop();
+    assert!(!lab.agent().log().contains("exec by thread"), "off by default");
 }
 
 /// What `picket status` tells of an agent that works.

@@ -140,7 +140,8 @@ fn one(line: Line, programs: &Programs, arguments: &Arguments, log: &Path) -> Re
         remove(&staging)?;
     }
     println!("booting {} (console: {})", kernel.release, log.display());
-    let console = qemu::boot(&kernel.image, &image, log, Duration::from_secs(arguments.timeout))?;
+    let machine = qemu::Machine { kernel: &kernel.image, initramfs: &image, cpus: line.cpus() };
+    let console = qemu::boot(&machine, log, Duration::from_secs(arguments.timeout))?;
     let tests = qemu::judge(&console).with_context(|| {
         format!("on {}, see {}; its end:\n{}", kernel.release, log.display(), qemu::tail(&console))
     })?;

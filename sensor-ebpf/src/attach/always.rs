@@ -8,7 +8,7 @@ use sensor_common::class::{
 };
 
 use crate::{
-    emit::{count_recovered, lane},
+    emit::{count_recovered, count_refused, lane},
     handler::{container, process},
     kobj::Typed,
     maps::settings,
@@ -103,6 +103,7 @@ fn exit(lane: Lane, ctx: &BtfTracePointContext) -> i32 {
     if is_mine(lane, Class::ProcessExit)
         && let Some(task) = argument(ctx, 0)
     {
+        lane::forget();
         process::exited(lane, task);
     }
     0
@@ -124,8 +125,11 @@ fn cgroup(lane: Lane, class: Class, ctx: &BtfTracePointContext) -> i32 {
 fn is_mine(which: Lane, class: Class) -> bool {
     match which {
         First => {
-            lane::take(class);
-            true
+            let mine = lane::take(class);
+            if !mine {
+                count_refused(class);
+            }
+            mine
         }
         Second => {
             let mine = !lane::is_taken(class);

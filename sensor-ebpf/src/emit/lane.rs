@@ -7,12 +7,18 @@ use sensor_common::class::Class;
 
 use crate::maps::TAKEN;
 
-/// The first program has taken the event that the current task causes.
+/// The first program takes the event that the current task causes. False if it may not, because
+/// the note finds no room: then the second program handles the event.
 #[inline(always)]
-pub(crate) fn take(class: Class) {
-    // A table that is full would make the second program send the event again; it holds as many
-    // tasks as can be preempted right here, and one entry a thread that the second program missed.
-    TAKEN.insert(key(class), 1, 0).ok();
+pub(crate) fn take(class: Class) -> bool {
+    TAKEN.insert(key(class), 1, 0).is_ok()
+}
+
+/// The current thread ends: notes that the second program was not called for go with it.
+#[inline(always)]
+pub(crate) fn forget() {
+    TAKEN.remove(key(Class::ProcessFork)).ok();
+    TAKEN.remove(key(Class::ProcessExec)).ok();
 }
 
 /// True if the first program has taken the event.

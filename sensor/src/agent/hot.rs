@@ -130,7 +130,7 @@ impl Hot {
                 tracing::error!(%error, "cannot wait for records; the pipeline stops");
                 return;
             }
-            while self.turn() {}
+            while !stopped() && self.turn() {}
         }
     }
 

@@ -42,35 +42,54 @@ pub(super) struct Keeper {
     pub(super) controls: Controls,
     pub(super) threads: Threads,
     pub(super) ready: watch::Sender<bool>,
-    /// Most processes and most containers.
+    /// Most processes and most control groups.
     pub(super) capacity: (usize, usize),
 }
 
 impl Keeper {
-    /// Works until nobody can ask for the status any more; gives the threads back.
-    pub(super) async fn run(self, mut requests: mpsc::Receiver<StatusRequest>) -> Threads {
-        let mut told = HashMap::new();
+    /// Works until it is told to end, which does not depend on any client; gives the threads back.
+    pub(super) async fn run(
+        self,
+        mut requests: mpsc::Receiver<StatusRequest>,
+        mut ended: oneshot::Receiver<()>,
+    ) -> Threads {
+        let mut told = Told::default();
+        let mut clock = BootClock::read();
         let mut rounds = tokio::time::interval(ROUND);
         loop {
             tokio::select! {
-                request = requests.recv() => match request {
-                    // The client may have gone: fine.
-                    Some(reply) => drop(reply.send(self.status().await)),
-                    None => return self.threads,
-                },
-                _ = rounds.tick() => self.round(&mut told),
+                // The client may have gone: fine.
+                Some(reply) = requests.recv() => drop(reply.send(self.status().await)),
+                _ = rounds.tick() => self.round(&mut told, &mut clock),
+                _ = &mut ended => return self.threads,
             }
         }
     }
 
-    fn round(&self, told: &mut HashMap<(u64, Class, LossReason), u64>) {
-        let news = news(&self.ledger.losses(), told, clock::boot_ns());
-        if !news.is_empty() {
-            self.controls.send(Control::Losses(news));
+    fn round(&self, told: &mut Told, clock: &mut BootClock) {
+        let losses = self.losses();
+        let news = told.news(&losses, clock::boot_ns());
+        if news.is_empty() || self.controls.send(Control::Losses(news)) {
+            told.remember(&losses);
         }
-        self.controls.send(Control::Clock(BootClock::read()));
+        let now = BootClock::read();
+        if now.differs(*clock) && self.controls.send(Control::Clock(now)) {
+            *clock = now;
+        }
         let ready = self.problems().is_empty();
         self.ready.send_if_modified(|now| std::mem::replace(now, ready) != ready);
+    }
+
+    /// Losses in the kernel; those that could not be booked on a control group are booked on none.
+    fn losses(&self) -> Vec<Loss> {
+        let mut losses = self.ledger.losses();
+        for class in Class::ALL {
+            let count = self.ledger.class(class).map_or(0, |counters| counters.lost_unattributed);
+            if count > 0 {
+                losses.push(Loss { cgroup: 0, class, reason: LossReason::RingFull, count });
+            }
+        }
+        losses
     }
 
     fn problems(&self) -> Vec<String> {
@@ -79,7 +98,7 @@ impl Keeper {
     }
 
     async fn status(&self) -> proto::GetStatusResponse {
-        let losses = self.ledger.losses();
+        let losses = self.losses();
         let cgroups = losses.iter().take(LOSSES_SHOWN_MAX).map(|loss| loss.cgroup).collect();
         let (reply, answer) = oneshot::channel();
         self.controls.send(Control::Report { cgroups, reply });
@@ -150,24 +169,33 @@ impl Keeper {
             evicted,
         };
         status.processes = Some(table(report.processes, self.capacity.0));
-        status.containers = Some(table(report.groups, self.capacity.1));
+        status.control_groups = Some(table(report.groups, self.capacity.1));
         (status.first_execs_identified, status.first_execs_unidentified) = report.first_execs;
         status.records_rejected = report.rejected;
     }
 }
 
-/// Losses that have not been told yet.
-fn news(losses: &[Loss], told: &mut HashMap<(u64, Class, LossReason), u64>, now: u64) -> Vec<LossReport> {
-    let mut reports = Vec::new();
-    for loss in losses {
-        let before = told.insert((loss.cgroup, loss.class, loss.reason), loss.count).unwrap_or(0);
-        let count = loss.count.saturating_sub(before);
-        if count > 0 {
-            let Loss { cgroup, class, reason, .. } = *loss;
-            reports.push(LossReport { cgroup, class, reason, count, time_ns: now });
-        }
+/// Losses that subscribers were told of, by control group, class and reason. As large as the kernel's
+/// own table of them.
+#[derive(Debug, Default)]
+struct Told(HashMap<(u64, Class, LossReason), u64>);
+
+impl Told {
+    /// What has not been told yet.
+    fn news(&self, losses: &[Loss], now: u64) -> Vec<LossReport> {
+        let report = |loss: &Loss| {
+            let Loss { cgroup, class, reason, count } = *loss;
+            let before = self.0.get(&(cgroup, class, reason)).copied().unwrap_or(0);
+            let count = count.saturating_sub(before);
+            (count > 0).then_some(LossReport { cgroup, class, reason, count, time_ns: now })
+        };
+        losses.iter().filter_map(report).collect()
     }
-    reports
+
+    /// All of it has been told.
+    fn remember(&mut self, losses: &[Loss]) {
+        self.0.extend(losses.iter().map(|loss| ((loss.cgroup, loss.class, loss.reason), loss.count)));
+    }
 }
 
 /// Resident memory of this process (`/proc/self/statm`, second field, in pages).
@@ -185,10 +213,12 @@ mod tests {
     #[test]
     fn a_loss_is_told_once() {
         let loss = |count| Loss { cgroup: 7, class: Class::ProcessExec, reason: LossReason::RingFull, count };
-        let mut told = HashMap::new();
-        assert_eq!(news(&[loss(3)], &mut told, 1)[0].count, 3);
-        assert!(news(&[loss(3)], &mut told, 2).is_empty());
-        assert_eq!(news(&[loss(10)], &mut told, 3)[0].count, 7);
+        let mut told = Told::default();
+        assert_eq!(told.news(&[loss(3)], 1)[0].count, 3);
+        assert_eq!(told.news(&[loss(3)], 1)[0].count, 3, "nobody was told yet");
+        told.remember(&[loss(3)]);
+        assert!(told.news(&[loss(3)], 2).is_empty());
+        assert_eq!(told.news(&[loss(10)], 3)[0].count, 7);
     }
 
     #[test]

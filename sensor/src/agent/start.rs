@@ -21,13 +21,18 @@ use crate::sources::{
     bundle::{BundleReader, default_state_folders},
     cgroupfs::CgroupTree,
     procfs::Procfs,
-    resolver::Resolver,
+    resolver::{self, Resolver},
 };
 use crate::stream::{encode::Context, hub::Published};
 
 /// Control groups that are remembered for each container that may be: containers are a part of a
 /// node's groups.
 const GROUPS_PER_CONTAINER: usize = 4;
+
+/// Control groups that are remembered.
+pub(super) const fn groups_max(config: &Config) -> usize {
+    config.identity.containers_max.saturating_mul(GROUPS_PER_CONTAINER)
+}
 
 /// The kernel side, loaded.
 pub(super) struct Kernel {
@@ -137,22 +142,25 @@ pub(super) fn report(attached: &[Attached], attach_ns: u64) -> Vec<String> {
 }
 
 /// Where bundles are looked for.
-pub(super) fn bundles(config: &Config) -> BundleReader {
+pub(super) fn bundles(config: &Config) -> Result<BundleReader, AgentError> {
     let given = config.identity.state_folders.clone();
     for folder in given.iter().filter(|folder| !folder.is_dir()) {
+        if folder.exists() {
+            return Err(AgentError::NoFolder { path: folder.clone() });
+        }
         tracing::warn!(folder = %folder.display(), "state folder does not exist (yet)");
     }
     tracing::debug!(usual = ?default_state_folders(), ?given, "state folders");
-    BundleReader::with_root(&config.identity.host_root, given)
+    Ok(BundleReader::with_root(&config.identity.host_root, given))
 }
 
-/// The stages, knowing what runs already. The hooks are attached before, so that nothing falls
+/// The stages, knowing what runs already, and the control groups whose container was not found yet. The hooks are attached before, so that nothing falls
 /// between: what happens meanwhile waits in the ring.
 pub(super) fn pipeline(
     config: &Config,
     kernel: &Kernel,
     bundles: &BundleReader,
-) -> Result<Pipeline, AgentError> {
+) -> Result<(Pipeline, Vec<Question>), AgentError> {
     let context = Context {
         node: config.node.clone(),
         instance: format!("{:x}", clock::boot_ns()),
@@ -162,17 +170,24 @@ pub(super) fn pipeline(
     };
     let retention_ns = u64::try_from(config.process.exited_retention.as_nanos()).unwrap_or(u64::MAX);
     let tree = Tree::new(Limits { processes_max: config.process.processes_max, retention_ns });
-    let identity = Store::new(config.identity.containers_max.saturating_mul(GROUPS_PER_CONTAINER));
+    let identity = Store::new(groups_max(config));
     let wait_ns = u64::try_from(config.identity.wait.as_nanos()).unwrap_or(u64::MAX);
     let mut pipeline = Pipeline::new(context, tree, identity, wait_ns);
 
     let host = &config.identity.host_root;
     let cgroups = CgroupTree::new(&host.join("sys/fs/cgroup"), &kernel.hierarchy.name);
     let groups = cgroups.groups();
+    if groups.is_empty() {
+        return Err(AgentError::NoControlGroups { path: host.join("sys/fs/cgroup") });
+    }
     let (mut containers, total) = (0usize, groups.len());
+    let mut unanswered = Vec::new();
     for (id, path) in groups {
         let answer = Resolver::look_up(bundles, id, path);
         containers += usize::from(answer.identity.is_some());
+        if resolver::is_unanswered(&answer) {
+            unanswered.push(Question { cgroup: id, path: answer.path.clone() });
+        }
         pipeline.answer(answer, clock::boot_ns(), &mut Nobody);
     }
     let proc = host.join("proc");
@@ -187,7 +202,7 @@ pub(super) fn pipeline(
         "took in what runs already"
     );
     pipeline.snapshot(running);
-    Ok(pipeline)
+    Ok((pipeline, unanswered))
 }
 
 /// Passes the programs' own messages on, if they are wanted.

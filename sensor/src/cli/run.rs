@@ -1,11 +1,15 @@
 //! `picket run`: the agent in the foreground.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::str::FromStr as _;
 
 use anyhow::{Context as _, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, filter::LevelFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 use super::{RunArgs, exit};
 use crate::agent;
@@ -13,6 +17,7 @@ use crate::config::{
     self, Config,
     resolved::{Log, LogFormat},
 };
+use crate::kernel::load::chain;
 
 /// Runs the command; prints errors to standard error.
 pub async fn run(args: &RunArgs) -> ExitCode {
@@ -26,7 +31,7 @@ pub async fn run(args: &RunArgs) -> ExitCode {
     match work(config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("picket run: {error:#}");
+            eprintln!("picket run: {}", chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -50,19 +55,43 @@ async fn work(config: Config) -> Result<()> {
     Ok(result?)
 }
 
+/// A filter. A word alone must be a level: it would be taken for the name of a module, and a mistyped
+/// level would silence everything.
+fn filter(text: &str) -> Result<EnvFilter> {
+    for word in text.split(',').filter(|part| !part.contains(['=', '['])) {
+        LevelFilter::from_str(word.trim()).with_context(|| format!("`{word}` is no level"))?;
+    }
+    Ok(EnvFilter::try_new(text)?)
+}
+
 /// Logs to standard error; `PICKET_LOG` (as `RUST_LOG` elsewhere) overrides the level.
 fn log(settings: &Log) -> Result<()> {
-    let filter = match std::env::var("PICKET_LOG") {
-        Ok(text) => EnvFilter::try_new(&text).with_context(|| {
+    let filter = match std::env::var("PICKET_LOG").ok().filter(|text| !text.is_empty()) {
+        Some(text) => filter(&text).with_context(|| {
             format!("PICKET_LOG={text} is not a log filter such as `debug` or `sensor=trace`")
         })?,
-        Err(_) => EnvFilter::new(&settings.level),
+        None => EnvFilter::new(&settings.level),
     };
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match settings.format {
         LogFormat::Text => registry.with(layer.with_target(false)).try_init(),
         LogFormat::Json => registry.with(layer.json()).try_init(),
     }
     .context("cannot set up the log")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_level_is_refused() {
+        for good in ["debug", "info,sensor::stream=debug", "sensor=trace"] {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+        assert!(format!("{:#}", filter("loud").unwrap_err()).contains("`loud` is no level"));
+    }
 }

@@ -14,6 +14,9 @@ use super::{
 const SETUID_BIT: u32 = 0o4000;
 const SETGID_BIT: u32 = 0o2000;
 
+/// Inode number of the initial user namespace (`PROC_USER_INIT_INO`, `include/linux/proc_ns.h`).
+const INITIAL_USER_NAMESPACE: u32 = 0xEFFF_FFFD;
+
 /// A new process. The event's process is the child.
 #[derive(Clone, Copy, Debug)]
 pub struct Fork {
@@ -90,12 +93,16 @@ impl Exec<'_> {
     ///
     /// Set-user-id: the file has the bit, and the effective id is the file's owner and not the real
     /// id. File capabilities: without root, what a program is permitted beyond the ambient set can
-    /// come from nowhere else (capabilities(7), transformation during execve).
+    /// come from nowhere else (capabilities(7), transformation during execve). In another user
+    /// namespace than the initial one its root has another id here, so nothing is concluded there.
     pub fn gained(&self) -> impl Iterator<Item = Gain> {
         let (ids, file, sets) = (self.record.ids, self.record.file, self.record.capabilities);
         let setuid = file.mode & SETUID_BIT != 0 && ids.euid == file.uid && ids.uid != ids.euid;
         let setgid = file.mode & SETGID_BIT != 0 && ids.egid == file.gid && ids.gid != ids.egid;
-        let capable = ids.uid != 0 && ids.euid != 0 && sets.permitted & !sets.ambient != 0;
+        let capable = self.record.namespaces.user == INITIAL_USER_NAMESPACE
+            && ids.uid != 0
+            && ids.euid != 0
+            && sets.permitted & !sets.ambient != 0;
         [(setuid, Gain::Setuid), (setgid, Gain::Setgid), (capable, Gain::FileCapabilities)]
             .into_iter()
             .filter_map(|(gained, gain)| gained.then_some(gain))
@@ -135,5 +142,38 @@ impl Exit {
     #[must_use]
     pub const fn core_dumped(&self) -> bool {
         self.status & 0x80 != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gained(user_namespace: u32, permitted: u64, ambient: u64) -> usize {
+        let ids = Ids { uid: 1000, gid: 1000, euid: 1000, egid: 1000 };
+        let mut record = ExecRecord { ids, ..ExecRecord::default() };
+        record.namespaces.user = user_namespace;
+        record.capabilities.permitted = permitted;
+        record.capabilities.ambient = ambient;
+        let exec = Exec {
+            record,
+            executable: Components::default(),
+            directory: Components::default(),
+            arguments: Strings::default(),
+            environment: Strings::default(),
+            cgroup: Components::default(),
+            requested: &[],
+            interpreter: None,
+            command: &[],
+            terminal: None,
+        };
+        exec.gained().filter(|gain| *gain == Gain::FileCapabilities).count()
+    }
+
+    #[test]
+    fn capabilities_without_root_come_from_the_file() {
+        assert_eq!(gained(INITIAL_USER_NAMESPACE, 0b100, 0), 1);
+        assert_eq!(gained(INITIAL_USER_NAMESPACE, 0b100, 0b100), 0, "ambient ones are inherited");
+        assert_eq!(gained(0xF000_0001, 0b100, 0), 0, "root of another user namespace has another id here");
     }
 }

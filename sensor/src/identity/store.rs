@@ -63,6 +63,8 @@ struct Group {
     sent_unidentified: bool,
     /// An executed program of it was seen.
     executed: bool,
+    /// Nothing is known of it: it is here only to remember that events of it were sent.
+    unknown: bool,
 }
 
 /// The table of control groups.
@@ -71,6 +73,8 @@ pub struct Store {
     groups_max: usize,
     groups: HashMap<u64, Group>,
     removed: VecDeque<u64>,
+    /// Groups in the order in which they came, for eviction; those that are gone are skipped.
+    order: VecDeque<u64>,
     evicted: u64,
     first_execs_identified: u64,
     first_execs_unidentified: u64,
@@ -87,6 +91,7 @@ impl Store {
             groups_max: groups_max.max(1),
             groups: HashMap::new(),
             removed: VecDeque::new(),
+            order: VecDeque::new(),
             evicted: 0,
             first_execs_identified: 0,
             first_execs_unidentified: 0,
@@ -99,11 +104,10 @@ impl Store {
         self.groups.get(&cgroup).map(|group| &group.owner)
     }
 
-    /// True for a control group of which nothing is known although there would be room for it: an
-    /// answer must be on its way.
+    /// True for a control group of which nothing is known: an answer must be on its way.
     #[must_use]
     pub fn is_expected(&self, cgroup: u64) -> bool {
-        cgroup != 0 && self.groups.len() < self.groups_max && !self.groups.contains_key(&cgroup)
+        cgroup != 0 && !self.groups.contains_key(&cgroup)
     }
 
     /// Container of a control group, if it has one.
@@ -118,7 +122,8 @@ impl Store {
     /// A program of the group was executed. Learns the group from its path if it is new; the
     /// question that then arises is for the sources.
     pub fn executed(&mut self, cgroup: u64, path: impl FnOnce() -> String) -> Option<Question> {
-        let question = if self.groups.contains_key(&cgroup) { None } else { self.learn(cgroup, path()) };
+        let known = self.groups.get(&cgroup).is_some_and(|group| !group.unknown);
+        let question = if known { None } else { self.learn(cgroup, path()) };
         let group = self.groups.get_mut(&cgroup)?;
         if let Owner::Container(known) = &group.owner
             && !group.executed
@@ -134,9 +139,14 @@ impl Store {
 
     /// An event of the group was sent as it is known now.
     pub fn sent(&mut self, cgroup: u64) {
+        if self.is_expected(cgroup) {
+            self.insert(cgroup, Owner::Host { unit: None });
+            if let Some(group) = self.groups.get_mut(&cgroup) {
+                group.unknown = true;
+            }
+        }
         if let Some(group) = self.groups.get_mut(&cgroup)
-            && let Owner::Container(known) = &group.owner
-            && known.unresolved.is_some()
+            && !is_identified(&group.owner)
         {
             group.sent_unidentified = true;
         }
@@ -159,12 +169,11 @@ impl Store {
             return None;
         };
         // An identity is never taken back by a source that knows less.
-        let identified =
-            |owner: &Owner| matches!(owner, Owner::Container(known) if known.unresolved.is_none());
-        if identified(&group.owner) && !identified(&owner) {
+        if is_identified(&group.owner) && !is_identified(&owner) {
             return None;
         }
-        let late = group.sent_unidentified && identified(&owner);
+        let late = group.sent_unidentified && is_identified(&owner);
+        group.unknown = false;
         group.owner = owner;
         let Owner::Container(known) = &group.owner else { return None };
         group.sent_unidentified &= !late;
@@ -200,7 +209,7 @@ impl Store {
         self.groups_max
     }
 
-    /// Control groups not taken in because the table was full.
+    /// Control groups given up because the table was full.
     #[must_use]
     pub const fn evicted(&self) -> u64 {
         self.evicted
@@ -229,13 +238,45 @@ impl Store {
     }
 
     fn insert(&mut self, cgroup: u64, owner: Owner) {
+        if let Some(group) = self.groups.get_mut(&cgroup) {
+            group.owner = owner;
+            group.unknown = false;
+            return;
+        }
         while self.groups.len() >= self.groups_max {
             if !self.drop_oldest_removed() {
-                self.evicted += 1;
-                return;
+                self.evict();
             }
         }
-        self.groups.insert(cgroup, Group { owner, sent_unidentified: false, executed: false });
+        // Groups that are gone are skipped when their turn comes; without pressure it never does.
+        if self.order.len() >= self.groups_max.saturating_mul(2) {
+            self.order.retain(|known| self.groups.contains_key(known));
+        }
+        self.order.push_back(cgroup);
+        self.groups
+            .insert(cgroup, Group { owner, sent_unidentified: false, executed: false, unknown: false });
+    }
+
+    /// Gives a group up: the oldest of the host among the oldest few, else the oldest. What is given
+    /// up is learned again from the path of its next executed program.
+    fn evict(&mut self) {
+        const LOOKS: usize = 64;
+        for _ in 0..LOOKS.min(self.order.len()) {
+            let Some(oldest) = self.order.pop_front() else { break };
+            match self.groups.get(&oldest).map(|group| &group.owner) {
+                Some(Owner::Container(_)) => self.order.push_back(oldest),
+                Some(Owner::Host { .. }) => return self.give_up(oldest),
+                None => {}
+            }
+        }
+        match self.order.pop_front().or_else(|| self.groups.keys().next().copied()) {
+            Some(oldest) => self.give_up(oldest),
+            None => self.groups.clear(),
+        }
+    }
+
+    fn give_up(&mut self, cgroup: u64) {
+        self.evicted += u64::from(self.groups.remove(&cgroup).is_some());
     }
 
     fn drop_oldest_removed(&mut self) -> bool {
@@ -243,6 +284,11 @@ impl Store {
         self.groups.remove(&oldest);
         true
     }
+}
+
+/// True for a container whose names are known.
+fn is_identified(owner: &Owner) -> bool {
+    matches!(owner, Owner::Container(known) if known.unresolved.is_none())
 }
 
 /// The host, with the unit that a path names.
@@ -330,12 +376,41 @@ mod tests {
         for cgroup in 1..=4 {
             store.answer(answer(cgroup, None));
         }
-        store.answer(answer(5, None));
-        assert_eq!((store.len(), store.evicted()), (4, 1));
         store.removed(2);
         assert!(store.owner(2).is_some(), "its processes' ends may be on their way");
         store.answer(answer(6, None));
         assert!(store.owner(2).is_none() && store.owner(6).is_some());
-        assert_eq!(store.evicted(), 1);
+        assert_eq!(store.evicted(), 0);
+    }
+
+    #[test]
+    fn a_full_table_gives_up_the_hosts_oldest_and_learns_containers_still() {
+        let mut store = Store::new(4);
+        store.answer(answer(1, Some(Ok(named()))));
+        for cgroup in 2..=4 {
+            store.answer(answer(cgroup, None));
+        }
+        assert!(store.executed(5, path).is_some(), "a new container is asked for");
+        assert_eq!((store.len(), store.evicted()), (4, 1));
+        assert!(store.container(5).is_some() && store.container(1).is_some() && store.owner(2).is_none());
+        for cgroup in 100..1000 {
+            store.answer(answer(cgroup, Some(Ok(named()))));
+        }
+        assert!(store.len() == 4 && store.order.len() <= 8, "bounded, whatever comes");
+    }
+
+    #[test]
+    fn events_sent_as_the_hosts_are_corrected_too() {
+        let mut store = Store::new(8);
+        store.sent(1);
+        assert!(store.answer(answer(1, Some(Ok(named())))).is_some(), "a fork before anything was known");
+        let candidate = || "/default/web1".to_owned();
+        assert!(store.executed(2, candidate).is_some());
+        store.sent(2);
+        let container = Container { id: "web1".into(), ..Container::default() };
+        let late = Answer { cgroup: 2, path: candidate(), identity: Some(Ok(container)) };
+        assert!(store.answer(late).is_some(), "a candidate that turned out to be one");
+        store.sent(3);
+        assert!(store.executed(3, path).is_some(), "having sent events of a group is not knowing it");
     }
 }

@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 /// Reader of the counters.
 pub struct KernelLedger {
-    counters: PerCpuArray<MapData, [u64; 5]>,
+    counters: PerCpuArray<MapData, [u64; 6]>,
     losses: HashMap<MapData, [u64; 2], u64>,
     /// First program of each class.
     firsts: Vec<(Class, ProgramFd)>,
@@ -46,8 +46,9 @@ impl KernelLedger {
     /// # Errors
     /// The kernel refused the look-up.
     pub fn class(&self, class: Class) -> Result<ClassCounters, MapError> {
+        let misses = self.misses(class);
         let mut sum = self.counted(class)?;
-        let not_called = self.not_called(class, sum.recovered);
+        let not_called = not_called(misses, &sum);
         sum.seen += not_called;
         sum.lost += not_called;
         Ok(sum)
@@ -61,6 +62,7 @@ impl KernelLedger {
                 sum.seen += counters.seen;
                 sum.sent += counters.sent;
                 sum.lost += counters.lost;
+                sum.refused += counters.refused;
                 sum.recovered += counters.recovered;
                 sum.lost_unattributed += counters.lost_unattributed;
             }
@@ -68,10 +70,9 @@ impl KernelLedger {
         Ok(sum)
     }
 
-    /// Events for which the kernel called neither program of the class.
-    fn not_called(&self, class: Class, recovered: u64) -> u64 {
-        let firsts = self.firsts.iter().filter(|(of, _)| *of == class);
-        firsts.map(|(_, program)| misses(program)).sum::<u64>().saturating_sub(recovered)
+    /// Times that the kernel did not call the first program of a class.
+    fn misses(&self, class: Class) -> u64 {
+        self.firsts.iter().filter(|(of, _)| *of == class).map(|(_, program)| misses(program)).sum()
     }
 
     /// Every loss, the largest first.
@@ -79,8 +80,8 @@ impl KernelLedger {
     pub fn losses(&self) -> Vec<Loss> {
         let mut losses: Vec<Loss> = self.losses.iter().filter_map(Result::ok).filter_map(loss).collect();
         for (class, _) in &self.firsts {
-            let recovered = self.counted(*class).map_or(0, |counters| counters.recovered);
-            let count = self.not_called(*class, recovered);
+            let misses = self.misses(*class);
+            let count = self.counted(*class).map_or(0, |counters| not_called(misses, &counters));
             if count > 0 {
                 losses.push(Loss { cgroup: 0, class: *class, reason: LossReason::NotCalled, count });
             }
@@ -88,6 +89,12 @@ impl KernelLedger {
         losses.sort_by_key(|loss| std::cmp::Reverse(loss.count));
         losses
     }
+}
+
+/// Events for which the kernel called neither program. The misses must be read before the counters:
+/// what is recovered in between would look like a loss.
+const fn not_called(misses: u64, counters: &ClassCounters) -> u64 {
+    (misses + counters.refused).saturating_sub(counters.recovered)
 }
 
 /// Times that the kernel did not call a program because it was being preempted on that CPU

@@ -216,7 +216,7 @@ impl Loaded {
 }
 
 /// An error with its causes, in one line; of a verifier's log, the end.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -1,6 +1,6 @@
 //! The process tree: bounded, kept by fork, exec and exit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use sensor_common::header::TaskRef;
@@ -38,6 +38,8 @@ pub struct Tree {
     /// Running processes by pid.
     running: HashMap<u32, Key>,
     ended: Ended,
+    /// Ended processes whose time is over, kept for their descendants; oldest first.
+    kept: VecDeque<Key>,
     evicted: u64,
     unknown: Arc<Program>,
 }
@@ -51,6 +53,7 @@ impl Tree {
             processes: HashMap::new(),
             running: HashMap::new(),
             ended: Ended::default(),
+            kept: VecDeque::new(),
             evicted: 0,
             unknown: Arc::default(),
         }
@@ -207,9 +210,13 @@ impl Tree {
             return;
         }
         while self.processes.len() >= self.limits.processes_max {
-            self.evicted += 1;
-            let Some(oldest) = self.ended.oldest() else { return };
+            let Some(oldest) = self.ended.oldest().or_else(|| self.kept.pop_front()) else {
+                self.evicted += 1;
+                return;
+            };
+            let before = self.processes.len();
             self.forget(oldest);
+            self.evicted += (before - self.processes.len()) as u64;
         }
         // The pid is in use again, so its former process has ended: its end was lost.
         if let Some(former) = self.running.insert(key.pid, key) {
@@ -238,7 +245,13 @@ impl Tree {
         entry.expired = true;
         if entry.children == 0 {
             self.forget(key);
+            return;
         }
+        // Those that went with their last descendant are still in the queue.
+        if self.kept.len() >= self.limits.processes_max {
+            self.kept.retain(|key| self.processes.contains_key(key));
+        }
+        self.kept.push_back(key);
     }
 
     /// Removes a process, and those ancestors that were kept only for it.

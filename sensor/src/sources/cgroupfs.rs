@@ -38,12 +38,12 @@ impl CgroupTree {
     #[must_use]
     pub fn groups(&self) -> Vec<(u64, String)> {
         let mut groups = Vec::new();
-        let mut folders = vec![String::new()];
+        // Relative to the root; names need not be UTF-8.
+        let mut folders = vec![PathBuf::new()];
         while let Some(path) = folders.pop() {
-            let folder = self.root.join(path.trim_start_matches('/'));
+            let folder = self.root.join(&path);
             let Ok(metadata) = fs::metadata(&folder) else { continue };
-            let shown = if path.is_empty() { "/".to_owned() } else { path.clone() };
-            groups.push((metadata.ino(), shown));
+            groups.push((metadata.ino(), format!("/{}", path.to_string_lossy())));
             if groups.len() >= VISITED_MAX {
                 tracing::warn!(VISITED_MAX, "more control groups than are read at the start");
                 break;
@@ -51,7 +51,7 @@ impl CgroupTree {
             let Ok(entries) = fs::read_dir(&folder) else { continue };
             for entry in entries.filter_map(Result::ok) {
                 if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    folders.push(format!("{path}/{}", entry.file_name().to_string_lossy()));
+                    folders.push(path.join(entry.file_name()));
                 }
             }
         }

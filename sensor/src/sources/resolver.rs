@@ -60,7 +60,7 @@ struct Retry {
     due_ns: u64,
 }
 
-/// The pipeline is gone.
+/// The pipeline is gone, or the agent ends.
 #[derive(Debug)]
 struct Closed;
 
@@ -77,6 +77,14 @@ impl Resolver {
         Self { ring, bundles, questions, news, pipeline, retries: VecDeque::new() }
     }
 
+    /// Tries again what was looked up once, and not found.
+    #[must_use]
+    pub fn with_unanswered(mut self, questions: Vec<Question>) -> Self {
+        let retry = |question| Retry { question, tries: 0, due_ns: 0 };
+        self.retries.extend(questions.into_iter().take(RETRIES_MAX).map(retry));
+        self
+    }
+
     /// Works until the pipeline ends or `stopped` says so.
     pub fn run(mut self, stopped: impl Fn() -> bool) {
         while !stopped() {
@@ -84,7 +92,7 @@ impl Resolver {
                 tracing::error!(%error, "cannot wait for records of control groups; identity stops");
                 return;
             }
-            if self.turn().is_err() {
+            if self.turn(&stopped).is_err() {
                 return;
             }
         }
@@ -96,12 +104,12 @@ impl Resolver {
         let identity = cgroup_path::parse(&path).and_then(|found| match find(bundles, &found) {
             Ok(container) => Some(Ok(container)),
             Err(_) if found.certainty == Certainty::Candidate => None,
-            Err(error) => Some(Err(error.to_string())),
+            Err(reason) => Some(Err(reason)),
         });
         Answer { cgroup, path, identity }
     }
 
-    fn turn(&mut self) -> Result<(), Closed> {
+    fn turn(&mut self, stopped: &impl Fn() -> bool) -> Result<(), Closed> {
         let mut created = Vec::new();
         let mut removed = Vec::new();
         self.ring.drain(BATCH, |bytes| match decode(bytes) {
@@ -118,6 +126,9 @@ impl Resolver {
             created.push(question);
         }
         for question in created {
+            if stopped() {
+                return Err(Closed);
+            }
             self.answer(question, 0)?;
         }
         let now = clock::boot_ns();
@@ -138,12 +149,9 @@ impl Resolver {
 
     fn answer(&mut self, question: Question, tries: usize) -> Result<(), Closed> {
         let answer = Self::look_up(&self.bundles, question.cgroup, question.path.clone());
-        let unanswered = match &answer.identity {
-            Some(Ok(_)) => false,
-            Some(Err(_)) => true,
-            None => cgroup_path::parse(&question.path).is_some(),
-        };
-        if unanswered && let Some(pause) = PAUSES.get(tries) {
+        if is_unanswered(&answer)
+            && let Some(pause) = PAUSES.get(tries)
+        {
             if self.retries.len() >= RETRIES_MAX {
                 self.retries.pop_front();
             }
@@ -169,16 +177,32 @@ impl Resolver {
     }
 }
 
+/// True if a later look may find more.
+#[must_use]
+pub fn is_unanswered(answer: &Answer) -> bool {
+    match &answer.identity {
+        Some(Ok(_)) => false,
+        Some(Err(_)) => true,
+        None => cgroup_path::parse(&answer.path).is_some(),
+    }
+}
+
 /// Reads what the runtime keeps of a container; what the path alone tells fills the gaps.
-fn find(bundles: &BundleReader, found: &ContainerRef<'_>) -> Result<Container, BundleError> {
-    let mut container = match (found.certainty, found.namespace) {
-        (Certainty::Candidate, Some(namespace)) => bundles.read_in(namespace, found.id)?,
-        (Certainty::Certain | Certainty::Candidate, _) => bundles.read(found.id)?,
+///
+/// A workload that may make control groups can name one like another pod's container. Then path and
+/// bundle name different pods, and neither is believed.
+fn find(bundles: &BundleReader, found: &ContainerRef<'_>) -> Result<Container, String> {
+    let read = match (found.certainty, found.namespace) {
+        (Certainty::Candidate, Some(namespace)) => bundles.read_in(namespace, found.id),
+        (Certainty::Certain | Certainty::Candidate, _) => bundles.read(found.id),
     };
-    if let Some(uid) = found.pod_uid {
+    let mut container = read.map_err(|error: BundleError| error.to_string())?;
+    if let Some(uid) = found.pod_uid.map(|uid| uid.to_string()) {
         let pod = container.pod.get_or_insert_with(Pod::default);
         if pod.uid.is_empty() {
-            pod.uid = uid.to_string();
+            pod.uid = uid;
+        } else if pod.uid != uid {
+            return Err(format!("the control group is of pod {uid}, the bundle of pod {}", pod.uid));
         }
     }
     container.runtime = container.runtime.or(found.runtime);

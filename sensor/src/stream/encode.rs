@@ -81,7 +81,7 @@ impl Context {
                 working_directory: process.program.directory.clone(),
                 ..self.process(process)
             },
-            None => unknown(event.process),
+            None => self.recorded(event),
         };
         process.parent = subject.parent.map(|parent| Box::new(self.process(parent)));
         match subject.owner {
@@ -123,6 +123,28 @@ impl Context {
             unit: String::new(),
             working_directory: String::new(),
         }
+    }
+
+    /// A process that the tree did not take in: what the record itself says.
+    fn recorded(&self, event: &event::Event<'_>) -> proto::Process {
+        let mut process = unknown(event.process);
+        process.start_time = Some(self.time(event.process.start_ns));
+        let (ids, container_pid) = match &event.facts {
+            Facts::Fork(fork) => (fork.ids, fork.container_pid),
+            Facts::Exec(exec) => {
+                process.exec_id = exec_id(event.process.into(), event.time_ns);
+                process.executable = exec.executable.to_text(exec.executable_end());
+                process.arguments = exec.arguments.iter().map(|text| lossy(text).into_owned()).collect();
+                process.working_directory = exec.directory.to_text(exec.directory_end());
+                (exec.record.ids, exec.record.container_pid)
+            }
+            Facts::Exit(_) | Facts::CgroupCreate(_) | Facts::CgroupRemove(_) => return process,
+        };
+        process.uid = Some(ids.uid);
+        process.effective_uid = (ids.euid != ids.uid).then_some(ids.euid);
+        process.container_pid =
+            (container_pid != 0 && container_pid != event.process.pid).then_some(container_pid);
+        process
     }
 
     fn exec(&self, exec: &Exec<'_>, executable: &str) -> proto::Exec {

@@ -19,14 +19,21 @@ const TAIL_LINES: usize = 60;
 const FIRST_WORD: &str = "picket-vm: Linux";
 
 /// Times that a machine is booted whose kernel crashes before it starts init: under emulation that
-/// happens now and then (a double fault of 6.12 while it looks for devices), and says nothing of what
-/// is tested. Later crashes count.
+/// happens now and then, and says nothing of what is tested. Later crashes count.
 const BOOTS_MAX: usize = 3;
 
-/// Boots `kernel` with plain emulation (KVM is not everywhere) and returns what the console showed.
-pub(crate) fn boot(kernel: &Path, initramfs: &Path, log: &Path, timeout: Duration) -> Result<String> {
+/// A machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Machine<'a> {
+    pub(crate) kernel: &'a Path,
+    pub(crate) initramfs: &'a Path,
+    pub(crate) cpus: u8,
+}
+
+/// Boots a machine with plain emulation (KVM is not everywhere) and returns what the console showed.
+pub(crate) fn boot(machine: &Machine<'_>, log: &Path, timeout: Duration) -> Result<String> {
     for number in 1..BOOTS_MAX {
-        let console = boot_once(kernel, initramfs, log, timeout)?;
+        let console = boot_once(machine, log, timeout)?;
         if console.contains(FIRST_WORD) {
             return Ok(console);
         }
@@ -37,20 +44,20 @@ pub(crate) fn boot(kernel: &Path, initramfs: &Path, log: &Path, timeout: Duratio
             crashed.display()
         );
     }
-    boot_once(kernel, initramfs, log, timeout)
+    boot_once(machine, log, timeout)
 }
 
-fn boot_once(kernel: &Path, initramfs: &Path, log: &Path, timeout: Duration) -> Result<String> {
+fn boot_once(machine: &Machine<'_>, log: &Path, timeout: Duration) -> Result<String> {
     let file = std::fs::File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
-    let memory = MEMORY_MIB.to_string();
+    let (memory, cpus) = (MEMORY_MIB.to_string(), machine.cpus.to_string());
     let mut qemu = Command::new("qemu-system-x86_64");
-    qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", &memory])
+    qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", &cpus, "-m", &memory])
         .args(["-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio", "-nic", "none"])
-        .args(["-append", "console=ttyS0 panic=-1 quiet rdinit=/init"])
+        .args(["-append", "console=ttyS0 panic=-1 oops=panic quiet rdinit=/init"])
         .arg("-kernel")
-        .arg(kernel)
+        .arg(machine.kernel)
         .arg("-initrd")
-        .arg(initramfs);
+        .arg(machine.initramfs);
     let errors = file.try_clone().context("cannot share the console's file")?;
     let child = qemu.stdin(Stdio::null()).stdout(file).stderr(errors).spawn();
     let ended = wait(child.context("cannot start qemu-system-x86_64")?, timeout)?;

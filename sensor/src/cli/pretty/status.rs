@@ -122,7 +122,7 @@ impl Page {
     fn identity(&mut self, status: &GetStatusResponse) {
         self.title("identity");
         self.table("processes", status.processes.as_ref());
-        self.table("containers", status.containers.as_ref());
+        self.table("control groups", status.control_groups.as_ref());
         let (with, without) = (status.first_execs_identified, status.first_execs_unidentified);
         self.line(format_args!("  first execs of containers: {with} with full identity, {without} without"));
     }

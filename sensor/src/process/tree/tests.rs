@@ -111,6 +111,22 @@ fn is_bounded_and_counts_what_it_gives_up() {
 }
 
 #[test]
+fn a_chain_kept_for_its_last_link_gives_way_to_what_runs() {
+    let mut tree = tree(10);
+    for pid in 1..10 {
+        fork(&mut tree, task(pid, u64::from(pid)), task(pid + 1, u64::from(pid) + 1));
+        exit(&mut tree, task(pid, u64::from(pid)), u64::from(pid) + 1);
+    }
+    tree.expire(1000 * SECOND);
+    assert!(lineage(&tree, task(10, 10)).len() >= 8);
+    for pid in 100..105 {
+        fork(&mut tree, task(500, 0), task(pid, 1000));
+    }
+    assert!((100..105).all(|pid| tree.get(task(pid, 1000).into()).is_some()), "running ones are known");
+    assert!(tree.len() <= 10 && tree.evicted() >= 4);
+}
+
+#[test]
 fn the_snapshot_and_what_happened_meanwhile_agree() {
     let mut tree = tree(100);
     let running = |pid, ticks, parent_pid, executable: &str| Running {
