@@ -9,7 +9,7 @@ use crate::scratch::{make_folder, write_file};
 /// Programs of busybox that the tests use.
 const APPLETS: &[&str] = &[
     "cat", "chmod", "cp", "echo", "env", "id", "kill", "ls", "mkdir", "mv", "rm", "setsid", "sh", "sleep",
-    "touch", "true",
+    "touch", "true", "unshare",
 ];
 
 /// Prints where it is called from, then calls itself with one less; `nest 0` runs `true`.

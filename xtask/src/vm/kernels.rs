@@ -35,9 +35,8 @@ pub(crate) enum Line {
 impl Line {
     pub(crate) const ALL: [Self; 4] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::Newest];
 
-    /// CPUs of its machine. Two, so that programs run beside each other; but 6.12 on two emulated CPUs
-    /// crashes in a third of its boots, and later too, with or without Picket (QEMU 7.2, 14 boots of
-    /// busybox alone: 5 crashes; on one CPU none in 10).
+    /// CPUs of its machine. Two, so that programs run beside each other; but 6.12 crashes on two emulated
+    /// CPUs now and then, with or without Picket (QEMU 7.2, busybox alone: 1 of 44 boots).
     pub(crate) const fn cpus(self) -> u8 {
         match self {
             Self::V6_12 => 1,
