@@ -304,3 +304,6 @@ impl Pipeline {
         self.ancestors.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! Records and answers in, events out: order, waiting, correction, full tables.
+
+use prost::Message as _;
+use sensor_common::{
+    ABI_VERSION,
+    header::{RecordHeader, TaskRef},
+    ledger::LossReason,
+    record::process::{ExecRecord, ExitRecord, ForkRecord},
+    tail::{Tail, TailHeader},
+};
+use zerocopy::IntoBytes;
+
+use super::*;
+use crate::process::tree::Limits;
+
+const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const WAIT: u64 = 250;
+const CGROUP: u64 = 77;
+
+/// Keeps everything that comes out.
+#[derive(Default)]
+struct Kept {
+    events: Vec<proto::Event>,
+    questions: Vec<Question>,
+}
+
+impl Output for Kept {
+    fn wants(&self, _class: proto::Class, _container: Option<&Container>) -> bool {
+        true
+    }
+    fn ancestors_wanted(&self) -> usize {
+        16
+    }
+    fn publish(&mut self, published: &Published<'_>) {
+        self.events.push(proto::Event::decode(published.event).unwrap());
+    }
+    fn ask(&mut self, question: Question) {
+        self.questions.push(question);
+    }
+}
+
+impl Kept {
+    /// Class and container name of each event, and forgets them.
+    fn take(&mut self) -> Vec<(proto::Class, String)> {
+        let short = |event: proto::Event| (event.class(), event.container.unwrap_or_default().name);
+        self.events.drain(..).map(short).collect()
+    }
+}
+
+fn pipeline(processes_max: usize) -> Pipeline {
+    let context = Context {
+        node: "n".into(),
+        instance: "i".into(),
+        clock: BootClock::with_offset(0),
+        capability_last: 40,
+        environment: vec!["LD_PRELOAD".into()],
+    };
+    let tree = Tree::new(Limits { processes_max, retention_ns: 1_000 });
+    Pipeline::new(context, tree, Store::new(64), WAIT)
+}
+
+fn header(class: Class, pid: u32, time_ns: u64) -> RecordHeader {
+    RecordHeader {
+        version: ABI_VERSION,
+        class: class as u16,
+        sequence: 1,
+        time_ns,
+        cgroup: CGROUP,
+        process: TaskRef { start_ns: 5, pid, tid: pid },
+        ..RecordHeader::default()
+    }
+}
+
+fn finish(mut bytes: Vec<u8>) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap();
+    bytes[..4].copy_from_slice(&length.to_ne_bytes());
+    bytes
+}
+
+fn exec(pid: u32, time_ns: u64) -> Vec<u8> {
+    let record = ExecRecord { header: header(Class::ProcessExec, pid, time_ns), ..ExecRecord::default() };
+    let mut bytes = record.as_bytes().to_vec();
+    let cgroup = [ID.as_bytes(), b"\0k8s.io\0"].concat();
+    let fields: [(Tail, &[u8]); 4] = [
+        (Tail::Executable, b"sh\0bin\0"),
+        (Tail::Arguments, b"sh\0-c\0"),
+        (Tail::Environment, b"SECRET=1\0LD_PRELOAD=/x.so\0LD_PRELOAD=/cu"),
+        (Tail::Cgroup, &cgroup),
+    ];
+    for (kind, value) in fields {
+        let header =
+            TailHeader { kind: kind as u16, reserved: 0, length: u32::try_from(value.len()).unwrap() };
+        bytes.extend(header.as_bytes());
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+    }
+    finish(bytes)
+}
+
+fn fork(pid: u32, time_ns: u64) -> Vec<u8> {
+    let record = ForkRecord { header: header(Class::ProcessFork, pid, time_ns), ..ForkRecord::default() };
+    finish(record.as_bytes().to_vec())
+}
+
+fn exit(pid: u32, time_ns: u64) -> Vec<u8> {
+    let record = ExitRecord { header: header(Class::ProcessExit, pid, time_ns), ..ExitRecord::default() };
+    finish(record.as_bytes().to_vec())
+}
+
+fn answer() -> Answer {
+    let container = Container { id: ID.into(), name: "main".into(), ..Container::default() };
+    Answer { cgroup: CGROUP, path: format!("/k8s.io/{ID}"), identity: Some(Ok(container)) }
+}
+
+fn named(class: proto::Class, name: &str) -> (proto::Class, String) {
+    (class, name.to_owned())
+}
+
+#[test]
+fn the_first_events_of_a_group_wait_for_its_name_and_keep_their_order() {
+    let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+    pipeline.record(&fork(9, 100), 110, &mut kept);
+    pipeline.record(&exec(9, 101), 111, &mut kept);
+    pipeline.record(&exit(9, 102), 112, &mut kept);
+    pipeline.release(200, &mut kept);
+    assert!(kept.events.is_empty() && pipeline.has_parked());
+    pipeline.answer(answer(), 210, &mut kept);
+    assert_eq!(
+        kept.take(),
+        [
+            named(proto::Class::ProcessFork, "main"),
+            named(proto::Class::ProcessExec, "main"),
+            named(proto::Class::ProcessExit, "main"),
+        ]
+    );
+    assert!(kept.questions.is_empty() && !pipeline.has_parked());
+    assert_eq!(pipeline.identity().first_execs(), (1, 0));
+    pipeline.record(&exec(9, 300), 301, &mut kept);
+    assert_eq!(kept.take(), [named(proto::Class::ProcessExec, "main")], "known now: nothing waits");
+}
+
+#[test]
+fn a_name_that_does_not_come_in_time_is_told_later() {
+    let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+    pipeline.record(&exec(9, 100), 110, &mut kept);
+    pipeline.release(100 + WAIT, &mut kept);
+    let event = kept.events.first().unwrap();
+    let container = event.container.clone().unwrap();
+    assert_eq!((container.id.as_str(), container.name.as_str()), (ID, ""), "the path tells the id");
+    assert!(!container.unresolved.is_empty());
+    assert_eq!(kept.questions, [Question { cgroup: CGROUP, path: format!("/k8s.io/{ID}") }]);
+    kept.take();
+    pipeline.answer(answer(), 900, &mut kept);
+    assert_eq!(kept.take(), [named(proto::Class::ContainerIdentified, "main")]);
+    pipeline.answer(answer(), 901, &mut kept);
+    assert!(kept.take().is_empty(), "told once");
+}
+
+#[test]
+fn a_backlog_is_not_made_longer() {
+    let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+    pipeline.record(&exec(9, 100), 100 + WAIT, &mut kept);
+    assert_eq!(kept.take().len(), 1, "read later than it would have waited");
+}
+
+#[test]
+fn a_full_tree_takes_nothing_from_the_event() {
+    let (mut pipeline, mut kept) = (pipeline(1), Kept::default());
+    pipeline.answer(answer(), 1, &mut kept);
+    pipeline.record(&exec(1, 100), 100, &mut kept);
+    pipeline.record(&exec(2, 101), 101, &mut kept);
+    let process = kept.events.pop().unwrap().process.unwrap();
+    assert_eq!((process.pid, process.uid), (Some(2), Some(0)));
+    assert_eq!((process.executable.as_str(), process.arguments), ("/bin/sh", vec!["sh".into(), "-c".into()]));
+    assert_eq!(pipeline.tree().evicted(), 1);
+}
+
+#[test]
+fn only_selected_variables_leave_and_a_cut_one_does_not() {
+    let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+    pipeline.answer(answer(), 1, &mut kept);
+    pipeline.record(&exec(9, 100), 100, &mut kept);
+    let Some(proto::event::Facts::Exec(facts)) = kept.events.pop().unwrap().facts else { panic!("an exec") };
+    assert_eq!(facts.environment, ["LD_PRELOAD=/x.so"]);
+    assert_eq!(facts.cgroup, format!("/k8s.io/{ID}"));
+}
+
+#[test]
+fn garbage_is_counted_and_the_next_record_is_read() {
+    let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+    pipeline.answer(answer(), 1, &mut kept);
+    pipeline.record(b"garbage", 100, &mut kept);
+    pipeline.record(&exec(9, 100), 100, &mut kept);
+    assert_eq!((pipeline.rejected(), kept.take().len()), (1, 1));
+    let count = pipeline.counts(Class::ProcessExec);
+    assert_eq!((count.received, count.published), (1, 1));
+}
+
+#[test]
+fn a_loss_names_its_container() {
+    let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+    pipeline.answer(answer(), 1, &mut kept);
+    let (class, reason) = (Class::ProcessExec, LossReason::RingFull);
+    pipeline.lost(LossReport { cgroup: CGROUP, class, reason, count: 3, time_ns: 5 }, &mut kept);
+    let event = kept.events.pop().unwrap();
+    assert_eq!(event.container.unwrap().name, "main");
+    let Some(proto::event::Facts::Loss(loss)) = event.facts else { panic!("a loss") };
+    assert_eq!((loss.count, loss.class()), (3, proto::Class::ProcessExec));
+}
+
+#[test]
+fn the_same_inputs_give_the_same_events() {
+    let run = || {
+        let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+        pipeline.record(&fork(9, 100), 110, &mut kept);
+        pipeline.record(&exec(9, 101), 111, &mut kept);
+        pipeline.answer(answer(), 210, &mut kept);
+        pipeline.record(&exit(9, 302), 312, &mut kept);
+        kept.events
+    };
+    assert_eq!(run(), run());
+}
