@@ -104,18 +104,7 @@ fn facts(class: Class, bytes: &[u8]) -> Result<Facts<'_>, DecodeError> {
 
 fn exec(bytes: &[u8]) -> Result<Exec<'_>, DecodeError> {
     let (record, tails) = fixed::<ExecRecord>(bytes)?;
-    let mut exec = Exec {
-        record,
-        executable: Components::default(),
-        directory: Components::default(),
-        arguments: Strings::default(),
-        environment: Strings::default(),
-        cgroup: Components::default(),
-        requested: &[],
-        interpreter: None,
-        command: &[],
-        terminal: None,
-    };
+    let mut exec = Exec::bare(record);
     for tail in Tails::new(tails) {
         let (kind, value) = tail.map_err(|cut| DecodeError::Tail { left: cut.left })?;
         match Tail::from_number(kind) {

@@ -67,6 +67,23 @@ pub enum Gain {
 }
 
 impl Exec<'_> {
+    /// The facts of fixed size alone; every variable one empty.
+    #[must_use]
+    pub const fn bare(record: ExecRecord) -> Self {
+        Self {
+            record,
+            executable: Components(&[]),
+            directory: Components(&[]),
+            arguments: Strings(&[]),
+            environment: Strings(&[]),
+            cgroup: Components(&[]),
+            requested: &[],
+            interpreter: None,
+            command: &[],
+            terminal: None,
+        }
+    }
+
     /// Where the walk of the executable's path ended.
     #[must_use]
     pub const fn executable_end(&self) -> End {
@@ -155,19 +172,7 @@ mod tests {
         record.namespaces.user = user_namespace;
         record.capabilities.permitted = permitted;
         record.capabilities.ambient = ambient;
-        let exec = Exec {
-            record,
-            executable: Components::default(),
-            directory: Components::default(),
-            arguments: Strings::default(),
-            environment: Strings::default(),
-            cgroup: Components::default(),
-            requested: &[],
-            interpreter: None,
-            command: &[],
-            terminal: None,
-        };
-        exec.gained().filter(|gain| *gain == Gain::FileCapabilities).count()
+        Exec::bare(record).gained().filter(|gain| *gain == Gain::FileCapabilities).count()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use sensor_common::header::TaskRef;
+use sensor_common::{header::TaskRef, record::process::Ids};
 
 use super::{Key, Process, Program, Running, TICK_NS, retain::Ended};
 use crate::event::{
@@ -80,19 +80,7 @@ impl Tree {
     /// A process runs a new program.
     pub fn exec(&mut self, event: &Event<'_>, exec: &Exec<'_>) {
         let key = Key::from(event.process);
-        if !self.processes.contains_key(&key) {
-            self.insert(Process {
-                key,
-                start_ns: event.process.start_ns,
-                container_pid: 0,
-                ids: exec.record.ids,
-                cgroup: 0,
-                program: Arc::clone(&self.unknown),
-                exec_ns: 0,
-                parent: some(exec.record.parent),
-                exited_ns: None,
-            });
-        }
+        self.meet(event, exec.record.parent);
         let Some(entry) = self.processes.get_mut(&key) else { return };
         let process = &mut entry.process;
         process.start_ns = event.process.start_ns;
@@ -112,19 +100,7 @@ impl Tree {
     /// both told as the last).
     pub fn exit(&mut self, event: &Event<'_>, parent: TaskRef) -> bool {
         let key = Key::from(event.process);
-        if !self.processes.contains_key(&key) {
-            self.insert(Process {
-                key,
-                start_ns: event.process.start_ns,
-                container_pid: 0,
-                ids: Default::default(),
-                cgroup: event.cgroup,
-                program: Arc::clone(&self.unknown),
-                exec_ns: 0,
-                parent: some(parent),
-                exited_ns: None,
-            });
-        }
+        self.meet(event, parent);
         let Some(entry) = self.processes.get_mut(&key) else { return true };
         if entry.process.exited_ns.is_some() {
             return false;
@@ -200,6 +176,25 @@ impl Tree {
     #[must_use]
     pub const fn evicted(&self) -> u64 {
         self.evicted
+    }
+
+    /// Takes in a process whose beginning was not seen.
+    fn meet(&mut self, event: &Event<'_>, parent: TaskRef) {
+        let key = Key::from(event.process);
+        if self.processes.contains_key(&key) {
+            return;
+        }
+        self.insert(Process {
+            key,
+            start_ns: event.process.start_ns,
+            container_pid: 0,
+            ids: Ids::default(),
+            cgroup: event.cgroup,
+            program: Arc::clone(&self.unknown),
+            exec_ns: 0,
+            parent: some(parent),
+            exited_ns: None,
+        });
     }
 
     fn insert(&mut self, process: Process) {

@@ -35,16 +35,9 @@ fn fork(tree: &mut Tree, parent: TaskRef, child: TaskRef) {
 
 fn exec(tree: &mut Tree, process: TaskRef, executable: &'static [u8], time: u64) {
     let exec = Exec {
-        record: ExecRecord::default(),
         executable: Components(executable),
-        directory: Components(b""),
         arguments: Strings(b"a\0b\0"),
-        environment: Strings(b""),
-        cgroup: Components(b""),
-        requested: b"",
-        interpreter: None,
-        command: b"",
-        terminal: None,
+        ..Exec::bare(ExecRecord::default())
     };
     tree.exec(&event(Class::ProcessExec, process, time), &exec);
 }
