@@ -83,7 +83,14 @@ impl Context {
             },
             None => self.recorded(event),
         };
-        process.parent = subject.parent.map(|parent| Box::new(self.process(parent)));
+        process.parent = subject.parent.map(|parent| {
+            let mut parent = Box::new(self.process(parent));
+            // What a process was told is said once: by the event of the program that it ran.
+            if !matches!(event.facts, Facts::Exec(_)) {
+                parent.arguments.truncate(1);
+            }
+            parent
+        });
         match subject.owner {
             Some(Owner::Container(known)) => message.container = Some(container(known)),
             Some(Owner::Host { unit: Some(unit) }) => process.unit = unit.as_ref().to_owned(),
