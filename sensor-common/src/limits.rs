@@ -10,9 +10,6 @@ pub const FIELD_BYTES_MAX: usize = 8 * 1024;
 /// permitted position still fits, with its header.
 pub const SCRATCH_BYTES: usize = TAIL_START_MAX + FIELD_BYTES_MAX + TAIL_HEADER_BYTES;
 
-/// Largest record, in bytes.
-pub const RECORD_BYTES_MAX: usize = SCRATCH_BYTES;
-
 /// Size of the header of one variable field ([`crate::tail::TailHeader`]).
 pub const TAIL_HEADER_BYTES: usize = 8;
 

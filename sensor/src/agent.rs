@@ -162,7 +162,6 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
         controls: hot::Controls::new(controls, pipeline_waker.clone()),
         threads,
         ready,
-        capacity: (config.process.processes_max, start::groups_max(&config)),
     };
     let (end, ended) = oneshot::channel();
     let keeping = tokio::spawn(keeper.run(status, ended));

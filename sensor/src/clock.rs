@@ -25,9 +25,9 @@ impl BootClock {
     pub fn read() -> Self {
         // The wall clock lies between two readings of the other, so the error is at most half of
         // what the readings took.
-        let before = nanos(clock_gettime(ClockId::Boottime));
-        let wall = nanos(clock_gettime(ClockId::Realtime));
-        let after = nanos(clock_gettime(ClockId::Boottime));
+        let before = reading(clock_gettime(ClockId::Boottime));
+        let wall = reading(clock_gettime(ClockId::Realtime));
+        let after = reading(clock_gettime(ClockId::Boottime));
         Self { offset: wall - (before + (after - before) / 2) }
     }
 
@@ -63,10 +63,16 @@ pub fn since_boot() -> Duration {
 /// As [`since_boot`], in nanoseconds.
 #[must_use]
 pub fn boot_ns() -> u64 {
-    u64::try_from(since_boot().as_nanos()).unwrap_or(u64::MAX)
+    nanos(since_boot())
 }
 
-fn nanos(time: Timespec) -> i64 {
+/// A span in nanoseconds; the largest number for one of more than 584 years.
+#[must_use]
+pub fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn reading(time: Timespec) -> i64 {
     time.tv_sec.saturating_mul(NANOS_PER_SECOND).saturating_add(time.tv_nsec)
 }
 

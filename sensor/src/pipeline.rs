@@ -5,6 +5,8 @@
 
 mod parked;
 
+use std::sync::Arc;
+
 use prost::Message as _;
 use sensor_common::class::Class;
 
@@ -13,7 +15,7 @@ use crate::clock::BootClock;
 use crate::event::{self, Facts, decode::decode};
 use crate::identity::{
     container::Container,
-    store::{Answer, Owner, Question, Store},
+    store::{Answer, Known, Owner, Question, Store},
 };
 use crate::process::{Key, Running, tree::Tree};
 use crate::proto;
@@ -169,25 +171,23 @@ impl Pipeline {
     /// An answer about a control group.
     pub fn answer(&mut self, answer: Answer, now_ns: u64, output: &mut impl Output) {
         let cgroup = answer.cgroup;
-        let corrected = self.identity.answer(answer).is_some();
+        let corrected = self.identity.answer(answer);
         if self.parked.holds(cgroup) {
             self.resume(cgroup, output);
         }
-        if corrected {
-            self.correct(cgroup, now_ns, output);
+        if let Some(known) = corrected {
+            self.correct(&known, now_ns, output);
         }
     }
 
     /// Tells those who got events of a container without its identity what it is.
-    fn correct(&mut self, cgroup: u64, now_ns: u64, output: &mut impl Output) {
-        let Some(known) = self.identity.container(cgroup) else { return };
+    fn correct(&mut self, known: &Arc<Known>, now_ns: u64, output: &mut impl Output) {
         let class = proto::Class::ContainerIdentified;
         if !output.wants(class, Some(&known.container)) {
             return;
         }
         let mut message = self.context.blank(class, now_ns, self.sequence + 1);
         message.container = Some(encode::container(known));
-        let known = known.clone();
         self.send(class, &message, Some(&known.container), output);
     }
 

@@ -46,8 +46,8 @@ pub(super) enum Control {
 pub(super) struct Report {
     pub(super) classes: Vec<(Class, ClassCount)>,
     pub(super) rejected: u64,
-    pub(super) processes: (usize, u64),
-    pub(super) groups: (usize, u64),
+    pub(super) processes: proto::Table,
+    pub(super) groups: proto::Table,
     pub(super) first_execs: (u64, u64),
     pub(super) containers: Vec<Option<std::sync::Arc<Known>>>,
 }
@@ -168,13 +168,18 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits) {
     }
 }
 
+const fn table(entries: usize, capacity: usize, evicted: u64) -> proto::Table {
+    proto::Table { entries: entries as u64, capacity: capacity as u64, evicted }
+}
+
 fn report(pipeline: &Pipeline, cgroups: &[u64]) -> Report {
+    let (tree, identity) = (pipeline.tree(), pipeline.identity());
     Report {
         classes: Class::ALL.into_iter().map(|class| (class, pipeline.counts(class))).collect(),
         rejected: pipeline.rejected(),
-        processes: (pipeline.tree().len(), pipeline.tree().evicted()),
-        groups: (pipeline.identity().len(), pipeline.identity().evicted()),
-        first_execs: pipeline.identity().first_execs(),
-        containers: cgroups.iter().map(|cgroup| pipeline.identity().container(*cgroup).cloned()).collect(),
+        processes: table(tree.len(), tree.capacity(), tree.evicted()),
+        groups: table(identity.len(), identity.capacity(), identity.evicted()),
+        first_execs: identity.first_execs(),
+        containers: cgroups.iter().map(|cgroup| identity.container(*cgroup).cloned()).collect(),
     }
 }

@@ -42,8 +42,6 @@ pub(super) struct Keeper {
     pub(super) controls: Controls,
     pub(super) threads: Threads,
     pub(super) ready: watch::Sender<bool>,
-    /// Most processes and most control groups.
-    pub(super) capacity: (usize, usize),
 }
 
 impl Keeper {
@@ -67,7 +65,7 @@ impl Keeper {
     }
 
     fn round(&self, told: &mut Told, clock: &mut BootClock) {
-        let losses = self.losses();
+        let losses = self.ledger.losses();
         let news = told.news(&losses, clock::boot_ns());
         if news.is_empty() || self.controls.send(Control::Losses(news)) {
             told.remember(&losses);
@@ -80,25 +78,13 @@ impl Keeper {
         self.ready.send_if_modified(|now| std::mem::replace(now, ready) != ready);
     }
 
-    /// Losses in the kernel; those that could not be booked on a control group are booked on none.
-    fn losses(&self) -> Vec<Loss> {
-        let mut losses = self.ledger.losses();
-        for class in Class::ALL {
-            let count = self.ledger.class(class).map_or(0, |counters| counters.lost_unattributed);
-            if count > 0 {
-                losses.push(Loss { cgroup: 0, class, reason: LossReason::RingFull, count });
-            }
-        }
-        losses
-    }
-
     fn problems(&self) -> Vec<String> {
         let dead = self.threads.dead().map(|name| format!("{name} has ended"));
         self.problems.iter().cloned().chain(dead).collect()
     }
 
     async fn status(&self) -> proto::GetStatusResponse {
-        let losses = self.losses();
+        let losses = self.ledger.losses();
         let cgroups = losses.iter().take(LOSSES_SHOWN_MAX).map(|loss| loss.cgroup).collect();
         let (reply, answer) = oneshot::channel();
         self.controls.send(Control::Report { cgroups, reply });
@@ -163,13 +149,8 @@ impl Keeper {
                 container: known.as_ref().map(encode::container),
             });
         }
-        let table = |(entries, evicted): (usize, u64), capacity: usize| proto::Table {
-            entries: entries as u64,
-            capacity: capacity as u64,
-            evicted,
-        };
-        status.processes = Some(table(report.processes, self.capacity.0));
-        status.control_groups = Some(table(report.groups, self.capacity.1));
+        status.processes = Some(report.processes);
+        status.control_groups = Some(report.groups);
         (status.first_execs_identified, status.first_execs_unidentified) = report.first_execs;
         status.records_rejected = report.rejected;
     }

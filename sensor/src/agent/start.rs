@@ -13,6 +13,7 @@ use crate::kernel::{
     cgroup::{self, Hierarchy},
     load::{Attached, KernelTypes, Loaded, Options},
     offsets::Missing,
+    probe,
 };
 use crate::pipeline::{Output, Pipeline};
 use crate::process::tree::{Limits, Tree};
@@ -28,11 +29,6 @@ use crate::stream::{encode::Context, hub::Published};
 /// Control groups that are remembered for each container that may be: containers are a part of a
 /// node's groups.
 const GROUPS_PER_CONTAINER: usize = 4;
-
-/// Control groups that are remembered.
-pub(super) const fn groups_max(config: &Config) -> usize {
-    config.identity.containers_max.saturating_mul(GROUPS_PER_CONTAINER)
-}
 
 /// The kernel side, loaded.
 pub(super) struct Kernel {
@@ -74,11 +70,6 @@ pub(super) fn permitted() -> Result<(), AgentError> {
     }
 }
 
-/// Release of the running kernel.
-pub(crate) fn release() -> String {
-    rustix::system::uname().release().to_string_lossy().into_owned()
-}
-
 /// Loads the programs; none is attached yet.
 ///
 /// On a thread of its own: the kernel's types take some thirty megabytes for a moment, which the
@@ -91,7 +82,7 @@ pub(super) fn kernel(config: &Config) -> Result<Kernel, AgentError> {
 }
 
 fn load(config: &Config) -> Result<Kernel, AgentError> {
-    let release = release();
+    let release = probe::release();
     raise_memlock();
     let types = KernelTypes::read(&config.kernel.btf, &release)?;
     for missing in &types.missing {
@@ -168,10 +159,10 @@ pub(super) fn pipeline(
         capability_last: capability_last(),
         environment: config.process.environment.clone(),
     };
-    let retention_ns = u64::try_from(config.process.exited_retention.as_nanos()).unwrap_or(u64::MAX);
+    let retention_ns = clock::nanos(config.process.exited_retention);
     let tree = Tree::new(Limits { processes_max: config.process.processes_max, retention_ns });
-    let identity = Store::new(groups_max(config));
-    let wait_ns = u64::try_from(config.identity.wait.as_nanos()).unwrap_or(u64::MAX);
+    let identity = Store::new(config.identity.containers_max.saturating_mul(GROUPS_PER_CONTAINER));
+    let wait_ns = clock::nanos(config.identity.wait);
     let mut pipeline = Pipeline::new(context, tree, identity, wait_ns);
 
     let host = &config.identity.host_root;

@@ -49,13 +49,6 @@ pub struct Answer {
     pub identity: Option<Result<Container, String>>,
 }
 
-/// What an answer changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Corrected {
-    /// The container as it is known now.
-    pub known: Arc<Known>,
-}
-
 #[derive(Debug)]
 struct Group {
     owner: Owner,
@@ -152,8 +145,9 @@ impl Store {
         }
     }
 
-    /// Takes an answer in. The result is what has to be told to those who got events without it.
-    pub fn answer(&mut self, answer: Answer) -> Option<Corrected> {
+    /// Takes an answer in. The result is the container, if those who got events without its names have
+    /// to be told.
+    pub fn answer(&mut self, answer: Answer) -> Option<Arc<Known>> {
         let owner = match answer.identity {
             None => host(&answer.path),
             Some(Ok(container)) => Owner::Container(Arc::new(Known { container, unresolved: None })),
@@ -177,7 +171,7 @@ impl Store {
         group.owner = owner;
         let Owner::Container(known) = &group.owner else { return None };
         group.sent_unidentified &= !late;
-        late.then(|| Corrected { known: Arc::clone(known) })
+        late.then(|| Arc::clone(known))
     }
 
     /// A control group was removed. It stays known while there is room: ends of its processes may
@@ -342,7 +336,7 @@ mod tests {
         assert_eq!(store.container(1).unwrap().unresolved.as_deref(), Some(NOT_YET));
         store.sent(1);
         let corrected = store.answer(answer(1, Some(Ok(named())))).unwrap();
-        assert_eq!(corrected.known.container.name, "main");
+        assert_eq!(corrected.container.name, "main");
         assert_eq!(store.answer(answer(1, Some(Ok(named())))), None);
         assert_eq!(store.answer(answer(1, Some(Err("gone".into())))), None);
         assert_eq!(store.container(1).unwrap().container.name, "main", "never taken back");

@@ -75,19 +75,33 @@ impl KernelLedger {
         self.firsts.iter().filter(|(of, _)| *of == class).map(|(_, program)| misses(program)).sum()
     }
 
-    /// Every loss, the largest first.
+    /// Every loss, the largest first. Those that could not be booked on a control group are booked on
+    /// none (0).
     #[must_use]
     pub fn losses(&self) -> Vec<Loss> {
         let mut losses: Vec<Loss> = self.losses.iter().filter_map(Result::ok).filter_map(loss).collect();
         for (class, _) in &self.firsts {
             let misses = self.misses(*class);
-            let count = self.counted(*class).map_or(0, |counters| not_called(misses, &counters));
-            if count > 0 {
-                losses.push(Loss { cgroup: 0, class: *class, reason: LossReason::NotCalled, count });
-            }
+            let Ok(counters) = self.counted(*class) else { continue };
+            let (class, not_called) = (*class, not_called(misses, &counters));
+            add(&mut losses, Loss { cgroup: 0, class, reason: LossReason::NotCalled, count: not_called });
+            let count = counters.lost_unattributed;
+            add(&mut losses, Loss { cgroup: 0, class, reason: LossReason::RingFull, count });
         }
         losses.sort_by_key(|loss| std::cmp::Reverse(loss.count));
         losses
+    }
+}
+
+/// Adds a loss; control group, class and reason name one entry only.
+fn add(losses: &mut Vec<Loss>, loss: Loss) {
+    let same = |other: &&mut Loss| {
+        (other.cgroup, other.class, other.reason) == (loss.cgroup, loss.class, loss.reason)
+    };
+    match losses.iter_mut().find(same) {
+        Some(entry) => entry.count += loss.count,
+        None if loss.count > 0 => losses.push(loss),
+        None => {}
     }
 }
 
@@ -114,4 +128,21 @@ fn loss((key, count): ([u64; 2], u64)) -> Option<Loss> {
         reason: LossReason::from_number(key.reason)?,
         count,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_listed_once() {
+        let loss =
+            |count| Loss { cgroup: 0, class: Class::CgroupCreate, reason: LossReason::RingFull, count };
+        let mut losses = vec![loss(3)];
+        add(&mut losses, loss(4));
+        add(&mut losses, Loss { cgroup: 7, ..loss(0) });
+        assert_eq!(losses, [loss(7)], "twice in the list, each round would tell the difference again");
+        add(&mut losses, Loss { cgroup: 7, ..loss(1) });
+        assert_eq!(losses.len(), 2);
+    }
 }

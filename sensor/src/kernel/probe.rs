@@ -41,7 +41,7 @@ const TRIAL_RING_BYTES: u32 = 1 << 20;
 /// Asks everything, in the order in which a start would need it.
 #[must_use]
 pub fn all(btf: &Path) -> Vec<Finding> {
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let release = release();
     let mut findings = vec![kernel(&release), privileges(), lockdown()];
     match KernelTypes::read(btf, &release) {
         Ok(types) => {
@@ -56,6 +56,12 @@ pub fn all(btf: &Path) -> Vec<Finding> {
         Err(error) => findings.push(finding("kernel types", Outcome::Fails, error.to_string())),
     }
     findings
+}
+
+/// Release of the running kernel.
+#[must_use]
+pub fn release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
 }
 
 fn finding(subject: &'static str, outcome: Outcome, text: impl Into<String>) -> Finding {

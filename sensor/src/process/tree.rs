@@ -172,6 +172,12 @@ impl Tree {
         self.processes.is_empty()
     }
 
+    /// Most processes.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.limits.processes_max
+    }
+
     /// Processes given up, or not taken in, because the tree was full.
     #[must_use]
     pub const fn evicted(&self) -> u64 {

@@ -155,8 +155,7 @@ impl Resolver {
             if self.retries.len() >= RETRIES_MAX {
                 self.retries.pop_front();
             }
-            let pause = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
-            let due_ns = clock::boot_ns().saturating_add(pause);
+            let due_ns = clock::boot_ns().saturating_add(clock::nanos(*pause));
             self.retries.push_back(Retry { question, tries: tries + 1, due_ns });
         }
         self.tell(News::Answer(answer))

@@ -14,6 +14,7 @@ use rustix::process::{Pid, getsid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::{check_envelope, exec_as};
+use crate::identity::check_identity;
 
 /// The first process of a container, compared while it runs.
 pub(super) fn container_exec(lab: &mut Lab) {
@@ -24,8 +25,9 @@ pub(super) fn container_exec(lab: &mut Lab) {
     container.start();
     let event = client.exec(&marker);
     let pid = container.pid();
-    let names = container.names();
     check_envelope(&event);
+    let names = container.names();
+    check_identity(&event, names);
     Expect::of(&event)
         .is("class", "PROCESS_EXEC")
         .is("process.pid", pid)
@@ -39,14 +41,6 @@ pub(super) fn container_exec(lab: &mut Lab) {
         .such("process.parent.executable", "runc", |path| {
             path.as_str().is_some_and(|path| path.ends_with("/runc"))
         })
-        .is("container.id", names.id.as_str())
-        .is("container.name", names.name.as_str())
-        .is("container.image", names.image.as_str())
-        .is("container.pod.namespace", names.namespace.as_str())
-        .is("container.pod.name", names.pod.as_str())
-        .is("container.pod.uid", names.uid.as_str())
-        .absent("container.sandbox")
-        .absent("container.unresolved")
         .is("exec.requestedPath", "/bin/sh")
         .absent("exec.interpreter")
         .is("exec.argumentCount", arguments.len())
