@@ -1,6 +1,10 @@
 //! The sizes of everything that crosses the boundary: a change must be meant.
 
-use crate::{header, layout, ledger, record::process, tail};
+use crate::{
+    header, layout, ledger, policy,
+    record::{container, file, network, privilege, process},
+    tail,
+};
 
 #[test]
 fn sizes_are_the_ones_of_this_version() {
@@ -10,22 +14,34 @@ fn sizes_are_the_ones_of_this_version() {
         ("ForkRecord", size_of::<process::ForkRecord>()),
         ("ExecRecord", size_of::<process::ExecRecord>()),
         ("ExitRecord", size_of::<process::ExitRecord>()),
+        ("MoveRecord", size_of::<container::MoveRecord>()),
+        ("FileRecord", size_of::<file::FileRecord>()),
+        ("NetRecord", size_of::<network::NetRecord>()),
+        ("CallRecord", size_of::<privilege::CallRecord>()),
+        ("Account", size_of::<policy::Account>()),
+        ("RepeatKey", size_of::<policy::RepeatKey>()),
         ("TailHeader", size_of::<tail::TailHeader>()),
         ("ClassCounters", size_of::<ledger::ClassCounters>()),
         ("LossKey", size_of::<ledger::LossKey>()),
         ("Settings", size_of::<layout::Settings>()),
     ];
-    assert_eq!(crate::ABI_VERSION, 1);
+    assert_eq!(crate::ABI_VERSION, 2);
     assert_eq!(
         sizes,
         [
             ("TaskRef", 16),
             ("RecordHeader", 56),
             ("ForkRecord", 112),
-            ("ExecRecord", 280),
+            ("ExecRecord", 288),
             ("ExitRecord", 80),
+            ("MoveRecord", 80),
+            ("FileRecord", 144),
+            ("NetRecord", 192),
+            ("CallRecord", 376),
+            ("Account", 48),
+            ("RepeatKey", 40),
             ("TailHeader", 8),
-            ("ClassCounters", 48),
+            ("ClassCounters", 80),
             ("LossKey", 16),
             ("Settings", 16),
         ]

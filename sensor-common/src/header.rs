@@ -62,4 +62,14 @@ impl Incomplete {
     pub const ARGUMENTS_UNREADABLE: u32 = 1 << 6;
     /// The environment could not be read from the new program's memory.
     pub const ENVIRONMENT_UNREADABLE: u32 = 1 << 7;
+    /// A path has more components or bytes than fit, or could not be read.
+    pub const PATH: u32 = 1 << 8;
+    /// A new path has more components or bytes than fit, or could not be read.
+    pub const NEW_PATH: u32 = 1 << 9;
+    /// A name is longer than fits, or could not be read.
+    pub const NAME: u32 = 1 << 10;
+    /// A value is longer than fits, or could not be read.
+    pub const VALUE: u32 = 1 << 11;
+    /// A payload is longer than fits, or could not be read.
+    pub const PAYLOAD: u32 = 1 << 12;
 }

@@ -243,6 +243,46 @@ layout! {
     kernfs_parent,
     /// `kernfs_node.name`
     kernfs_name,
+    /// `task_struct.flags`
+    task_flags,
+    /// `task_struct.stack`
+    task_stack,
+    /// `task_struct.real_cred`
+    task_real_cred,
+    /// `fs_struct.root`
+    fs_root,
+    /// `file.f_flags`
+    file_flags,
+    /// `file.f_mode`
+    file_mode,
+    /// `file.private_data`
+    file_private,
+    /// `dentry.d_inode`
+    dentry_inode,
+    /// `pt_regs.di` (first argument of a system call) and so on; the six of a 64-bit call
+    regs_argument_0,
+    /// second argument
+    regs_argument_1,
+    /// third argument
+    regs_argument_2,
+    /// fourth argument
+    regs_argument_3,
+    /// fifth argument
+    regs_argument_4,
+    /// sixth argument
+    regs_argument_5,
+    /// `pt_regs.bx` (first argument of a 32-bit call)
+    regs_bx,
+    /// `pt_regs.cx`
+    regs_cx,
+    /// `pt_regs.bp` (sixth argument of a 32-bit call)
+    regs_bp,
+    /// size of `struct pt_regs`
+    regs_size,
+    /// number of the helper `bpf_get_current_task_btf` (since 5.11)
+    helper_current_task_btf,
+    /// number of the helper `bpf_task_pt_regs` (since 5.15)
+    helper_task_pt_regs,
 }
 
 /// What the agent decides before the programs are loaded.

@@ -1,4 +1,5 @@
-//! Counters of what was seen and what was lost, so that seen = sent + lost holds exactly.
+//! Counters of what was seen and what was lost, so that
+//! seen = sent + lost + filtered + aggregated + limited holds exactly.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -6,7 +7,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ClassCounters {
-    /// Events that happened and concern the agent; the sequence number of the last one.
+    /// Events that happened and concern the agent.
     pub seen: u64,
     /// Records that went into the ring buffer.
     pub sent: u64,
@@ -19,6 +20,14 @@ pub struct ClassCounters {
     pub recovered: u64,
     /// Losses that could not be booked on their control group: the table was full.
     pub lost_unattributed: u64,
+    /// Events that nobody wants.
+    pub filtered: u64,
+    /// Events that are counted by an equal one.
+    pub aggregated: u64,
+    /// Events beyond what their control group may send.
+    pub limited: u64,
+    /// Events that could not be booked on their control group: the table was full.
+    pub unaccounted: u64,
 }
 
 /// Why a record was not sent.
@@ -33,11 +42,13 @@ pub enum LossReason {
     /// Counted by the kernel, so without control group, and threads count too, which are no events:
     /// there were at most so many.
     NotCalled = 3,
+    /// A program that preempted this one took the buffer in which the record was put together.
+    Preempted = 4,
 }
 
 impl LossReason {
     /// Every reason.
-    pub const ALL: [Self; 3] = [Self::RingFull, Self::Unreadable, Self::NotCalled];
+    pub const ALL: [Self; 4] = [Self::RingFull, Self::Unreadable, Self::NotCalled, Self::Preempted];
 
     /// The reason with this number, if this version knows it.
     #[must_use]

@@ -12,13 +12,15 @@ pub mod limits;
 pub mod layout;
 pub mod ledger;
 
+pub mod call;
 pub mod class;
 pub mod header;
+pub mod policy;
 pub mod record;
 pub mod tail;
 
 /// Version of the record format: raised with every change of a size, an offset or a meaning.
-pub const ABI_VERSION: u16 = 1;
+pub const ABI_VERSION: u16 = 2;
 
 #[cfg(test)]
 mod golden;

@@ -50,6 +50,30 @@ pub const BETWEEN_MAX: u32 = 16 * 1024;
 /// Most pairs of class and control group whose losses are kept apart in the kernel.
 pub const LOSS_ENTRIES_MAX: u32 = 4096;
 
+/// Most control groups with a policy of their own in the kernel; the others have the default one.
+pub const GROUPS_MAX: u32 = 16 * 1024;
+
+/// Most pairs of class and control group whose events are counted apart in the kernel.
+pub const ACCOUNTS_MAX: u32 = 32 * 1024;
+
+/// Most files whose verdict the kernel remembers.
+pub const FILES_MAX: u32 = 32 * 1024;
+
+/// Most events that the kernel remembers in case they repeat.
+pub const REPEATS_MAX: u32 = 16 * 1024;
+
+/// Most remote ports with a verdict.
+pub const PORTS_MAX: u32 = 1024;
+
+/// Most networks with a verdict.
+pub const NETWORKS_MAX: u32 = 1024;
+
+/// Bytes of a value that was written or set.
+pub const VALUE_BYTES_MAX: usize = 512;
+
+/// Bytes of one record's payload.
+pub const PAYLOAD_BYTES_MAX: usize = 1024;
+
 const _: () = {
     assert!(TAIL_START_MAX.is_power_of_two());
     assert!(FIELD_BYTES_MAX.is_power_of_two());

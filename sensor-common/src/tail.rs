@@ -28,11 +28,31 @@ pub enum Tail {
     Terminal = 9,
     /// Control group path from the root, in one piece, ended by NUL.
     CgroupPath = 10,
+    /// Path of a file, as [`Tail::Executable`]; of a socket, where it is bound.
+    Path = 11,
+    /// New path (rename, link; target of a mount or move), as [`Tail::Executable`].
+    NewPath = 12,
+    /// Path as text, ended by NUL: as the caller wrote it, or as the kernel copied it.
+    PathText = 13,
+    /// New path as text, ended by NUL.
+    NewPathText = 14,
+    /// The directory that a relative path starts from, as [`Tail::Executable`].
+    Base = 15,
+    /// The directory that a relative new path starts from, as [`Tail::Executable`].
+    NewBase = 16,
+    /// Name: of an extended attribute, file system, kernel setting, module, key type; ended by NUL.
+    Name = 17,
+    /// Value that was written or set; any bytes.
+    Value = 18,
+    /// Address of an AF_UNIX socket: `sun_path`, an abstract name with its leading NUL.
+    SocketName = 19,
+    /// First bytes of a flow, or a datagram.
+    Payload = 20,
 }
 
 impl Tail {
     /// Every kind of field.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 20] = [
         Self::Executable,
         Self::Directory,
         Self::Arguments,
@@ -43,6 +63,16 @@ impl Tail {
         Self::Command,
         Self::Terminal,
         Self::CgroupPath,
+        Self::Path,
+        Self::NewPath,
+        Self::PathText,
+        Self::NewPathText,
+        Self::Base,
+        Self::NewBase,
+        Self::Name,
+        Self::Value,
+        Self::SocketName,
+        Self::Payload,
     ];
 
     /// The kind with this number, if this version knows it.

@@ -1,3 +1,4 @@
 //! Entry points: each reads its arguments, calls one handler and returns.
 
 mod always;
+mod tracepoint;

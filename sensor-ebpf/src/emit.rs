@@ -1,5 +1,6 @@
 //! Sending records, and the ledger of what was sent and what was not.
 
+pub(crate) mod gate;
 pub(crate) mod lane;
 pub(crate) mod writer;
 
@@ -16,7 +17,15 @@ use sensor_common::{
 };
 use zerocopy::IntoBytes;
 
+use self::gate::Gate;
 use crate::maps::{COUNTERS, LOSSES};
+
+/// Fills in the common part of the record of an event that passed its gate.
+#[inline(always)]
+pub(crate) fn begin_gated(gate: Gate, process: TaskRef, header: &mut RecordHeader) {
+    let sequence = gate.sequence();
+    fill(Lane::First, gate.class(), gate.cgroup, process, 0, sequence, header);
+}
 
 /// Counts an event and fills in the common part of its record.
 #[inline(always)]
@@ -28,6 +37,19 @@ pub(crate) fn begin(
     length: u32,
     header: &mut RecordHeader,
 ) {
+    fill(lane, class, cgroup, process, length, count_seen(lane, class), header);
+}
+
+#[inline(always)]
+fn fill(
+    lane: Lane,
+    class: Class,
+    cgroup: u64,
+    process: TaskRef,
+    length: u32,
+    sequence: u64,
+    header: &mut RecordHeader,
+) {
     header.length = length;
     header.version = ABI_VERSION;
     header.class = class as u16;
@@ -35,7 +57,7 @@ pub(crate) fn begin(
     header.cpu = unsafe { bpf_get_smp_processor_id() } as u16;
     header.lane = lane as u16;
     header.incomplete = 0;
-    header.sequence = count_seen(lane, class);
+    header.sequence = sequence;
     // SAFETY: the helper takes no argument and reads a clock.
     header.time_ns = unsafe { bpf_ktime_get_boot_ns() };
     header.cgroup = cgroup;
@@ -110,7 +132,7 @@ pub(crate) fn book(lane: Lane, class: Class, cgroup: u64, lost: Option<LossReaso
 
 /// Adds one to a count that other CPUs add to as well. False if there is none.
 #[inline(always)]
-fn add_one(count: Option<*mut u64>) -> bool {
+pub(crate) fn add_one(count: Option<*mut u64>) -> bool {
     let Some(count) = count else { return false };
     // SAFETY: the pointer is that of a table's value, valid while the program runs. The target
     // has no atomic add in the standard library; this is the one that every kernel knows.

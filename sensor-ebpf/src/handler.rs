@@ -1,4 +1,5 @@
 //! Handlers: kernel objects in, one record out. None knows by which hook it was reached.
 
 pub(crate) mod container;
+pub(crate) mod file;
 pub(crate) mod process;

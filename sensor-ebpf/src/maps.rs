@@ -2,13 +2,21 @@
 
 use aya_ebpf::{
     macros::map,
-    maps::{HashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf},
 };
 use sensor_common::{
+    call::{CALLS_MAX, CallEntry},
     class::{Class, Lane},
     layout::{ABSENT, Layout, Settings},
     ledger::{ClassCounters, LossKey},
-    limits::{BETWEEN_MAX, LOSS_ENTRIES_MAX, SCRATCH_BYTES},
+    limits::{
+        ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX, PORTS_MAX,
+        REPEATS_MAX, SCRATCH_BYTES,
+    },
+    policy::{
+        Account, AccountKey, ClassPolicy, FileKey, FileVerdict, GroupPolicy, Network, Policy, RepeatKey,
+        Repeats,
+    },
 };
 
 /// Offsets of kernel fields; written by the agent before the programs are loaded.
@@ -43,7 +51,7 @@ pub(crate) fn settings() -> Settings {
     unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SETTINGS)) }
 }
 
-/// Records that must never be lost: process, later privilege. Size set by the agent.
+/// Records that must never be lost: process, privilege. Size set by the agent.
 #[map]
 pub(crate) static VITAL: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
 
@@ -65,27 +73,94 @@ pub(crate) static TAKEN: HashMap<u64, u8> = HashMap::with_max_entries(BETWEEN_MA
 #[map]
 pub(crate) static LOSSES: HashMap<LossKey, u64> = HashMap::with_max_entries(LOSS_ENTRIES_MAX, 0);
 
+/// Records of files and sockets. Size set by the agent.
+#[map]
+pub(crate) static BULK: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
+
+/// What is wanted of control groups of which the agent said nothing yet: one entry.
+#[map]
+pub(crate) static DEFAULTS: Array<GroupPolicy> = Array::with_max_entries(1, 0);
+
+/// What is wanted of a control group, by its id. Filled by the agent.
+#[map]
+pub(crate) static GROUPS: HashMap<u64, GroupPolicy> = HashMap::with_max_entries(GROUPS_MAX, 0);
+
+/// Bounds of each class. Filled by the agent.
+#[map]
+pub(crate) static CLASSES: Array<ClassPolicy> = Array::with_max_entries(Class::SLOTS, 0);
+
+/// Generation and canary: one entry. Filled by the agent.
+#[map]
+pub(crate) static POLICY: Array<Policy> = Array::with_max_entries(1, 0);
+
+/// What became of the events of each class in each control group. The agent removes the entries of
+/// groups that are gone.
+#[map]
+pub(crate) static ACCOUNTS: HashMap<AccountKey, Account> = HashMap::with_max_entries(ACCOUNTS_MAX, 0);
+
+/// What the agent thinks of a file. Filled by the agent; a full table forgets the oldest.
+#[map]
+pub(crate) static FILES: LruHashMap<FileKey, FileVerdict> = LruHashMap::with_max_entries(FILES_MAX, 0);
+
+/// Events that may repeat; a full table forgets the oldest, which is then sent again.
+#[map]
+pub(crate) static REPEATS: LruHashMap<RepeatKey, Repeats> = LruHashMap::with_max_entries(REPEATS_MAX, 0);
+
+/// Verdicts on remote ports, and on networks. Filled by the agent.
+#[map]
+pub(crate) static PORTS: HashMap<u32, u32> = HashMap::with_max_entries(PORTS_MAX, 0);
+
+/// See [`PORTS`].
+#[map]
+pub(crate) static NETWORKS: LpmTrie<Network, u32> = LpmTrie::with_max_entries(NETWORKS_MAX, 1);
+
+/// Which system calls are told, by the machine's number. Filled by the agent before anything is attached.
+#[map]
+pub(crate) static CALLS: Array<CallEntry> = Array::with_max_entries(CALLS_MAX, 0);
+
 /// Where a record with variable fields is put together.
 #[repr(C, align(8))]
 pub(crate) struct Scratch {
     /// Where the next byte goes. Kept in memory, so that the branches of a loop that writes meet
     /// again in one verifier state.
     pub(crate) cursor: u64,
+    /// Who uses it: a program that was preempted finds another one's mark and gives its record up.
+    pub(crate) owner: u64,
     /// The record.
     pub(crate) bytes: [u8; SCRATCH_BYTES],
 }
 
-/// One slot a program that needs it: programs can preempt each other, so two never share one.
+/// Buffers for [`Slot`]s.
 #[map]
-pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(6, 0);
+pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(Slot::COUNT, 0);
 
-/// Slot of [`SCRATCH`] for a class whose records have variable fields.
-#[inline(always)]
-pub(crate) const fn scratch_slot(lane: Lane, class: Class) -> u32 {
-    let class = match class {
-        Class::ProcessExec => 0,
-        Class::CgroupCreate => 1,
-        _ => 2,
-    };
-    class * 2 + lane as u32
+/// A buffer of a CPU. Programs can interrupt each other, so each kind of them has its own; where two
+/// share one all the same, the owner's mark tells.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Slot {
+    ExecFirst = 0,
+    ExecSecond = 1,
+    CgroupFirst = 2,
+    CgroupSecond = 3,
+    /// Files, in process context.
+    File = 4,
+    /// io_uring, which may run within a call.
+    Uring = 5,
+    /// Sockets, in process context.
+    Socket = 6,
+    /// States of TCP, in any context.
+    SocketState = 7,
+    /// Packets that go out.
+    PacketOut = 8,
+    /// Packets that come in.
+    PacketIn = 9,
+    /// Calls that need privileges.
+    Call = 10,
+    /// Hooks within such calls.
+    Within = 11,
+}
+
+impl Slot {
+    pub(crate) const COUNT: u32 = 12;
 }

@@ -5,6 +5,7 @@
 
 mod hot;
 mod keeper;
+mod policy;
 mod start;
 
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::kernel::{
     load::LoadError,
-    ring::{Ring, Waker},
+    ring::{Ring, Rings, Waker},
 };
 use crate::sources::resolver::Resolver;
 use crate::stream::{
@@ -107,9 +108,11 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
     start::permitted()?;
     let listener = Listener::bind(&config.stream.listen)?;
     let mut kernel = start::kernel(&config)?;
-    let attached = kernel.loaded.attach()?;
+    let mut policy = policy::Keeper::new(&mut kernel.policy);
+    policy.apply_defaults();
+    let (attached, coverage) = kernel.loaded.attach(&kernel.types, config.kernel.back_end);
     let attach_ns = clock::boot_ns().saturating_sub(started_ns);
-    let problems = start::report(&attached, attach_ns);
+    let problems = start::report(&attached, &coverage, attach_ns);
 
     let (hub, handle) = Hub::new(config.stream.limits, config.node.clone());
     let bundles = start::bundles(&config)?;
@@ -132,7 +135,7 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
     )
     .with_unanswered(unanswered);
     let hot = hot::Hot::new(
-        Ring::new(kernel.loaded.ring("VITAL")?, pipeline_waker.clone()),
+        Rings::new(kernel.loaded.ring("VITAL")?, kernel.loaded.ring("BULK")?, pipeline_waker.clone()),
         pipeline,
         hot::Exits { hub, questions, resolver: resolver_waker.clone() },
         hot::Entries { news: told, controls: control },
@@ -156,6 +159,7 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
         kernel: kernel.facts(),
         ledger: kernel.loaded.ledger()?,
         attached,
+        coverage,
         attach_ns,
         started: clock::BootClock::read().to_wall(started_ns),
         problems,

@@ -3,15 +3,19 @@
 //! An event borrows from the record's bytes; what it says of strings is what the kernel had, which
 //! need not be UTF-8.
 
+pub mod call;
 pub mod capability;
 pub mod decode;
+pub mod errno;
 pub mod file;
+pub mod network;
+pub mod operation;
 pub mod path;
 pub mod process;
 pub mod signal;
 pub mod text;
 
-use sensor_common::{class::Class, header::TaskRef};
+use sensor_common::{class::Class, header::TaskRef, record::container::MoveRecord};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -51,4 +55,12 @@ pub enum Facts<'a> {
     CgroupCreate(&'a [u8]),
     /// A control group was removed; its path from the hierarchy's root.
     CgroupRemove(&'a [u8]),
+    /// A process was moved to another control group.
+    CgroupMove(MoveRecord),
+    /// Something was done to a file.
+    File(operation::FileOperation<'a>),
+    /// Something happened to a socket.
+    Socket(network::SocketOperation<'a>),
+    /// A call that needs, gives or shows privileges.
+    Call(call::PrivilegedCall<'a>),
 }

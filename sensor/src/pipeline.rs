@@ -91,7 +91,7 @@ impl Pipeline {
             tree,
             identity,
             sequence: 0,
-            counts: Default::default(),
+            counts: [ClassCount::default(); Class::SLOTS as usize],
             rejected: 0,
             buffer: Vec::new(),
             ancestors: EncodedAncestors::default(),
@@ -160,6 +160,7 @@ impl Pipeline {
             }
             Facts::Exit(exit) => self.tree.exit(event, exit.parent),
             Facts::CgroupCreate(_) | Facts::CgroupRemove(_) => false,
+            Facts::CgroupMove(_) | Facts::File(_) | Facts::Socket(_) | Facts::Call(_) => true,
         };
         if first_news {
             self.publish(event, output);
@@ -263,7 +264,13 @@ impl Pipeline {
             return;
         }
         let key = Key::from(event.process);
-        let subject = Subject { process: self.tree.get(key), parent: self.tree.ancestors(key).next(), owner };
+        let subject = Subject {
+            process: self.tree.get(key),
+            parent: self.tree.ancestors(key).next(),
+            owner,
+            other: None,
+            other_owner: None,
+        };
         let message = self.context.event(event, subject, self.sequence + 1);
         self.encode_ancestors(key, output.ancestors_wanted());
         self.send(class, &message, container, output);

@@ -154,6 +154,19 @@ pub struct ExecRecord {
     pub seccomp: u32,
     /// Thread id that called exec, before it became the leader.
     pub caller_tid: u32,
+    /// [`ExecFacts`] bits.
+    pub facts: u32,
+    /// Unused; zero.
+    pub reserved: u32,
+}
+
+/// Bits of [`ExecRecord::facts`].
+#[derive(Clone, Copy, Debug)]
+pub struct ExecFacts;
+
+impl ExecFacts {
+    /// The kernel itself started the program: its parent is a kernel thread.
+    pub const BY_KERNEL: u32 = 1 << 0;
 }
 
 /// A process ended: its last thread is gone.

@@ -3,7 +3,10 @@
 use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
 
 use aya_ebpf::{
-    helpers::generated::{bpf_probe_read_kernel_str, bpf_probe_read_user, bpf_ringbuf_output},
+    helpers::generated::{
+        bpf_ktime_get_boot_ns, bpf_probe_read_kernel, bpf_probe_read_kernel_str, bpf_probe_read_user,
+        bpf_probe_read_user_str, bpf_ringbuf_output,
+    },
     maps::RingBuf,
 };
 use sensor_common::{
@@ -14,7 +17,7 @@ use sensor_common::{
 };
 
 use super::book;
-use crate::maps::{SCRATCH, Scratch, scratch_slot};
+use crate::maps::{SCRATCH, Scratch, Slot};
 
 /// Bounds a position to the first part of the buffer.
 const MASK: u64 = TAIL_START_MAX as u64 - 1;
@@ -22,6 +25,8 @@ const MASK: u64 = TAIL_START_MAX as u64 - 1;
 /// A record in the making.
 pub(crate) struct Writer {
     scratch: *mut Scratch,
+    /// Mark of this call in the buffer.
+    owner: u64,
     lane: Lane,
     class: Class,
 }
@@ -35,9 +40,13 @@ pub(crate) struct Components {
 impl Writer {
     /// Takes the buffer and leaves room for the fixed part of the record.
     #[inline(always)]
-    pub(crate) fn new<T>(lane: Lane, class: Class) -> Option<(Self, &'static mut T)> {
-        let scratch = SCRATCH.get_ptr_mut(scratch_slot(lane, class))?;
-        let writer = Self { scratch, lane, class };
+    pub(crate) fn new<T>(slot: Slot, lane: Lane, class: Class) -> Option<(Self, &'static mut T)> {
+        let scratch = SCRATCH.get_ptr_mut(slot as u32)?;
+        // SAFETY: the helper takes no argument and reads a clock.
+        let owner = unsafe { bpf_ktime_get_boot_ns() };
+        // SAFETY: the pointer is that of a map value, valid while the program runs.
+        unsafe { write_volatile(addr_of_mut!((*scratch).owner), owner) };
+        let writer = Self { scratch, owner, lane, class };
         writer.set_cursor(size_of::<T>() as u64);
         // SAFETY: the buffer is larger than any fixed part and aligned to eight bytes; it belongs
         // to this CPU and this program until the program ends. Any bytes are a valid `T`: every
@@ -91,6 +100,48 @@ impl Writer {
         Some(wanted <= MAX as u64)
     }
 
+    /// Adds one string of the current task's own memory as a field. False if it was cut or could not be
+    /// read.
+    #[inline(always)]
+    pub(crate) fn user_string<const MAX: usize>(&self, kind: Tail, address: u64) -> bool {
+        let Some(header) = self.begin() else { return false };
+        if self.cursor() > MASK {
+            return false;
+        }
+        let at = self.position();
+        // SAFETY: as in `string`.
+        let read =
+            unsafe { bpf_probe_read_user_str(self.at(at).cast(), MAX as u32 + 1, address as *const _) };
+        if read <= 0 {
+            self.set_cursor(header);
+            return false;
+        }
+        self.set_cursor(at + read as u64);
+        self.end(kind, header);
+        read as usize <= MAX
+    }
+
+    /// Adds bytes of the kernel's memory as a field. `None` if they cannot be read, `Some(false)` if
+    /// not all fit.
+    #[inline(always)]
+    pub(crate) fn bytes<const MAX: usize>(&self, kind: Tail, address: u64, wanted: u64) -> Option<bool> {
+        let header = self.begin()?;
+        if self.cursor() > MASK {
+            return None;
+        }
+        let at = self.position();
+        let length = if wanted > MAX as u64 { MAX as u64 } else { wanted };
+        // SAFETY: as in `user_bytes`.
+        let read = unsafe { bpf_probe_read_kernel(self.at(at).cast(), length as u32, address as *const _) };
+        if read != 0 {
+            self.set_cursor(header);
+            return None;
+        }
+        self.set_cursor(at + length);
+        self.end(kind, header);
+        Some(wanted <= MAX as u64)
+    }
+
     /// Begins a field made of several strings.
     #[inline(always)]
     pub(crate) fn components(&self) -> Option<Components> {
@@ -127,6 +178,13 @@ impl Writer {
     /// Sends the record and books its fate. The length in its header is set here.
     #[inline(always)]
     pub(crate) fn send(self, ring: &'static RingBuf, cgroup: u64) {
+        // SAFETY: as in `new`.
+        if unsafe { read_volatile(addr_of!((*self.scratch).owner)) } != self.owner {
+            // SAFETY: as in `new`. The other one's record may be mixed with this one's as well.
+            unsafe { write_volatile(addr_of_mut!((*self.scratch).owner), 0) };
+            book(self.lane, self.class, cgroup, Some(LossReason::Preempted));
+            return;
+        }
         let length = self.cursor() & 0x7fff;
         if length > SCRATCH_BYTES as u64 {
             book(self.lane, self.class, cgroup, Some(LossReason::Unreadable));

@@ -10,7 +10,7 @@ use sensor_common::{
 use crate::{
     emit::{begin, writer::Writer},
     kobj::{Typed, cgroup::Cgroup},
-    maps::CGROUPS,
+    maps::{CGROUPS, Slot},
 };
 
 /// A control group came or went. `path` is the address of its path from the hierarchy's root.
@@ -21,7 +21,11 @@ pub(crate) fn cgroup_changed(lane: Lane, class: Class, cgroup: Typed, path: u64)
         return;
     }
     let id = cgroup.id();
-    let Some((writer, header)) = Writer::new::<RecordHeader>(lane, class) else { return };
+    let slot = match lane {
+        Lane::First => Slot::CgroupFirst,
+        Lane::Second => Slot::CgroupSecond,
+    };
+    let Some((writer, header)) = Writer::new::<RecordHeader>(slot, lane, class) else { return };
     begin(lane, class, id, TaskRef::default(), 0, header);
     writer.string::<NAME_BYTES_MAX>(Tail::CgroupPath, path);
     writer.send(&CGROUPS, id);

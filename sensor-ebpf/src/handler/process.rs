@@ -7,7 +7,7 @@ use sensor_common::{
         ARGUMENTS_BYTES_MAX, COMM_BYTES, COMPONENT_BYTES_MAX, ENVIRONMENT_BYTES_MAX, NAME_BYTES_MAX,
         TTY_NAME_BYTES,
     },
-    record::process::{ExecRecord, ExitRecord, FileFlags, ForkRecord},
+    record::process::{ExecFacts, ExecRecord, ExitRecord, FileFlags, ForkRecord},
     tail::Tail,
 };
 
@@ -21,7 +21,7 @@ use crate::{
         path::{self, Walk},
         task::Task,
     },
-    maps::{VITAL, offset, settings},
+    maps::{Slot, VITAL, offset, settings},
 };
 
 /// A task was created by another one. Threads are not events.
@@ -66,7 +66,11 @@ pub(crate) fn executed(lane: Lane, current: Typed, caller_tid: u32, binprm: Type
     let task = Task(current);
     let group = Cgroup::of(current);
     let cgroup = group.map_or(0, Cgroup::id);
-    let Some((writer, record)) = Writer::new::<ExecRecord>(lane, Class::ProcessExec) else { return };
+    let slot = match lane {
+        Lane::First => Slot::ExecFirst,
+        Lane::Second => Slot::ExecSecond,
+    };
+    let Some((writer, record)) = Writer::new::<ExecRecord>(slot, lane, Class::ProcessExec) else { return };
     begin(lane, Class::ProcessExec, cgroup, task.reference(), 0, &mut record.header);
     fixed(task, caller_tid, binprm, record);
     // The small fields first: what may be cut is what may be long.
@@ -115,6 +119,8 @@ fn fixed(task: Task, caller_tid: u32, binprm: Typed, record: &mut ExecRecord) {
     record.seccomp = task.0.read(offset!(task_seccomp_mode)).unwrap_or(u32::MAX);
     record.argument_count = binprm.number(offset!(binprm_argc));
     record.caller_tid = caller_tid;
+    record.facts = if task.is_child_of_kernel() { ExecFacts::BY_KERNEL } else { 0 };
+    record.reserved = 0;
 }
 
 /// The executed file.

@@ -13,12 +13,12 @@ use crate::{
 
 /// A control group.
 #[derive(Clone, Copy)]
-pub(crate) struct Cgroup(pub(crate) Typed);
+pub(crate) struct Cgroup<M = Typed>(pub(crate) M);
 
-impl Cgroup {
+impl<M: Memory> Cgroup<M> {
     /// The group of a task in the hierarchy that the agent chose.
     #[inline(always)]
-    pub(crate) fn of(task: Typed) -> Option<Self> {
+    pub(crate) fn of(task: M) -> Option<Self> {
         let set = task.follow(offset!(task_cgroups))?;
         let subsystem = settings().cgroup_subsystem;
         if subsystem == ABSENT {
@@ -60,7 +60,7 @@ impl Cgroup {
     }
 
     #[inline(always)]
-    fn node(self) -> Option<Typed> {
+    fn node(self) -> Option<M> {
         self.0.follow(offset!(cgroup_node))
     }
 }

@@ -7,12 +7,12 @@ use crate::maps::offset;
 
 /// Credentials of a task.
 #[derive(Clone, Copy)]
-pub(crate) struct Cred(pub(crate) Typed);
+pub(crate) struct Cred<M = Typed>(pub(crate) M);
 
-impl Cred {
+impl<M: Memory> Cred<M> {
     /// Credentials with which a task acts on its own behalf.
     #[inline(always)]
-    pub(crate) fn of(task: Typed) -> Option<Self> {
+    pub(crate) fn of(task: M) -> Option<Self> {
         task.follow(offset!(task_cred)).map(Self)
     }
 

@@ -2,7 +2,7 @@
 
 use sensor_common::record::process::{FileFlags, FileIdentity, Stdio};
 
-use super::{Memory, Raw, Typed};
+use super::{Memory, Raw};
 use crate::maps::offset;
 
 /// `OVERLAYFS_SUPER_MAGIC` of `include/uapi/linux/magic.h`.
@@ -10,8 +10,15 @@ const OVERLAYFS: u64 = 0x794c_7630;
 
 /// Fills in the identity of an opened file.
 #[inline(always)]
-pub(crate) fn identity(file: Typed, into: &mut FileIdentity) {
-    let Some(inode) = file.follow(offset!(file_inode)) else { return };
+pub(crate) fn identity<M: Memory>(file: M, into: &mut FileIdentity) {
+    if let Some(inode) = file.follow(offset!(file_inode)) {
+        of_inode(inode, into);
+    }
+}
+
+/// Fills in the identity of an inode.
+#[inline(always)]
+pub(crate) fn of_inode<M: Memory>(inode: M, into: &mut FileIdentity) {
     into.inode = inode.number(offset!(inode_number));
     into.mode = u32::from(inode.number::<u16>(offset!(inode_mode)));
     into.uid = inode.number(offset!(inode_uid));
@@ -32,22 +39,25 @@ pub(crate) fn identity(file: Typed, into: &mut FileIdentity) {
 /// `__upperdentry` right behind the VFS inode that it embeds. The structure itself is in a module
 /// on most kernels, so it is not among the kernel's own types.
 #[inline(always)]
-fn is_upper(inode: Typed) -> bool {
+fn is_upper<M: Memory>(inode: M) -> bool {
     inode.raw().read::<u64>(offset!(inode_size)).is_some_and(|dentry| dentry != 0)
+}
+
+/// The file behind a descriptor of the task.
+#[inline(always)]
+pub(crate) fn behind<M: Memory>(task: M, descriptor: u32) -> Option<Raw> {
+    let table = task.follow(offset!(task_files))?.follow(offset!(files_fdt))?;
+    if descriptor >= table.number::<u32>(offset!(fdtable_max_fds)) {
+        return None;
+    }
+    let slots = table.read::<u64>(offset!(fdtable_fd))?;
+    Raw(slots.wrapping_add(u64::from(descriptor) * 8)).follow(0)
 }
 
 /// Fills in what a descriptor of the task is connected to.
 #[inline(always)]
-pub(crate) fn stdio(task: Typed, descriptor: u32, into: &mut Stdio) {
-    let Some(table) = task.follow(offset!(task_files)).and_then(|files| files.follow(offset!(files_fdt)))
-    else {
-        return;
-    };
-    if descriptor >= table.number::<u32>(offset!(fdtable_max_fds)) {
-        return;
-    }
-    let Some(slots) = table.read::<u64>(offset!(fdtable_fd)) else { return };
-    let Some(file) = Raw(slots).follow(descriptor * 8) else { return };
+pub(crate) fn stdio<M: Memory>(task: M, descriptor: u32, into: &mut Stdio) {
+    let Some(file) = behind(task, descriptor) else { return };
     let Some(inode) = file.follow(offset!(file_inode)) else { return };
     into.inode = inode.number(offset!(inode_number));
     into.mode = u32::from(inode.number::<u16>(offset!(inode_mode)));

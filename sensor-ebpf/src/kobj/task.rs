@@ -8,11 +8,14 @@ use crate::maps::offset;
 /// `SIGNAL_GROUP_EXIT` of `include/linux/sched/signal.h`: the group's exit code counts.
 const SIGNAL_GROUP_EXIT: u32 = 0x4;
 
+/// `PF_KTHREAD` of `include/linux/sched.h`.
+const PF_KTHREAD: u32 = 0x0020_0000;
+
 /// A task.
 #[derive(Clone, Copy)]
-pub(crate) struct Task(pub(crate) Typed);
+pub(crate) struct Task<M = Typed>(pub(crate) M);
 
-impl Task {
+impl<M: Memory> Task<M> {
     /// Names the task and its process.
     #[inline(always)]
     pub(crate) fn reference(self) -> TaskRef {
@@ -41,6 +44,15 @@ impl Task {
         match self.0.follow(offset!(task_real_parent)) {
             Some(parent) => Self(parent).reference(),
             None => TaskRef::default(),
+        }
+    }
+
+    /// True if its parent is a kernel thread: a program that the kernel itself started.
+    #[inline(always)]
+    pub(crate) fn is_child_of_kernel(self) -> bool {
+        match self.0.follow(offset!(task_real_parent)) {
+            Some(parent) => parent.number::<u32>(offset!(task_flags)) & PF_KTHREAD != 0,
+            None => false,
         }
     }
 
@@ -104,7 +116,7 @@ impl Task {
 
 /// Inode number of one namespace.
 #[inline(always)]
-fn namespace(proxy: Typed, pointer: u32, inum: u32) -> u32 {
+fn namespace<M: Memory>(proxy: M, pointer: u32, inum: u32) -> u32 {
     match proxy.follow(pointer) {
         Some(namespace) => namespace.number(inum),
         None => 0,
@@ -113,7 +125,7 @@ fn namespace(proxy: Typed, pointer: u32, inum: u32) -> u32 {
 
 /// Number and namespace of a `struct pid` at its deepest level.
 #[inline(always)]
-fn innermost(pid: Typed) -> (u32, u32) {
+fn innermost<M: Memory>(pid: M) -> (u32, u32) {
     let level = u64::from(pid.number::<u32>(offset!(pid_level)) & 0x3f);
     let numbers = pid.address() + u64::from(offset!(pid_numbers));
     let upid = Raw(numbers + level * u64::from(offset!(upid_size)));

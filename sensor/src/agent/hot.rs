@@ -1,4 +1,4 @@
-//! The hot path's thread: reads the ring in order and drives the pipeline.
+//! The hot path's thread: reads the rings in order and drives the pipeline.
 
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::identity::{
     container::Container,
     store::{Known, Question},
 };
-use crate::kernel::ring::{Ring, Waker};
+use crate::kernel::ring::{Rings, Waker};
 use crate::pipeline::{ClassCount, LossReport, Output, Pipeline};
 use crate::proto;
 use crate::sources::resolver::News;
@@ -89,7 +89,7 @@ pub(super) struct Entries {
 
 /// The thread's state.
 pub(super) struct Hot {
-    ring: Ring,
+    rings: Rings,
     pipeline: Pipeline,
     exits: Exits,
     entries: Entries,
@@ -118,15 +118,15 @@ impl Output for Exits {
 }
 
 impl Hot {
-    pub(super) const fn new(ring: Ring, pipeline: Pipeline, exits: Exits, entries: Entries) -> Self {
-        Self { ring, pipeline, exits, entries }
+    pub(super) const fn new(rings: Rings, pipeline: Pipeline, exits: Exits, entries: Entries) -> Self {
+        Self { rings, pipeline, exits, entries }
     }
 
     /// Works until `stopped`.
     pub(super) fn run(mut self, stopped: impl Fn() -> bool) {
         while !stopped() {
             let patience = if self.pipeline.has_parked() { PARKED_PATIENCE } else { PATIENCE };
-            if let Err(error) = self.ring.wait(patience) {
+            if let Err(error) = self.rings.wait(patience) {
                 tracing::error!(%error, "cannot wait for records; the pipeline stops");
                 return;
             }
@@ -136,7 +136,7 @@ impl Hot {
 
     /// One batch; true if there may be more.
     fn turn(&mut self) -> bool {
-        let Self { ring, pipeline, exits, entries } = self;
+        let Self { rings, pipeline, exits, entries } = self;
         while let Ok(news) = entries.news.try_recv() {
             match news {
                 News::Answer(answer) => pipeline.answer(answer, clock::boot_ns(), exits),
@@ -149,7 +149,7 @@ impl Hot {
         exits.hub.poll();
         let now = clock::boot_ns();
         pipeline.release(now, exits);
-        ring.drain(BATCH, |bytes| pipeline.record(bytes, now, exits)) == BATCH
+        rings.drain(BATCH, |bytes| pipeline.record(bytes, now, exits)) == BATCH
     }
 }
 
@@ -175,7 +175,7 @@ const fn table(entries: usize, capacity: usize, evicted: u64) -> proto::Table {
 fn report(pipeline: &Pipeline, cgroups: &[u64]) -> Report {
     let (tree, identity) = (pipeline.tree(), pipeline.identity());
     Report {
-        classes: Class::ALL.into_iter().map(|class| (class, pipeline.counts(class))).collect(),
+        classes: Class::ALL.iter().map(|class| (*class, pipeline.counts(*class))).collect(),
         rejected: pipeline.rejected(),
         processes: table(tree.len(), tree.capacity(), tree.evicted()),
         groups: table(identity.len(), identity.capacity(), identity.evicted()),

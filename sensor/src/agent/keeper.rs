@@ -13,8 +13,9 @@ use super::{
 };
 use crate::clock::{self, BootClock};
 use crate::kernel::{
+    attach::{Attached, Coverage},
     ledger::{KernelLedger, Loss},
-    load::Attached,
+    programs::BackEnd,
 };
 use crate::pipeline::LossReport;
 use crate::proto;
@@ -36,6 +37,7 @@ pub(super) struct Keeper {
     pub(super) kernel: KernelFacts,
     pub(super) ledger: KernelLedger,
     pub(super) attached: Vec<Attached>,
+    pub(super) coverage: Vec<Coverage>,
     pub(super) attach_ns: u64,
     pub(super) started: proto::Timestamp,
     pub(super) problems: Vec<String>,
@@ -105,8 +107,8 @@ impl Keeper {
     fn of_kernel(&self) -> proto::GetStatusResponse {
         let hook = |hook: &Attached| proto::Hook {
             program: hook.program.name.to_owned(),
-            target: hook.program.target.to_owned(),
-            back_end: hook.program.back_end.name().to_owned(),
+            target: hook.program.target(),
+            back_end: hook.program.how().to_owned(),
             attached: hook.error.is_none(),
             error: hook.error.clone().unwrap_or_default(),
         };
@@ -116,6 +118,7 @@ impl Keeper {
             kernel: self.kernel.release.clone(),
             start_time: Some(self.started),
             hooks: self.attached.iter().map(hook).collect(),
+            coverage: self.coverage.iter().flat_map(covered).collect(),
             attach_time: Some(proto::Duration::from_nanos(i64::try_from(self.attach_ns).unwrap_or(i64::MAX))),
             resident_bytes: resident_bytes(),
             cgroup_hierarchy: self.kernel.hierarchy.clone(),
@@ -128,16 +131,16 @@ impl Keeper {
         for (class, count) in &report.classes {
             let Ok(kernel) = self.ledger.class(*class) else { continue };
             status.losses_unattributed += kernel.lost_unattributed;
-            // Control groups are no events: the resolver reads them, and their losses are listed.
-            if class_of(*class) == proto::Class::Unspecified {
-                continue;
-            }
             status.classes.push(proto::ClassLedger {
                 class: class_of(*class).into(),
                 seen: kernel.seen,
                 received: count.received,
                 lost: kernel.lost,
                 published: count.published,
+                filtered: kernel.filtered,
+                aggregated: kernel.aggregated,
+                limited: kernel.limited,
+                unaccounted: kernel.unaccounted,
             });
         }
         for (loss, known) in losses.iter().zip(&report.containers) {
@@ -154,6 +157,17 @@ impl Keeper {
         (status.first_execs_identified, status.first_execs_unidentified) = report.first_execs;
         status.records_rejected = report.rejected;
     }
+}
+
+/// What serves each class of a service.
+fn covered(coverage: &Coverage) -> Vec<proto::ClassCoverage> {
+    let one = |class: &Class| proto::ClassCoverage {
+        class: class_of(*class).into(),
+        back_end: coverage.back_end.map_or("none", BackEnd::name).to_owned(),
+        reason: coverage.reasons.join("; "),
+        canary: proto::class_coverage::Canary::Untried.into(),
+    };
+    coverage.classes.iter().map(one).collect()
 }
 
 /// Losses that subscribers were told of, by control group, class and reason. As large as the kernel's

@@ -10,9 +10,11 @@ use crate::config::Config;
 use crate::identity::container::Container;
 use crate::identity::store::{Question, Store};
 use crate::kernel::{
+    attach::{Attached, Coverage},
     cgroup::{self, Hierarchy},
-    load::{Attached, KernelTypes, Loaded, Options},
+    load::{KernelTypes, Loaded, Options},
     offsets::Missing,
+    policy::PolicyMaps,
     probe,
 };
 use crate::pipeline::{Output, Pipeline};
@@ -33,7 +35,8 @@ const GROUPS_PER_CONTAINER: usize = 4;
 /// The kernel side, loaded.
 pub(super) struct Kernel {
     pub(super) loaded: Loaded,
-    missing: Vec<Missing>,
+    pub(super) policy: PolicyMaps,
+    pub(super) types: KernelTypes,
     hierarchy: Hierarchy,
     release: String,
 }
@@ -52,7 +55,7 @@ impl Kernel {
         KernelFacts {
             release: self.release.clone(),
             hierarchy: self.hierarchy.name.clone(),
-            missing: self.missing.iter().map(text).collect(),
+            missing: self.types.missing.iter().map(text).collect(),
         }
     }
 }
@@ -98,10 +101,12 @@ fn load(config: &Config) -> Result<Kernel, AgentError> {
             diagnostics: u32::from(config.kernel.diagnostics),
         },
         ring_bytes: config.kernel.ring_bytes,
+        bulk_ring_bytes: config.kernel.bulk_ring_bytes,
     };
     let mut loaded = Loaded::new(&types, options)?;
     loaded.verify(&types)?;
-    Ok(Kernel { loaded, missing: types.missing, hierarchy, release })
+    let policy = loaded.policy()?;
+    Ok(Kernel { loaded, policy, types, hierarchy, release })
 }
 
 /// Until 5.11 maps count against this limit; without permission to raise it, loading will tell.
@@ -113,21 +118,28 @@ fn raise_memlock() {
     }
 }
 
-/// Says what is attached; the result is what is not.
-pub(super) fn report(attached: &[Attached], attach_ns: u64) -> Vec<String> {
-    let problems: Vec<String> = attached
-        .iter()
-        .filter_map(|hook| {
-            let error = hook.error.as_ref()?;
-            Some(format!("no {}: {} is not attached: {error}", hook.program.gives(), hook.program.target))
-        })
-        .collect();
-    let (hooks, milliseconds) = (attached.len(), attach_ns / 1_000_000);
-    if problems.is_empty() {
-        tracing::info!(hooks, milliseconds, "every hook is attached");
+/// Says what is attached; the result is what the agent is of no use without and is not there.
+pub(super) fn report(attached: &[Attached], coverage: &[Coverage], attach_ns: u64) -> Vec<String> {
+    let hooks = attached.iter().filter(|hook| hook.error.is_none()).count();
+    let mut problems = Vec::new();
+    for service in coverage {
+        let reasons = service.reasons.join("; ");
+        match service.back_end {
+            Some(back_end) if reasons.is_empty() => {
+                tracing::debug!(service = service.service, back_end = back_end.name(), "served");
+            }
+            Some(back_end) => {
+                tracing::info!(service = service.service, back_end = back_end.name(), reasons, "served");
+            }
+            None => {
+                tracing::error!(service = service.service, reasons, "not served");
+                problems.push(format!("no {}: {reasons}", service.service));
+            }
+        }
     }
-    for problem in &problems {
-        tracing::error!("{problem}");
+    let milliseconds = attach_ns / 1_000_000;
+    if problems.is_empty() {
+        tracing::info!(hooks, milliseconds, "every class is served");
     }
     problems
 }

@@ -42,6 +42,9 @@ pub struct RunArgs {
     /// File with the kernel's types [default: /sys/kernel/btf/vmlinux]
     #[arg(long, value_name = "FILE")]
     pub btf: Option<String>,
+    /// How to attach what can be attached in more than one way: auto, trampoline, tracepoint
+    #[arg(long, value_name = "NAME")]
+    pub back_end: Option<String>,
     /// Name of this node in events [default: $NODE_NAME, else the name of the host]
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
@@ -54,6 +57,7 @@ impl RunArgs {
         let single = [
             ("--listen", &setting::STREAM_LISTEN, &self.listen),
             ("--btf", &setting::KERNEL_BTF, &self.btf),
+            ("--back-end", &setting::KERNEL_BACK_END, &self.back_end),
             ("--node", &setting::NODE_NAME, &self.node),
         ];
         let mut flags: Vec<_> = single

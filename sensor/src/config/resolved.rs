@@ -7,6 +7,7 @@ use super::raw::Values;
 use super::setting::{self, Setting};
 use super::value::Value;
 use super::{ConfigError, Origin};
+use crate::kernel::programs::BackEnd;
 use crate::stream::address::Address;
 use crate::stream::hub::Limits;
 
@@ -41,6 +42,10 @@ pub struct Stream {
 pub struct Kernel {
     /// Size of the ring buffer in bytes, a power of two.
     pub ring_bytes: u32,
+    /// Size of the ring buffer for files and sockets in bytes, a power of two.
+    pub bulk_ring_bytes: u32,
+    /// Back end that is wanted; `None` for the best that works.
+    pub back_end: Option<BackEnd>,
     /// File with the kernel's types.
     pub btf: PathBuf,
     /// Messages of the kernel programs.
@@ -110,6 +115,12 @@ impl Config {
             },
             kernel: Kernel {
                 ring_bytes: values.number(&setting::KERNEL_RING_BYTES)?,
+                bulk_ring_bytes: values.number(&setting::KERNEL_BULK_RING_BYTES)?,
+                back_end: match values.text(&setting::KERNEL_BACK_END).as_deref() {
+                    Some("trampoline") => Some(BackEnd::Trampoline),
+                    Some("tracepoint") => Some(BackEnd::Tracepoint),
+                    _ => None,
+                },
                 btf: values.path(&setting::KERNEL_BTF),
                 diagnostics: values.0.get(&setting::KERNEL_DIAGNOSTICS) == Some(Value::Switch(true)),
                 cgroup_hierarchy: values.text(&setting::KERNEL_CGROUP_HIERARCHY).unwrap_or_default(),

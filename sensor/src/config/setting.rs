@@ -78,7 +78,11 @@ settings! {
     STREAM_SUBSCRIBER_QUEUE_BYTES: "stream.subscriber_queue_bytes", Kind::Number(65_536, 1_073_741_824, "bytes"), "16777216",
         "Bytes of events that may wait for one subscriber.";
     KERNEL_RING_BYTES: "kernel.ring_bytes", Kind::PowerOfTwo(65_536, 1_073_741_824, "bytes"), "8388608",
-        "Size of the ring buffer between kernel and agent.";
+        "Size of the ring buffer for processes, containers and privileges.";
+    KERNEL_BULK_RING_BYTES: "kernel.bulk_ring_bytes", Kind::PowerOfTwo(65_536, 1_073_741_824, "bytes"), "8388608",
+        "Size of the ring buffer for files and sockets.";
+    KERNEL_BACK_END: "kernel.back_end", Kind::Choice(&["auto", "trampoline", "tracepoint"]), "\"auto\"",
+        "How classes that both can serve are attached: `trampoline` below the system calls (fentry, fexit), `tracepoint` at the end of single system calls. `auto` takes the first where the kernel permits it, for each class.";
     KERNEL_BTF: "kernel.btf", Kind::Path, "\"/sys/kernel/btf/vmlinux\"",
         "File with the types of the running kernel.";
     KERNEL_DIAGNOSTICS: "kernel.diagnostics", Kind::Switch, "false",

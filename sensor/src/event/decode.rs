@@ -2,9 +2,15 @@
 
 use sensor_common::{
     ABI_VERSION,
-    class::Class,
+    class::{Class, Family},
     header::RecordHeader,
-    record::process::{ExecRecord, ExitRecord, ForkRecord},
+    record::{
+        container::MoveRecord,
+        file::FileRecord,
+        network::NetRecord,
+        privilege::CallRecord,
+        process::{ExecRecord, ExitRecord, ForkRecord},
+    },
     tail::{Tail, Tails},
 };
 use thiserror::Error;
@@ -12,6 +18,9 @@ use zerocopy::FromBytes;
 
 use super::{
     Event, Facts,
+    call::PrivilegedCall,
+    network::SocketOperation,
+    operation::FileOperation,
     path::Components,
     process::{Exec, Exit, Fork},
     text::{Strings, until_nul},
@@ -99,7 +108,84 @@ fn facts(class: Class, bytes: &[u8]) -> Result<Facts<'_>, DecodeError> {
         }
         Class::CgroupCreate => Facts::CgroupCreate(cgroup_path(bytes)?),
         Class::CgroupRemove => Facts::CgroupRemove(cgroup_path(bytes)?),
+        Class::CgroupMove => Facts::CgroupMove(fixed::<MoveRecord>(bytes)?.0),
+        class => match class.family() {
+            Family::File => Facts::File(file(bytes)?),
+            Family::Network => Facts::Socket(socket(bytes)?),
+            Family::Privilege | Family::Process | Family::Container => Facts::Call(call(bytes)?),
+        },
     })
+}
+
+fn file(bytes: &[u8]) -> Result<FileOperation<'_>, DecodeError> {
+    let (record, tails) = fixed::<FileRecord>(bytes)?;
+    let mut file = FileOperation {
+        record,
+        path: None,
+        new_path: None,
+        path_text: &[],
+        new_path_text: &[],
+        base: None,
+        new_base: None,
+        name: &[],
+    };
+    for tail in Tails::new(tails) {
+        let (kind, value) = tail.map_err(|cut| DecodeError::Tail { left: cut.left })?;
+        match Tail::from_number(kind) {
+            Some(Tail::Path) => file.path = Some(Components(value)),
+            Some(Tail::NewPath) => file.new_path = Some(Components(value)),
+            Some(Tail::PathText) => file.path_text = until_nul(value),
+            Some(Tail::NewPathText) => file.new_path_text = until_nul(value),
+            Some(Tail::Base) => file.base = Some(Components(value)),
+            Some(Tail::NewBase) => file.new_base = Some(Components(value)),
+            Some(Tail::Name) => file.name = until_nul(value),
+            _ => {}
+        }
+    }
+    Ok(file)
+}
+
+fn socket(bytes: &[u8]) -> Result<SocketOperation<'_>, DecodeError> {
+    let (record, tails) = fixed::<NetRecord>(bytes)?;
+    let mut socket = SocketOperation { record, name: &[], path: None, payload: &[] };
+    for tail in Tails::new(tails) {
+        let (kind, value) = tail.map_err(|cut| DecodeError::Tail { left: cut.left })?;
+        match Tail::from_number(kind) {
+            Some(Tail::SocketName) => socket.name = value,
+            Some(Tail::Path) => socket.path = Some(Components(value)),
+            Some(Tail::Payload) => socket.payload = value,
+            _ => {}
+        }
+    }
+    Ok(socket)
+}
+
+fn call(bytes: &[u8]) -> Result<PrivilegedCall<'_>, DecodeError> {
+    let (record, tails) = fixed::<CallRecord>(bytes)?;
+    let mut call = PrivilegedCall {
+        record,
+        path: None,
+        new_path: None,
+        path_text: &[],
+        new_path_text: &[],
+        base: None,
+        name: &[],
+        value: &[],
+    };
+    for tail in Tails::new(tails) {
+        let (kind, value) = tail.map_err(|cut| DecodeError::Tail { left: cut.left })?;
+        match Tail::from_number(kind) {
+            Some(Tail::Path) => call.path = Some(Components(value)),
+            Some(Tail::NewPath) => call.new_path = Some(Components(value)),
+            Some(Tail::PathText) => call.path_text = until_nul(value),
+            Some(Tail::NewPathText) => call.new_path_text = until_nul(value),
+            Some(Tail::Base) => call.base = Some(Components(value)),
+            Some(Tail::Name) => call.name = until_nul(value),
+            Some(Tail::Value) => call.value = value,
+            _ => {}
+        }
+    }
+    Ok(call)
 }
 
 fn exec(bytes: &[u8]) -> Result<Exec<'_>, DecodeError> {
@@ -118,7 +204,7 @@ fn exec(bytes: &[u8]) -> Result<Exec<'_>, DecodeError> {
             Some(Tail::Command) => exec.command = until_nul(value),
             Some(Tail::Terminal) => exec.terminal = Some(until_nul(value)),
             // Fields of other records, or of a later version that only adds.
-            Some(Tail::CgroupPath) | None => {}
+            _ => {}
         }
     }
     Ok(exec)

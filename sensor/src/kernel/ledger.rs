@@ -7,13 +7,15 @@ use aya::programs::ProgramFd;
 use sensor_common::{
     class::{Class, Lane},
     ledger::{ClassCounters, LossKey, LossReason},
+    policy::{Account, AccountKey},
 };
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Reader of the counters.
 pub struct KernelLedger {
-    counters: PerCpuArray<MapData, [u64; 6]>,
+    counters: PerCpuArray<MapData, [u64; 10]>,
     losses: HashMap<MapData, [u64; 2], u64>,
+    accounts: HashMap<MapData, [u64; 2], [u64; 6]>,
     /// First program of each class.
     firsts: Vec<(Class, ProgramFd)>,
 }
@@ -32,12 +34,35 @@ pub struct Loss {
 }
 
 impl KernelLedger {
-    /// Wraps the maps `COUNTERS` and `LOSSES`.
+    /// Wraps the maps `COUNTERS`, `LOSSES` and `ACCOUNTS`.
     ///
     /// # Errors
     /// The maps have other types: the object does not belong to this agent.
-    pub fn new(counters: Map, losses: Map, firsts: Vec<(Class, ProgramFd)>) -> Result<Self, MapError> {
-        Ok(Self { counters: PerCpuArray::try_from(counters)?, losses: HashMap::try_from(losses)?, firsts })
+    pub fn new(
+        counters: Map,
+        losses: Map,
+        accounts: Map,
+        firsts: Vec<(Class, ProgramFd)>,
+    ) -> Result<Self, MapError> {
+        let (counters, losses) = (PerCpuArray::try_from(counters)?, HashMap::try_from(losses)?);
+        Ok(Self { counters, losses, accounts: HashMap::try_from(accounts)?, firsts })
+    }
+
+    /// What became of the events of each class in each control group, those with most first.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<(u64, Class, Account)> {
+        let mut accounts: Vec<_> = self
+            .accounts
+            .iter()
+            .filter_map(Result::ok)
+            .filter_map(|(key, account)| {
+                let key = AccountKey::read_from_bytes(key.as_bytes()).ok()?;
+                let account = Account::read_from_bytes(account.as_bytes()).ok()?;
+                Some((key.cgroup, Class::try_from(u16::try_from(key.class).ok()?).ok()?, account))
+            })
+            .collect();
+        accounts.sort_by_key(|(_, _, account)| std::cmp::Reverse(account.seen));
+        accounts
     }
 
     /// Counters of a class, all CPUs and both lanes together. What neither program was called for
@@ -65,6 +90,10 @@ impl KernelLedger {
                 sum.refused += counters.refused;
                 sum.recovered += counters.recovered;
                 sum.lost_unattributed += counters.lost_unattributed;
+                sum.filtered += counters.filtered;
+                sum.aggregated += counters.aggregated;
+                sum.limited += counters.limited;
+                sum.unaccounted += counters.unaccounted;
             }
         }
         Ok(sum)

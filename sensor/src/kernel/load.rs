@@ -2,19 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use aya::{Btf as AyaBtf, Ebpf, EbpfLoader, maps::RingBuf, programs::BtfTracePoint};
+use aya::{Btf as AyaBtf, Ebpf, EbpfLoader, maps::RingBuf};
 use sensor_common::{
-    class::Lane,
+    class::{Class, Lane},
     layout::{Layout, Settings},
 };
 use thiserror::Error;
 use zerocopy::IntoBytes;
 
 use super::{
+    attach::{self, Attached, Coverage},
     btf::{Btf, BtfError},
+    calls,
     ledger::KernelLedger,
     offsets::{self, Missing, MissingRequired},
-    programs::{BackEnd, PROGRAMS, Program},
+    policy::PolicyMaps,
+    programs::{BackEnd, Program, lane, services},
 };
 
 /// The kernel object, built by the build script.
@@ -64,7 +67,7 @@ pub enum LoadError {
         reason: String,
     },
     /// A program was refused.
-    #[error("the kernel refused program {} ({}): {reason}", program.name, program.target)]
+    #[error("the kernel refused program {} ({}): {reason}", program.name, program.target())]
     Program {
         /// Program.
         program: Program,
@@ -111,23 +114,19 @@ impl KernelTypes {
 pub struct Options {
     /// Settings for the programs.
     pub settings: Settings,
-    /// Size of the ring of process records; a power of two and a multiple of the page size.
+    /// Size of the ring of process, container and privilege records; a power of two and a multiple of
+    /// the page size.
     pub ring_bytes: u32,
+    /// The same for the ring of files and sockets.
+    pub bulk_ring_bytes: u32,
 }
 
 /// Loaded programs. Dropping it detaches them.
 #[derive(Debug)]
 pub struct Loaded {
     ebpf: Ebpf,
-}
-
-/// One program and what became of it.
-#[derive(Clone, Debug)]
-pub struct Attached {
-    /// Program.
-    pub program: Program,
-    /// Why it is not attached, if it is not.
-    pub error: Option<String>,
+    /// Class, of each first or only program that is attached, and the program.
+    firsts: Vec<(Class, &'static str)>,
 }
 
 impl Loaded {
@@ -141,36 +140,66 @@ impl Loaded {
             .btf(Some(&types.aya))
             .override_global("LAYOUT", types.layout.as_bytes(), true)
             .override_global("SETTINGS", options.settings.as_bytes(), true)
-            .map_max_entries("VITAL", options.ring_bytes);
+            .map_max_entries("VITAL", options.ring_bytes)
+            .map_max_entries("BULK", options.bulk_ring_bytes);
         let ebpf = loader.load(OBJECT).map_err(|error| LoadError::Object { reason: chain(&error) })?;
         tracing::debug!(btf = %types.path.display(), "kernel object prepared");
-        Ok(Self { ebpf })
+        let mut loaded = Self { ebpf, firsts: Vec::new() };
+        loaded.name_calls()?;
+        Ok(loaded)
     }
 
-    /// Has the verifier accept every program, without attaching any.
-    ///
-    /// # Errors
-    /// The first program that is refused.
-    pub fn verify(&mut self, types: &KernelTypes) -> Result<(), LoadError> {
-        for program in PROGRAMS {
-            self.program(program)?
-                .load(program.target, &types.aya)
-                .map_err(|error| LoadError::Program { program, reason: chain(&error) })?;
+    /// Tells the programs which system calls they are to tell.
+    fn name_calls(&mut self) -> Result<(), LoadError> {
+        let map = self.ebpf.map_mut("CALLS").ok_or(LoadError::Incomplete { what: "CALLS" })?;
+        let mut table = aya::maps::Array::<_, [u32; 2]>::try_from(map)
+            .map_err(|_| LoadError::Incomplete { what: "CALLS" })?;
+        for entry in calls::CALLS.iter().chain(calls::OLD_CALLS) {
+            let value = entry.value();
+            table
+                .set(entry.number, [value.call, value.class], 0)
+                .map_err(|error| LoadError::Object { reason: chain(&error) })?;
         }
         Ok(())
     }
 
-    /// Attaches every program and tells what became of each.
+    /// Has the verifier accept every program of the services without which the agent is of no use.
     ///
     /// # Errors
-    /// The object lacks a program.
-    pub fn attach(&mut self) -> Result<Vec<Attached>, LoadError> {
-        let mut attached = Vec::with_capacity(PROGRAMS.len());
-        for program in PROGRAMS {
-            let result = self.program(program)?.attach();
-            attached.push(Attached { program, error: result.err().map(|error| chain(&error)) });
+    /// The first program that is refused.
+    pub fn verify(&mut self, types: &KernelTypes) -> Result<(), LoadError> {
+        for service in services().into_iter().filter(|service| service.required) {
+            for program in service.ways.iter().flat_map(|way| way.programs) {
+                attach::load(&mut self.ebpf, program, &types.aya)
+                    .map_err(|reason| LoadError::Program { program: *program, reason })?;
+            }
         }
-        Ok(attached)
+        Ok(())
+    }
+
+    /// Has the verifier look at the programs of every way, whether or not a better one works. Nothing
+    /// is attached.
+    pub fn try_all(&mut self, types: &KernelTypes) -> Vec<Coverage> {
+        let services = services().into_iter();
+        services.flat_map(|service| attach::try_ways(&mut self.ebpf, service, &types.aya)).collect()
+    }
+
+    /// Attaches each service by the best way that works, or by that of `only`, and tells what became of
+    /// it.
+    pub fn attach(&mut self, types: &KernelTypes, only: Option<BackEnd>) -> (Vec<Attached>, Vec<Coverage>) {
+        let mut attached = Vec::new();
+        let mut coverage = Vec::new();
+        for service in services() {
+            let served = attach::service(&mut self.ebpf, service, &types.aya, only);
+            let good = served.programs.iter().filter(|program| program.error.is_none());
+            for program in good.filter(|program| lane(program.program.name) == Lane::First) {
+                // What the kernel did not call a program for is booked on one class only.
+                self.firsts.extend(service.classes.first().map(|class| (*class, program.program.name)));
+            }
+            attached.extend(served.programs);
+            coverage.push(served.coverage);
+        }
+        (attached, coverage)
     }
 
     /// Takes a ring buffer out.
@@ -189,13 +218,22 @@ impl Loaded {
     pub fn ledger(&mut self) -> Result<KernelLedger, LoadError> {
         let counters = self.ebpf.take_map("COUNTERS").ok_or(LoadError::Incomplete { what: "COUNTERS" })?;
         let losses = self.ebpf.take_map("LOSSES").ok_or(LoadError::Incomplete { what: "LOSSES" })?;
+        let accounts = self.ebpf.take_map("ACCOUNTS").ok_or(LoadError::Incomplete { what: "ACCOUNTS" })?;
         let mut firsts = Vec::new();
-        for program in PROGRAMS.into_iter().filter(|program| program.lane == Lane::First) {
-            let incomplete = LoadError::Incomplete { what: program.name };
-            let fd = self.program(program)?.fd().ok().and_then(|fd| fd.try_clone().ok());
-            firsts.push((program.class, fd.ok_or(incomplete)?));
+        for (class, name) in &self.firsts {
+            let fd = self.ebpf.program(name).and_then(|program| program.fd().ok()?.try_clone().ok());
+            firsts.push((*class, fd.ok_or(LoadError::Incomplete { what: name })?));
         }
-        KernelLedger::new(counters, losses, firsts).map_err(|_| LoadError::Incomplete { what: "ledger" })
+        KernelLedger::new(counters, losses, accounts, firsts)
+            .map_err(|_| LoadError::Incomplete { what: "ledger" })
+    }
+
+    /// Takes the maps of the policy out.
+    ///
+    /// # Errors
+    /// The object has no such maps.
+    pub fn policy(&mut self) -> Result<PolicyMaps, LoadError> {
+        PolicyMaps::take(&mut self.ebpf).map_err(|what| LoadError::Incomplete { what })
     }
 
     /// Passes what the programs log through aya-log on to `tracing`.
@@ -204,14 +242,6 @@ impl Loaded {
     /// Text of the reason.
     pub fn logger(&mut self) -> Result<aya_log::EbpfLogger<&'static dyn log::Log>, String> {
         aya_log::EbpfLogger::init(&mut self.ebpf).map_err(|error| error.to_string())
-    }
-
-    fn program(&mut self, program: Program) -> Result<&mut BtfTracePoint, LoadError> {
-        let BackEnd::BtfTracepoint = program.back_end;
-        self.ebpf
-            .program_mut(program.name)
-            .and_then(|found| found.try_into().ok())
-            .ok_or(LoadError::Incomplete { what: program.name })
     }
 }
 

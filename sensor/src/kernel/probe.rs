@@ -2,15 +2,13 @@
 
 use std::path::Path;
 
-use sensor_common::{
-    class::Lane,
-    layout::{ABSENT, Settings},
-};
+use sensor_common::layout::{ABSENT, Settings};
 
 use super::{
+    attach::Coverage,
     cgroup,
     load::{KernelTypes, Loaded, Options},
-    programs::PROGRAMS,
+    programs::BackEnd,
 };
 
 /// How a question was answered.
@@ -129,22 +127,24 @@ fn hierarchy(types: &KernelTypes) -> Finding {
     }
 }
 
-/// Has the verifier look at every program.
+/// Has the verifier look at every program of every way.
 fn programs(types: &KernelTypes) -> Vec<Finding> {
     let settings = Settings { cgroup_hierarchy: 0, cgroup_subsystem: ABSENT, environment: 1, diagnostics: 0 };
-    let options = Options { settings, ring_bytes: TRIAL_RING_BYTES };
-    match Loaded::new(types, options).and_then(|mut loaded| loaded.verify(types)) {
-        Ok(()) => PROGRAMS
-            .iter()
-            .filter(|program| program.lane == Lane::First)
-            .map(|program| {
-                let text =
-                    format!("{} by {} (accepted, not attached)", program.gives(), program.back_end.name());
-                finding(program.target, Outcome::Works, text)
-            })
-            .collect(),
-        Err(error) => vec![finding("kernel programs", Outcome::Fails, error.to_string())],
-    }
+    let options = Options { settings, ring_bytes: TRIAL_RING_BYTES, bulk_ring_bytes: TRIAL_RING_BYTES };
+    let ways = match Loaded::new(types, options) {
+        Ok(mut loaded) => loaded.try_all(types),
+        Err(error) => return vec![finding("kernel programs", Outcome::Fails, error.to_string())],
+    };
+    let told = |way: &Coverage| {
+        let back_end = way.back_end.map_or("none", BackEnd::name);
+        let (outcome, said) = match way.reasons.as_slice() {
+            [] => (Outcome::Works, "accepted, not attached".to_owned()),
+            reasons if way.required => (Outcome::Fails, reasons.join("; ")),
+            reasons => (Outcome::Limited, reasons.join("; ")),
+        };
+        finding(way.service, outcome, format!("by {back_end}: {said}"))
+    };
+    ways.iter().map(told).collect()
 }
 
 #[cfg(test)]

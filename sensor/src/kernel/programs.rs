@@ -1,4 +1,12 @@
-//! The programs of the object: what each is attached to.
+//! The programs of the object, and which of them serve which classes by which back end.
+//!
+//! A [`Service`] is a set of classes that the same programs serve. It lists the ways to get at them,
+//! the best first; at the start each is tried until one works.
+
+mod always;
+mod file;
+mod network;
+mod privilege;
 
 use sensor_common::class::{Class, Lane};
 
@@ -7,21 +15,42 @@ use sensor_common::class::{Class, Lane};
 pub struct Program {
     /// Name in the object.
     pub name: &'static str,
-    /// Tracepoint that it is attached to.
-    pub target: &'static str,
-    /// How it is attached.
-    pub back_end: BackEnd,
-    /// Class of its records.
-    pub class: Class,
-    /// Which of the two programs of the class it is.
-    pub lane: Lane,
+    /// How it is attached, and to what.
+    pub hook: Hook,
+    /// The service works without it.
+    pub optional: bool,
 }
 
-/// Ways to attach.
+/// What a program is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// BTF-enabled raw tracepoint (`tp_btf`), since 5.5: the first of these names that the kernel knows.
+    BtfTracepoint(&'static [&'static str]),
+    /// Beginning of the first of these functions that the kernel has.
+    Fentry(&'static [&'static str]),
+    /// End of the first of these functions that the kernel has.
+    Fexit(&'static [&'static str]),
+    /// Ends of all of these system calls that the kernel has (`syscalls:sys_exit_NAME`).
+    SyscallExit(&'static [&'static str]),
+    /// Packets that control groups send.
+    PacketsOut,
+    /// Packets that control groups receive.
+    PacketsIn,
+    /// Reads and writes of kernel settings in `/proc/sys`.
+    Sysctl,
+}
+
+/// A back end, as status names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BackEnd {
-    /// BTF-enabled raw tracepoint (`tp_btf`), since 5.5.
+    /// BTF tracepoints, which every supported kernel has.
     BtfTracepoint,
+    /// Functions below the system-call layer (fentry, fexit).
+    Trampoline,
+    /// Tracepoints of single system calls and of io_uring.
+    Tracepoint,
+    /// Programs of the root control group.
+    Cgroup,
 }
 
 impl BackEnd {
@@ -30,39 +59,107 @@ impl BackEnd {
     pub const fn name(self) -> &'static str {
         match self {
             Self::BtfTracepoint => "btf_tracepoint",
+            Self::Trampoline => "trampoline",
+            Self::Tracepoint => "tracepoint",
+            Self::Cgroup => "cgroup",
         }
     }
 }
 
-/// Every program, in the order in which they are attached: an end is never missed for a beginning
-/// that was seen, and the first program of a class is called before the second.
-pub const PROGRAMS: [Program; 10] = [
-    btf("process_exit", "sched_process_exit", Class::ProcessExit, Lane::First),
-    btf("process_exit_2", "sched_process_exit", Class::ProcessExit, Lane::Second),
-    btf("process_exec", "sched_process_exec", Class::ProcessExec, Lane::First),
-    btf("process_exec_2", "sched_process_exec", Class::ProcessExec, Lane::Second),
-    btf("process_fork", "sched_process_fork", Class::ProcessFork, Lane::First),
-    btf("process_fork_2", "sched_process_fork", Class::ProcessFork, Lane::Second),
-    btf("cgroup_remove", "cgroup_rmdir", Class::CgroupRemove, Lane::First),
-    btf("cgroup_remove_2", "cgroup_rmdir", Class::CgroupRemove, Lane::Second),
-    btf("cgroup_create", "cgroup_mkdir", Class::CgroupCreate, Lane::First),
-    btf("cgroup_create_2", "cgroup_mkdir", Class::CgroupCreate, Lane::Second),
-];
+/// A way to get at the events of a service.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    /// Back end.
+    pub back_end: BackEnd,
+    /// Programs, in the order in which they are attached.
+    pub programs: &'static [Program],
+}
 
-const fn btf(name: &'static str, target: &'static str, class: Class, lane: Lane) -> Program {
-    Program { name, target, back_end: BackEnd::BtfTracepoint, class, lane }
+/// Classes that the same programs serve.
+#[derive(Clone, Copy, Debug)]
+pub struct Service {
+    /// Name, for messages.
+    pub name: &'static str,
+    /// Classes.
+    pub classes: &'static [Class],
+    /// The agent is of no use without it.
+    pub required: bool,
+    /// Ways, the best first.
+    pub ways: &'static [Way],
+}
+
+/// Every service, in the order in which they are attached: an end is never missed for a beginning that
+/// was seen.
+#[must_use]
+pub fn services() -> Vec<&'static Service> {
+    [always::SERVICES, file::SERVICES, network::SERVICES, privilege::SERVICES].into_iter().flatten().collect()
+}
+
+/// Programs of which the second takes what the first was not called for: class and first program.
+#[must_use]
+pub fn lane(program: &str) -> Lane {
+    if program.ends_with("_2") { Lane::Second } else { Lane::First }
 }
 
 impl Program {
-    /// What it gives, for a person.
+    /// A program without which its service does not work.
+    const fn new(name: &'static str, hook: Hook) -> Self {
+        Self { name, hook, optional: false }
+    }
+
+    /// A program that adds something to its service.
+    const fn optional(name: &'static str, hook: Hook) -> Self {
+        Self { name, hook, optional: true }
+    }
+
+    /// What it is attached to, for a person.
     #[must_use]
-    pub const fn gives(&self) -> &'static str {
-        match self.class {
-            Class::ProcessFork => "new processes",
-            Class::ProcessExec => "executed programs",
-            Class::ProcessExit => "ends of processes",
-            Class::CgroupCreate => "identity of containers before their first program",
-            Class::CgroupRemove => "ends of containers",
+    pub fn target(&self) -> String {
+        match self.hook {
+            Hook::BtfTracepoint(names) | Hook::Fentry(names) | Hook::Fexit(names) => {
+                names.first().copied().unwrap_or_default().to_owned()
+            }
+            Hook::SyscallExit(names) => {
+                names.iter().map(|name| format!("sys_exit_{name}")).collect::<Vec<_>>().join(" ")
+            }
+            Hook::PacketsOut => "cgroup egress".to_owned(),
+            Hook::PacketsIn => "cgroup ingress".to_owned(),
+            Hook::Sysctl => "cgroup sysctl".to_owned(),
+        }
+    }
+
+    /// How it is attached, for a person.
+    #[must_use]
+    pub const fn how(&self) -> &'static str {
+        match self.hook {
+            Hook::BtfTracepoint(_) => "btf_tracepoint",
+            Hook::Fentry(_) => "fentry",
+            Hook::Fexit(_) => "fexit",
+            Hook::SyscallExit(_) => "tracepoint",
+            Hook::PacketsOut | Hook::PacketsIn => "cgroup_skb",
+            Hook::Sysctl => "cgroup_sysctl",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_class_has_one_service_and_every_program_one_place() {
+        let mut classes = HashSet::new();
+        let mut programs = HashSet::new();
+        for service in services() {
+            assert!(!service.ways.is_empty(), "{}", service.name);
+            for class in service.classes {
+                assert!(classes.insert(*class), "{class:?} is served twice");
+            }
+            for program in service.ways.iter().flat_map(|way| way.programs) {
+                assert!(programs.insert(program.name), "{} is listed twice", program.name);
+            }
         }
     }
 }

@@ -24,10 +24,10 @@ fn exec() -> Event {
             ..Container::default()
         }),
         facts: Some(event::Facts::Exec(Exec {
-            file: Some(ExecutedFile {
+            file: Some(FileIdentity {
                 inode: u64::MAX,
-                layer: Some(executed_file::Layer::Upper.into()),
-                ..ExecutedFile::default()
+                layer: Some(file_identity::Layer::Upper.into()),
+                ..FileIdentity::default()
             }),
             gained: vec![PrivilegeGain::Setuid.into()],
             ..Exec::default()
@@ -65,7 +65,7 @@ fn enum_numbers_of_a_newer_schema_appear_as_numbers() {
     let event = Event {
         class: 999,
         facts: Some(event::Facts::Exec(Exec {
-            file: Some(ExecutedFile { layer: Some(77), ..ExecutedFile::default() }),
+            file: Some(FileIdentity { layer: Some(77), ..FileIdentity::default() }),
             gained: vec![1, 88],
             ..Exec::default()
         })),

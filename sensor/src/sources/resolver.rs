@@ -118,7 +118,7 @@ impl Resolver {
                     created.push(Question { cgroup: event.cgroup, path: lossy(path).into_owned() });
                 }
                 Facts::CgroupRemove(_) => removed.push(event.cgroup),
-                Facts::Fork(_) | Facts::Exec(_) | Facts::Exit(_) => {}
+                _ => {}
             },
             Err(error) => tracing::error!(%error, "a record of a control group was refused"),
         });

@@ -1,4 +1,9 @@
-//! Events of the pipeline → the messages of the schema.
+//! Events of the pipeline → the messages of the schema. One file each for what is done to files, to
+//! sockets, and by privileged calls.
+
+mod file;
+mod privilege;
+mod socket;
 
 use std::sync::Arc;
 
@@ -6,13 +11,13 @@ use sensor_common::{
     class::Class,
     header::{Incomplete, TaskRef},
     ledger::LossReason,
-    record::process::{Capabilities, Ids, Stdio},
+    record::process::{Capabilities, ExecFacts, Ids, Stdio},
 };
 
 use crate::clock::BootClock;
 use crate::event::{
-    self, Facts, capability, file,
-    file::{Device, Layer, StreamKind},
+    self, Facts, capability,
+    file::{Device, StreamKind, stream_kind},
     process::{Exec, Exit, Fork, Gain},
     signal,
     text::lossy,
@@ -45,6 +50,10 @@ pub struct Subject<'a> {
     pub parent: Option<&'a Process>,
     /// Owner of its control group.
     pub owner: Option<&'a Owner>,
+    /// The other process: peer of a socket, target of a call.
+    pub other: Option<&'a Process>,
+    /// Owner of that one's control group.
+    pub other_owner: Option<&'a Owner>,
 }
 
 impl Context {
@@ -107,7 +116,26 @@ impl Context {
                 let start = subject.process.map_or(event.process.start_ns, |process| process.start_ns);
                 Some(proto::event::Facts::Exit(exited(exit, event.time_ns.saturating_sub(start))))
             }
-            Facts::CgroupCreate(_) | Facts::CgroupRemove(_) => None,
+            Facts::CgroupCreate(path) | Facts::CgroupRemove(path) => {
+                Some(proto::event::Facts::ControlGroup(proto::ControlGroup {
+                    path: lossy(path).into_owned(),
+                    ..proto::ControlGroup::default()
+                }))
+            }
+            Facts::CgroupMove(record) => {
+                let other = Key::from(record.mover) != Key::from(event.process);
+                Some(proto::event::Facts::ControlGroup(proto::ControlGroup {
+                    mover: other.then(|| unknown(record.mover)),
+                    ..proto::ControlGroup::default()
+                }))
+            }
+            Facts::File(operation) => {
+                Some(proto::event::Facts::File(file::operation(event.class, operation)))
+            }
+            Facts::Socket(operation) => {
+                Some(proto::event::Facts::Socket(self.socket(event, operation, subject)))
+            }
+            Facts::Call(call) => Some(proto::event::Facts::Call(self.call(event, call, subject))),
         };
         message.process = Some(process);
         message
@@ -145,7 +173,7 @@ impl Context {
                 process.working_directory = exec.directory.to_text(exec.directory_end());
                 (exec.record.ids, exec.record.container_pid)
             }
-            Facts::Exit(_) | Facts::CgroupCreate(_) | Facts::CgroupRemove(_) => return process,
+            _ => return process,
         };
         process.uid = Some(ids.uid);
         process.effective_uid = (ids.euid != ids.uid).then_some(ids.euid);
@@ -176,6 +204,7 @@ impl Context {
             session_id: (record.session != 0).then_some(record.session),
             login_uid: (record.login_uid != u32::MAX).then_some(record.login_uid),
             seccomp: (record.seccomp != u32::MAX).then_some(record.seccomp),
+            started_by_kernel: record.facts & ExecFacts::BY_KERNEL != 0,
         }
     }
 
@@ -217,15 +246,10 @@ pub fn exec_id(key: Key, exec_ns: u64) -> String {
     format!("{:x}.{:x}.{:x}", key.pid, key.start_ticks, exec_ns)
 }
 
-/// A class, as the schema numbers it. Control groups are no events yet.
+/// A class, as the schema numbers it: the numbers are the same.
 #[must_use]
-pub const fn class(class: Class) -> proto::Class {
-    match class {
-        Class::ProcessFork => proto::Class::ProcessFork,
-        Class::ProcessExec => proto::Class::ProcessExec,
-        Class::ProcessExit => proto::Class::ProcessExit,
-        Class::CgroupCreate | Class::CgroupRemove => proto::Class::Unspecified,
-    }
+pub fn class(class: Class) -> proto::Class {
+    proto::Class::try_from(i32::from(class as u16)).unwrap_or_default()
 }
 
 /// Why records were lost, as the schema numbers it.
@@ -235,6 +259,7 @@ pub const fn loss_reason(reason: LossReason) -> proto::loss::Reason {
         LossReason::RingFull => proto::loss::Reason::RingFull,
         LossReason::Unreadable => proto::loss::Reason::Unreadable,
         LossReason::NotCalled => proto::loss::Reason::NotCalled,
+        LossReason::Preempted => proto::loss::Reason::Preempted,
     }
 }
 
@@ -277,25 +302,8 @@ fn exited(exit: &Exit, run_time_ns: u64) -> proto::Exit {
     }
 }
 
-fn executed_file(exec: &Exec<'_>) -> proto::ExecutedFile {
-    let file = &exec.record.file;
-    let memfd = file::is_memfd(file, exec.executable.leaf());
-    proto::ExecutedFile {
-        inode: file.inode,
-        device: Device::from_kernel(file.device).to_string(),
-        mode: format!("{:04o}", file.mode & 0o7777),
-        uid: Some(file.uid),
-        gid: Some(file.gid),
-        links: Some(file.links),
-        filesystem: file::filesystem(file.filesystem),
-        layer: file::layer(file).map(|layer| match layer {
-            Layer::Lower => proto::executed_file::Layer::Lower.into(),
-            Layer::Upper => proto::executed_file::Layer::Upper.into(),
-        }),
-        memfd,
-        unlinked: file.links == 0 && !memfd,
-        mount_id: file.mount_id,
-    }
+fn executed_file(exec: &Exec<'_>) -> proto::FileIdentity {
+    file::identity(&exec.record.file, exec.executable.leaf())
 }
 
 const fn gained(gain: Gain) -> proto::PrivilegeGain {
@@ -321,7 +329,7 @@ const fn namespaces(of: &sensor_common::record::process::Namespaces) -> proto::N
 
 fn stream(stdio: &Stdio) -> proto::Stream {
     use proto::stream::Kind;
-    let kind = match file::stream_kind(stdio) {
+    let kind = match stream_kind(stdio) {
         StreamKind::Closed => Kind::Closed,
         StreamKind::File => Kind::File,
         StreamKind::Directory => Kind::Directory,
@@ -339,13 +347,18 @@ fn stream(stdio: &Stdio) -> proto::Stream {
 
 /// Names of the fields that are incomplete.
 fn incomplete(bits: u32) -> Vec<String> {
-    const NAMES: [(u32, &str); 6] = [
+    const NAMES: [(u32, &str); 11] = [
         (Incomplete::EXECUTABLE, "process.executable"),
         (Incomplete::DIRECTORY, "process.workingDirectory"),
         (Incomplete::ARGUMENTS | Incomplete::ARGUMENTS_UNREADABLE, "process.arguments"),
         (Incomplete::ENVIRONMENT | Incomplete::ENVIRONMENT_UNREADABLE, "exec.environment"),
         (Incomplete::CGROUP, "exec.cgroup"),
         (Incomplete::REQUESTED, "exec.requestedPath"),
+        (Incomplete::PATH, "path"),
+        (Incomplete::NEW_PATH, "newPath"),
+        (Incomplete::NAME, "name"),
+        (Incomplete::VALUE, "value"),
+        (Incomplete::PAYLOAD, "socket.payload"),
     ];
     NAMES.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect()
 }

@@ -1,9 +1,13 @@
 //! One line for each event: time, class, where, process id, what, and what deserves a look.
 
+mod file;
+mod privilege;
+mod socket;
+
 use super::text::{base_name, safe, word};
 use super::{Colour, Paint};
 use crate::proto::event::Facts;
-use crate::proto::executed_file::Layer;
+use crate::proto::file_identity::Layer;
 use crate::proto::{Class, Container, Event, Exec, Exit, Loss, PrivilegeGain, Process, Timestamp, loss};
 
 /// Width of the column that names the container.
@@ -45,9 +49,16 @@ fn class(event: &Event) -> String {
         Ok(Class::ContainerIdentified) => "ident".to_owned(),
         Ok(Class::Loss) => "LOSS".to_owned(),
         Ok(Class::Unspecified) => "?".to_owned(),
+        Ok(class) => short_name(class),
         // Of a newer agent.
         Err(number) => number.0.to_string(),
     }
+}
+
+/// Name of a class without that of its family: `connect`.
+fn short_name(class: Class) -> String {
+    let name = class.as_str_name();
+    name.split_once('_').map_or(name, |(_, rest)| rest).to_lowercase()
 }
 
 /// `namespace/pod/container`, the container's name or the start of its id, or `host`.
@@ -88,6 +99,10 @@ fn what(event: &Event) -> (String, Colour) {
             let image = container.map(|container| safe(&container.image)).unwrap_or_default();
             (format!("{id} image {image}"), Colour::Place)
         }
+        Some(Facts::File(operation)) => (executable(process) + &file::what(operation), Colour::Place),
+        Some(Facts::Socket(operation)) => (executable(process) + &socket::what(operation), Colour::Place),
+        Some(Facts::Call(call)) => (executable(process) + &privilege::what(call), Colour::Notable),
+        Some(Facts::ControlGroup(group)) => (safe(&group.path), Colour::Dim),
         None => (executable(process), Colour::Dim),
     }
 }
@@ -149,6 +164,8 @@ fn lost(loss: &Loss) -> String {
         Ok(loss::Reason::RingFull) => "the kernel's ring buffer was full",
         Ok(loss::Reason::Unreadable) => "the kernel program could not read them",
         Ok(loss::Reason::NotCalled) => "the kernel did not call the program",
+        Ok(loss::Reason::Preempted) => "another program preempted the one that made them",
+        Ok(loss::Reason::RateLimited) => "the container made more than it may",
         Ok(loss::Reason::SlowSubscriber) => "this subscriber reads too slowly",
         Ok(loss::Reason::Unspecified) | Err(_) => "reason unknown",
     };

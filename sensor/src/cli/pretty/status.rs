@@ -199,7 +199,14 @@ mod tests {
             ],
             attach_time: Some(Duration::from_nanos(120_000_000)),
             resident_bytes: 20 << 20 | 1 << 19,
-            classes: vec![ClassLedger { class: 2, seen: 10, received: 9, lost: 1, published: 9 }],
+            classes: vec![ClassLedger {
+                class: 2,
+                seen: 10,
+                received: 9,
+                lost: 1,
+                published: 9,
+                ..ClassLedger::default()
+            }],
             losses: vec![LossEntry {
                 class: 2,
                 reason: loss::Reason::RingFull.into(),

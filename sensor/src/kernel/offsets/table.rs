@@ -8,6 +8,9 @@ use super::{
     Spec,
 };
 
+/// What is lost without the registers of a system call.
+const ARGUMENTS: &str = "arguments of system calls, and with them every class that is told by these";
+
 /// Sources of every field of the layout.
 pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::task_pid, source: Member(&["task_struct.pid"]), need: Required },
@@ -179,4 +182,36 @@ pub(super) const SPECS: &[Spec] = &[
         need: Required,
     },
     Spec { field: Field::kernfs_name, source: Member(&["kernfs_node.name"]), need: Required },
+    Spec { field: Field::task_flags, source: Member(&["task_struct.flags"]), need: Required },
+    Spec {
+        field: Field::task_stack,
+        source: Member(&["task_struct.stack"]),
+        need: Optional("arguments of system calls before 5.15"),
+    },
+    Spec { field: Field::task_real_cred, source: Member(&["task_struct.real_cred"]), need: Required },
+    Spec { field: Field::fs_root, source: Member(&["fs_struct.root"]), need: Required },
+    Spec { field: Field::file_flags, source: Member(&["file.f_flags"]), need: Required },
+    Spec { field: Field::file_mode, source: Member(&["file.f_mode"]), need: Required },
+    Spec { field: Field::file_private, source: Member(&["file.private_data"]), need: Required },
+    Spec { field: Field::dentry_inode, source: Member(&["dentry.d_inode"]), need: Required },
+    Spec { field: Field::regs_argument_0, source: Member(&["pt_regs.di"]), need: Optional(ARGUMENTS) },
+    Spec { field: Field::regs_argument_1, source: Member(&["pt_regs.si"]), need: Optional(ARGUMENTS) },
+    Spec { field: Field::regs_argument_2, source: Member(&["pt_regs.dx"]), need: Optional(ARGUMENTS) },
+    Spec { field: Field::regs_argument_3, source: Member(&["pt_regs.r10"]), need: Optional(ARGUMENTS) },
+    Spec { field: Field::regs_argument_4, source: Member(&["pt_regs.r8"]), need: Optional(ARGUMENTS) },
+    Spec { field: Field::regs_argument_5, source: Member(&["pt_regs.r9"]), need: Optional(ARGUMENTS) },
+    Spec { field: Field::regs_bx, source: Member(&["pt_regs.bx"]), need: Optional(ARGUMENTS) },
+    Spec { field: Field::regs_cx, source: Member(&["pt_regs.cx"]), need: Optional(ARGUMENTS) },
+    Spec { field: Field::regs_bp, source: Member(&["pt_regs.bp"]), need: Optional(ARGUMENTS) },
+    Spec { field: Field::regs_size, source: Size("pt_regs"), need: Optional(ARGUMENTS) },
+    Spec {
+        field: Field::helper_current_task_btf,
+        source: Enumerator("BPF_FUNC_get_current_task_btf"),
+        need: Optional("speed: fields of the running task are read by a helper (before 5.11)"),
+    },
+    Spec {
+        field: Field::helper_task_pt_regs,
+        source: Enumerator("BPF_FUNC_task_pt_regs"),
+        need: Optional("nothing: the registers are found from the stack (before 5.15)"),
+    },
 ];

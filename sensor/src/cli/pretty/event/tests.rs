@@ -1,7 +1,7 @@
 //! What the lines look like, hostile text included.
 
 use super::*;
-use crate::proto::{Duration, ExecutedFile, Fork, Pod};
+use crate::proto::{Duration, FileIdentity, Fork, Pod};
 
 fn event(class: Class, facts: Option<Facts>) -> Event {
     Event {
@@ -47,11 +47,11 @@ fn an_exec() {
 #[test]
 fn an_exec_with_everything_notable() {
     let mut event = exec(Exec {
-        file: Some(ExecutedFile {
+        file: Some(FileIdentity {
             memfd: true,
             unlinked: true,
             layer: Some(Layer::Upper.into()),
-            ..ExecutedFile::default()
+            ..FileIdentity::default()
         }),
         gained: vec![PrivilegeGain::Setuid.into(), 99, PrivilegeGain::FileCapabilities.into()],
         interpreter: "/bin/sh".into(),

@@ -1,0 +1,3 @@
+//! Files: opened, changed.
+
+pub(crate) mod open;

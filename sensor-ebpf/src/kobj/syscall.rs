@@ -1,0 +1,67 @@
+//! The registers of the system call that the running task is in or returns from.
+
+use aya_ebpf::helpers::generated::bpf_task_pt_regs;
+use sensor_common::layout::ABSENT;
+
+use super::{Memory, Raw, current::Current, task::Task};
+use crate::maps::offset;
+
+/// `THREAD_SIZE` of x86-64: the registers are at the end of the task's stack. Used before 5.15 only.
+const STACK_BYTES: u64 = 16 * 1024;
+
+/// `struct pt_regs` of a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Syscall(Raw);
+
+impl Syscall {
+    /// The call that the running task is in.
+    #[inline(always)]
+    pub(crate) fn of(task: Task<Current>) -> Self {
+        if offset!(helper_task_pt_regs) == ABSENT {
+            let stack = task.0.number::<u64>(offset!(task_stack));
+            return Self(Raw(stack + STACK_BYTES - u64::from(offset!(regs_size))));
+        }
+        // SAFETY: the pointer is that of the running task, with its type; the branch exists on
+        // kernels that have this helper only.
+        Self(Raw(unsafe { bpf_task_pt_regs(task.0.address() as *mut _) } as u64))
+    }
+
+    /// The registers that a system call's own function is given.
+    #[inline(always)]
+    pub(crate) const fn new(registers: Raw) -> Self {
+        Self(registers)
+    }
+
+    /// All six arguments of a 64-bit call.
+    #[inline(always)]
+    pub(crate) fn arguments(self) -> [u64; 6] {
+        [
+            self.0.number(offset!(regs_argument_0)),
+            self.0.number(offset!(regs_argument_1)),
+            self.0.number(offset!(regs_argument_2)),
+            self.0.number(offset!(regs_argument_3)),
+            self.0.number(offset!(regs_argument_4)),
+            self.0.number(offset!(regs_argument_5)),
+        ]
+    }
+
+    /// All six arguments of a 32-bit call.
+    #[inline(always)]
+    pub(crate) fn compat_arguments(self) -> [u64; 6] {
+        let low = |offset| self.0.number::<u64>(offset) & u64::from(u32::MAX);
+        [
+            low(offset!(regs_bx)),
+            low(offset!(regs_cx)),
+            low(offset!(regs_argument_2)),
+            low(offset!(regs_argument_1)),
+            low(offset!(regs_argument_0)),
+            low(offset!(regs_bp)),
+        ]
+    }
+
+    /// One argument of a 64-bit call, by the offset of its register.
+    #[inline(always)]
+    pub(crate) fn register(self, offset: u32) -> u64 {
+        self.0.number(offset)
+    }
+}

@@ -1,0 +1,225 @@
+//! Loading and attaching single programs, and the choice of a way for each service.
+
+use aya::{
+    Btf, Ebpf,
+    programs::{
+        BtfTracePoint, CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSysctl, FEntry, FExit,
+        Program as Loadable, TracePoint,
+    },
+};
+use sensor_common::class::Class;
+
+use super::{
+    load::chain,
+    programs::{BackEnd, Hook, Program, Service, Way},
+    tracefs,
+};
+
+/// One program and what became of it.
+#[derive(Clone, Debug)]
+pub struct Attached {
+    /// Program.
+    pub program: Program,
+    /// Back end that it belongs to.
+    pub back_end: BackEnd,
+    /// Why it is not attached, if it is not.
+    pub error: Option<String>,
+}
+
+/// What serves a set of classes, and why not something better.
+#[derive(Clone, Debug)]
+pub struct Coverage {
+    /// Name of the service.
+    pub service: &'static str,
+    /// Classes.
+    pub classes: &'static [Class],
+    /// Back end, if one works.
+    pub back_end: Option<BackEnd>,
+    /// The agent is of no use without it.
+    pub required: bool,
+    /// Why better ways, or all, did not work; programs that are missing from the one that does.
+    pub reasons: Vec<String>,
+}
+
+/// What became of a service.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub(super) programs: Vec<Attached>,
+    pub(super) coverage: Coverage,
+}
+
+/// Attaches a service by the first way that works.
+pub(super) fn service(ebpf: &mut Ebpf, service: &Service, btf: &Btf, only: Option<BackEnd>) -> Served {
+    let mut coverage = Coverage {
+        service: service.name,
+        classes: service.classes,
+        back_end: None,
+        required: service.required,
+        reasons: Vec::new(),
+    };
+    for way in service.ways.iter().filter(|way| allowed(service, way, only)) {
+        match attach_way(ebpf, way, btf) {
+            Ok(programs) => {
+                coverage.back_end = Some(way.back_end);
+                let missing = programs.iter().filter_map(|program| {
+                    Some(format!("without {}: {}", program.program.target(), program.error.as_ref()?))
+                });
+                coverage.reasons.extend(missing);
+                return Served { programs, coverage };
+            }
+            Err((program, error)) => {
+                let (back_end, target) = (way.back_end.name(), program.target());
+                coverage.reasons.push(format!("no {back_end}: {target}: {error}"));
+            }
+        }
+    }
+    if coverage.reasons.is_empty() {
+        coverage.reasons.push("no way by the back end that `kernel.back_end` names".to_owned());
+    }
+    Served { programs: Vec::new(), coverage }
+}
+
+/// Has the verifier look at every way, and tells of each.
+pub(super) fn try_ways(ebpf: &mut Ebpf, service: &Service, btf: &Btf) -> Vec<Coverage> {
+    let one = |way: &Way| {
+        let failed = way.programs.iter().filter(|program| !program.optional).find_map(|program| {
+            let error = load(ebpf, program, btf).err()?;
+            Some(format!("{}: {error}", program.target()))
+        });
+        Coverage {
+            service: service.name,
+            classes: service.classes,
+            back_end: Some(way.back_end),
+            required: service.required,
+            reasons: failed.into_iter().collect(),
+        }
+    };
+    service.ways.iter().map(one).collect()
+}
+
+/// Whether a way may be taken: a choice of the user's holds where there is one.
+fn allowed(service: &Service, way: &Way, only: Option<BackEnd>) -> bool {
+    let chosen = |way: &Way| matches!(way.back_end, BackEnd::Trampoline | BackEnd::Tracepoint);
+    match only {
+        Some(only) if service.ways.iter().any(chosen) && chosen(way) => way.back_end == only,
+        _ => true,
+    }
+}
+
+/// Attaches every program of a way, or none.
+fn attach_way(ebpf: &mut Ebpf, way: &Way, btf: &Btf) -> Result<Vec<Attached>, (Program, String)> {
+    let mut done = Vec::new();
+    for program in way.programs {
+        let result = load(ebpf, program, btf).and_then(|()| attach(ebpf, program));
+        match result {
+            Err(error) if !program.optional => {
+                for earlier in &done {
+                    detach(ebpf, earlier);
+                }
+                return Err((*program, error));
+            }
+            result => {
+                done.push(Attached { program: *program, back_end: way.back_end, error: result.err() });
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Unloads a program, which detaches it.
+fn detach(ebpf: &mut Ebpf, attached: &Attached) {
+    let Some(found) = ebpf.program_mut(attached.program.name) else { return };
+    let result = match attached.program.hook {
+        Hook::BtfTracepoint(_) => typed::<BtfTracePoint>(found).map(BtfTracePoint::unload),
+        Hook::Fentry(_) => typed::<FEntry>(found).map(FEntry::unload),
+        Hook::Fexit(_) => typed::<FExit>(found).map(FExit::unload),
+        Hook::SyscallExit(_) => typed::<TracePoint>(found).map(TracePoint::unload),
+        Hook::PacketsOut | Hook::PacketsIn => typed::<CgroupSkb>(found).map(CgroupSkb::unload),
+        Hook::Sysctl => typed::<CgroupSysctl>(found).map(CgroupSysctl::unload),
+    };
+    match result {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(program = attached.program.name, %error, "cannot unload"),
+        Err(error) => tracing::warn!(program = attached.program.name, error, "cannot unload"),
+    }
+}
+
+/// Has the verifier accept a program; one that is loaded already is fine.
+pub(super) fn load(ebpf: &mut Ebpf, program: &Program, btf: &Btf) -> Result<(), String> {
+    let found = ebpf.program_mut(program.name).ok_or("not in the object: rebuild Picket")?;
+    if found.fd().is_ok() {
+        return Ok(());
+    }
+    match program.hook {
+        Hook::BtfTracepoint(names) => {
+            first(names, |name| typed::<BtfTracePoint>(found)?.load(name, btf).map_err(|error| chain(&error)))
+        }
+        Hook::Fentry(names) => {
+            first(names, |name| typed::<FEntry>(found)?.load(name, btf).map_err(|error| chain(&error)))
+        }
+        Hook::Fexit(names) => {
+            first(names, |name| typed::<FExit>(found)?.load(name, btf).map_err(|error| chain(&error)))
+        }
+        Hook::SyscallExit(_) => typed::<TracePoint>(found)?.load().map_err(|error| chain(&error)),
+        Hook::PacketsOut | Hook::PacketsIn => {
+            typed::<CgroupSkb>(found)?.load().map_err(|error| chain(&error))
+        }
+        Hook::Sysctl => typed::<CgroupSysctl>(found)?.load().map_err(|error| chain(&error)),
+    }
+}
+
+/// The first name that works; the error of the first that the kernel knows, or else of the last.
+fn first(names: &[&str], mut load: impl FnMut(&str) -> Result<(), String>) -> Result<(), String> {
+    let mut last = "no target".to_owned();
+    for name in names {
+        match load(name) {
+            Ok(()) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn attach(ebpf: &mut Ebpf, program: &Program) -> Result<(), String> {
+    let found = ebpf.program_mut(program.name).ok_or("not in the object: rebuild Picket")?;
+    match program.hook {
+        Hook::BtfTracepoint(_) => {
+            typed::<BtfTracePoint>(found)?.attach().map(drop).map_err(|error| chain(&error))
+        }
+        Hook::Fentry(_) => typed::<FEntry>(found)?.attach().map(drop).map_err(|error| chain(&error)),
+        Hook::Fexit(_) => typed::<FExit>(found)?.attach().map(drop).map_err(|error| chain(&error)),
+        Hook::SyscallExit(names) => syscalls(typed::<TracePoint>(found)?, names),
+        Hook::PacketsOut => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Egress),
+        Hook::PacketsIn => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Ingress),
+        Hook::Sysctl => {
+            let root = tracefs::cgroup_root()?;
+            let program = typed::<CgroupSysctl>(found)?;
+            program.attach(root, CgroupAttachMode::Single).map(drop).map_err(|error| chain(&error))
+        }
+    }
+}
+
+/// Attaches to the ends of all calls that the kernel has; there must be one.
+fn syscalls(program: &mut TracePoint, names: &[&str]) -> Result<(), String> {
+    let events = tracefs::find()?.join("events/syscalls");
+    let mut any = false;
+    for name in names.iter().map(|name| format!("sys_exit_{name}")) {
+        if events.join(&name).exists() {
+            program.attach("syscalls", &name).map_err(|error| format!("{name}: {}", chain(&error)))?;
+            any = true;
+        }
+    }
+    if any { Ok(()) } else { Err("the kernel has none of these system calls".to_owned()) }
+}
+
+fn packets(program: &mut CgroupSkb, direction: CgroupSkbAttachType) -> Result<(), String> {
+    let root = tracefs::cgroup_root()?;
+    program.attach(root, direction, CgroupAttachMode::Single).map(drop).map_err(|error| chain(&error))
+}
+
+fn typed<'a, T>(program: &'a mut Loadable) -> Result<&'a mut T, String>
+where
+    &'a mut T: TryFrom<&'a mut Loadable>,
+{
+    program.try_into().map_err(|_| "of another kind than the agent expects: rebuild Picket".to_owned())
+}

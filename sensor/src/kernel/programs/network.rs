@@ -1,0 +1,6 @@
+//! Sockets.
+
+use super::Service;
+
+/// The services.
+pub(super) const SERVICES: &[Service] = &[];
