@@ -297,4 +297,8 @@ pub struct Settings {
     pub environment: u32,
     /// 1 to write diagnostics through aya-log.
     pub diagnostics: u32,
+    /// Process id of the agent, which does not watch itself; 0 for none.
+    pub own: u32,
+    /// Unused; zero.
+    pub reserved: u32,
 }
