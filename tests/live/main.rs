@@ -6,6 +6,7 @@
 mod burst;
 mod churn;
 mod commands;
+mod flood;
 mod identity;
 mod input;
 mod process;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         commands::TESTS,
         churn::TESTS,
         burst::TESTS,
+        flood::TESTS,
     ]
     .concat();
     runner::main(&tests)
