@@ -9,6 +9,7 @@ mod commands;
 mod flood;
 mod identity;
 mod input;
+mod policy;
 mod process;
 mod workload;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         commands::TESTS,
         churn::TESTS,
         burst::TESTS,
+        policy::TESTS,
         flood::TESTS,
     ]
     .concat();
