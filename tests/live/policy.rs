@@ -73,7 +73,7 @@ fn defaults_are_quiet(lab: &mut Lab) {
     let host_file = lab.scratch().path().join(&marker);
     write_file(&host_file, b"x", 0o600);
     let script = format!(
-        "cat /etc/passwd; echo x > /tmp/{marker}; cat /tmp/{marker}; echo x > /dev/null; mkdir -p /root/.ssh; echo k > /root/.ssh/{marker}; cat /root/.ssh/{marker}; /bin/true {marker}"
+        "cat /etc/passwd; echo x > /tmp/{marker}; cat /tmp/{marker}; echo x > /dev/null; mkdir -p /home/app/.ssh; echo k > /home/app/.ssh/{marker}; cat /home/app/.ssh/{marker}; /bin/true {marker}"
     );
     let container = lab.container(&["/bin/sh", "-c", &script]);
     container.run_ok();
@@ -87,7 +87,7 @@ fn defaults_are_quiet(lab: &mut Lab) {
         .collect();
     let count = |path: &str| of_files.iter().filter(|(opened, _)| opened == path).count();
     assert_eq!(count(&format!("/tmp/{marker}")), 1, "written, not read: {of_files:?}");
-    assert_eq!(count(&format!("/root/.ssh/{marker}")), 2, "written and read: {of_files:?}");
+    assert_eq!(count(&format!("/home/app/.ssh/{marker}")), 2, "written and read: {of_files:?}");
     assert_eq!(count("/etc/passwd") + count("/dev/null"), 0, "{of_files:?}");
     let host = client
         .all(|event| text(event, "class").starts_with("FILE_") && text(event, "container.id").is_empty());
