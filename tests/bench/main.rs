@@ -4,6 +4,7 @@
 //! It calls itself as `picket-bench worker …` for the processes that are measured. Needs root.
 #![forbid(unsafe_code)]
 
+mod findings;
 mod machine;
 mod operation;
 mod programs;

@@ -15,11 +15,14 @@ pub(crate) struct Usage {
     pub(crate) runs: u64,
 }
 
-/// Usage of the programs that this process holds, by name and id. Others of the machine may hold some
-/// with the same names.
-pub(crate) fn usage(pid: u32) -> Result<BTreeMap<(String, u32), Usage>> {
+/// Usage of programs, by name and id.
+pub(crate) type Programs = BTreeMap<(String, u32), Usage>;
+
+/// Usage of the programs that this process holds. Others of the machine may hold
+/// some with the same names.
+pub(crate) fn usage(pid: u32) -> Result<Programs> {
     let held = held(pid)?;
-    let mut usage = BTreeMap::new();
+    let mut usage = Programs::new();
     for program in loaded_programs() {
         // One that ends between listing and asking is none of the agent's.
         let Ok(program) = program else { continue };

@@ -1,19 +1,20 @@
-//! The order of a run: many short segments with and without the agent, one after the other.
+//! The order of a run: many short segments with and without the agent, by turns.
 //!
-//! Each round measures every row in every variant, every second round in reverse, so that a machine that
-//! gets slower or faster meanwhile does so for all. Later only segments of one round are compared.
+//! A segment measures every row. The agent's segments of a round stand between two without it, and are
+//! compared with the mean of these: a machine that gets slower or faster meanwhile falls out. How far
+//! the two differ from each other is the noise.
 
-use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aya::sys::{Stats, enable_stats};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use crate::findings::{Findings, ledger};
 use crate::machine;
-use crate::operation::{ROWS, Row};
-use crate::programs::{Usage, usage};
+use crate::operation::ROWS;
+use crate::programs::usage;
 use crate::stage::{Stage, Variant};
 
 /// Slices of a segment; see `worker`.
@@ -21,45 +22,17 @@ const SLICES: u64 = 50;
 /// The agent reads what a segment left in the rings.
 const DRAIN: Duration = Duration::from_millis(20);
 
-/// What was found out about one row.
-#[derive(Debug)]
-struct Findings {
-    row: Row,
-    each: u64,
-    /// Nanoseconds per operation, by round, by variant.
-    rounds: Vec<Map<String, Value>>,
-    /// Operations, and what `picket status` counted during them, by variant.
-    counts: BTreeMap<&'static str, (u64, Ledger)>,
-    programs: Vec<Value>,
-}
-
-/// Counters of the classes in `GetStatusResponse`, by class and counter.
-type Ledger = BTreeMap<(String, String), u64>;
-
 /// Runs the benchmark and returns everything it found.
 pub(crate) fn run(settings: &Value) -> Result<Value> {
-    let texts = |name: &str| -> Vec<String> {
-        let list = settings[name].as_array().into_iter().flatten();
-        list.filter_map(|text| text.as_str().map(str::to_owned)).collect()
-    };
     let rounds = settings["rounds"].as_u64().context("the settings lack `rounds`")?;
     let reported = settings["reported"].as_str().context("the settings lack `reported`")?;
-    let wanted = texts("rows");
     let machine = machine::describe();
-    let mut stage = Stage::set(texts("arguments"), reported)?;
-    let mut findings = Vec::new();
-    for row in ROWS {
-        if wanted.is_empty() || wanted.iter().any(|part| row.name.contains(part.as_str())) {
-            let each = stage.worker(row.place).calibrate(row.operation)?;
-            let (rounds, counts, programs) = Default::default();
-            findings.push(Findings { row, each, rounds, counts, programs });
-        }
-    }
-    ensure!(!findings.is_empty(), "no row has such a name: {}", wanted.join(", "));
-    stage.check()?;
+    let mut stage = Stage::set(texts(settings, "arguments"), reported)?;
+    let mut findings = rows(&mut stage, &texts(settings, "rows"))?;
+    let mut before = segment(&mut stage, Variant::Off, &mut findings)?;
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
-        one_round(&mut stage, &mut findings, round % 2 == 1)?;
+        before = one_round(&mut stage, &mut findings, round % 2 == 1, &before)?;
     }
     stage.enter(Variant::Default)?;
     let status = stage.status().context("no agent")?;
@@ -70,32 +43,68 @@ pub(crate) fn run(settings: &Value) -> Result<Value> {
     Ok(json!({ "machine": machine, "agent": agent(&status), "settings": settings, "rows": rows }))
 }
 
-fn one_round(stage: &mut Stage, findings: &mut [Findings], reverse: bool) -> Result<()> {
-    let mut variants = Variant::ALL;
+fn texts(settings: &Value, name: &str) -> Vec<String> {
+    let list = settings[name].as_array().into_iter().flatten();
+    list.filter_map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+/// The rows whose names contain one of `wanted`; all, if nothing is.
+fn rows(stage: &mut Stage, wanted: &[String]) -> Result<Vec<Findings>> {
+    let mut findings = Vec::new();
+    for row in ROWS {
+        if wanted.is_empty() || wanted.iter().any(|part| row.name.contains(part.as_str())) {
+            let each = stage.worker(row.place).calibrate(row.operation)?;
+            findings.push(Findings::new(row, each));
+        }
+    }
+    ensure!(!findings.is_empty(), "no row has such a name: {}", wanted.join(", "));
+    Ok(findings)
+}
+
+/// `before` is the segment without the agent that ended the round before; the result is the one that
+/// ends this round.
+fn one_round(
+    stage: &mut Stage,
+    findings: &mut [Findings],
+    reverse: bool,
+    before: &[f64],
+) -> Result<Vec<f64>> {
+    let mut variants = [Variant::Default, Variant::Subscriber];
     if reverse {
         variants.reverse();
     }
-    for finding in findings.iter_mut() {
-        finding.rounds.push(Map::new());
+    let first = segment(stage, variants[0], findings)?;
+    let second = segment(stage, variants[1], findings)?;
+    let after = segment(stage, Variant::Off, findings)?;
+    let figures = before.iter().zip(&first).zip(&second).zip(&after);
+    for (finding, (((before, first), second), after)) in findings.iter_mut().zip(figures) {
+        finding.rounds.push(json!({
+            "before": before,
+            variants[0].name(): first,
+            variants[1].name(): second,
+            "after": after,
+        }));
     }
-    for variant in variants {
-        stage.enter(variant)?;
-        let mut before = stage.status();
-        for finding in findings.iter_mut() {
-            let (row, each) = (finding.row, finding.each);
-            let (median, operations) = stage.worker(row.place).measure(row.operation, SLICES, each)?;
-            if let Some(round) = finding.rounds.last_mut() {
-                round.insert(variant.name().to_owned(), json!(median));
-            }
-            sleep(DRAIN);
-            let after = stage.status();
-            if let (Some(before), Some(after)) = (&before, &after) {
-                finding.count(variant, operations, &ledger(before), &ledger(after));
-            }
-            before = after;
+    Ok(after)
+}
+
+/// Nanoseconds per operation of each row.
+fn segment(stage: &mut Stage, variant: Variant, findings: &mut [Findings]) -> Result<Vec<f64>> {
+    stage.enter(variant)?;
+    let mut figures = Vec::new();
+    let mut before = stage.status();
+    for finding in findings {
+        let (row, each) = (finding.row, finding.each);
+        let (median, operations) = stage.worker(row.place).measure(row.operation, SLICES, each)?;
+        figures.push(median);
+        sleep(DRAIN);
+        let after = stage.status();
+        if let (Some(before), Some(after)) = (&before, &after) {
+            finding.count(variant, operations, &ledger(before), &ledger(after));
         }
+        before = after;
     }
-    Ok(())
+    Ok(figures)
 }
 
 /// Counting costs time itself, so that it is on in a segment of its own. The kernel ends it with the
@@ -104,73 +113,13 @@ fn run_times(stage: &mut Stage, findings: &mut [Findings]) -> Result<()> {
     let pid = stage.agent_pid().context("no agent")?;
     let counting = enable_stats(Stats::RunTime).context("the kernel does not count run times")?;
     for finding in findings {
+        let (row, each) = (finding.row, finding.each);
         let before = usage(pid)?;
-        let (_, operations) =
-            stage.worker(finding.row.place).measure(finding.row.operation, SLICES, finding.each)?;
-        for ((name, id), after) in usage(pid)? {
-            let Usage { nanoseconds, runs } = before.get(&(name.clone(), id)).copied().unwrap_or_default();
-            let (nanoseconds, runs) = (after.nanoseconds - nanoseconds, after.runs - runs);
-            let per_operation = runs as f64 / operations as f64;
-            // Others of the machine make programs run as well.
-            if per_operation >= 0.1 {
-                finding.programs.push(json!({
-                    "name": name,
-                    "runsPerOperation": per_operation,
-                    "nanosecondsPerRun": nanoseconds as f64 / runs as f64,
-                }));
-            }
-        }
+        let (_, operations) = stage.worker(row.place).measure(row.operation, SLICES, each)?;
+        finding.add_programs(operations, &before, &usage(pid)?);
     }
     drop(counting);
     Ok(())
-}
-
-impl Findings {
-    fn count(&mut self, variant: Variant, operations: u64, before: &Ledger, after: &Ledger) {
-        let (sum, counts) = self.counts.entry(variant.name()).or_default();
-        *sum += operations;
-        for (key, value) in after {
-            let grown = value.saturating_sub(before.get(key).copied().unwrap_or_default());
-            *counts.entry(key.clone()).or_default() += grown;
-        }
-    }
-
-    fn json(&self) -> Value {
-        let counts: Map<_, _> = self
-            .counts
-            .iter()
-            .map(|(variant, counts)| {
-                let (operations, ledger) = counts;
-                let mut classes = Map::new();
-                for ((class, counter), value) in ledger {
-                    let counters = classes.entry(class.clone()).or_insert_with(|| json!({}));
-                    counters[counter] = json!(*value as f64 / *operations as f64);
-                }
-                ((*variant).to_owned(), Value::Object(classes))
-            })
-            .collect();
-        json!({
-            "name": self.row.name,
-            "kind": self.row.kind,
-            "rounds": self.rounds,
-            "countsPerOperation": counts,
-            "programs": self.programs,
-        })
-    }
-}
-
-/// The counters are numbers in texts, as protobuf's JSON has them; one of 0 is left out there.
-fn ledger(status: &Value) -> Ledger {
-    let mut ledger = Ledger::new();
-    for class in status["classes"].as_array().into_iter().flatten() {
-        let name = class["class"].as_str().unwrap_or("?");
-        for (counter, value) in class.as_object().into_iter().flatten() {
-            if let Some(value) = value.as_str().and_then(|text| text.parse().ok()) {
-                ledger.insert((name.to_owned(), counter.clone()), value);
-            }
-        }
-    }
-    ledger
 }
 
 /// What of the agent's status explains the figures.

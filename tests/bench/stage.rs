@@ -31,8 +31,7 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
-    pub(crate) const ALL: [Self; 3] = [Self::Off, Self::Default, Self::Subscriber];
-
+    /// As the rounds name it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -72,8 +71,9 @@ impl Stage {
         let cgroup = Cgroup::create(&format!("/k8s.io/{}", container.id()));
         let (host, inside) = (Worker::start(files, None)?, Worker::start(files, Some(&cgroup))?);
         let options = agent::Options { arguments, ..lab.agent_options() };
-        let stage =
+        let mut stage =
             Self { watch: None, agent: None, options, host, inside, _cgroup: cgroup, container, _lab: lab };
+        stage.check()?;
         Ok(stage)
     }
 
@@ -86,7 +86,9 @@ impl Stage {
     }
 
     /// The container's worker must be in its control group, or its rows would be the host's.
-    pub(crate) fn check(&self) -> Result<()> {
+    fn check(&mut self) -> Result<()> {
+        // It answers when it is there.
+        self.inside.calibrate("getppid")?;
         let groups = self.inside.control_groups();
         ensure!(groups.contains(self.container.id()), "the worker is not in the control group: {groups}");
         Ok(())

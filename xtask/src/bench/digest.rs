@@ -44,6 +44,8 @@ pub(super) struct Row {
     pub(super) name: String,
     /// Nanoseconds per operation without the agent.
     pub(super) off: Spread,
+    /// Nanoseconds between two segments without the agent: how exact the rest can be.
+    pub(super) noise: Spread,
     /// Nanoseconds that the agent adds.
     pub(super) agent: Spread,
     /// The same in percent.
@@ -76,7 +78,7 @@ pub(super) fn digest(found: &Value) -> Result<Digest> {
     })
 }
 
-/// Differences are taken inside each round, where both sides met the same machine.
+/// Differences are taken inside each round, against the mean of what was there before and after.
 fn row(raw: &Value) -> Result<Row> {
     let name = raw["name"].as_str().context("a row without a name")?;
     let rounds = raw["rounds"].as_array().with_context(|| format!("no rounds of {name}"))?;
@@ -86,14 +88,16 @@ fn row(raw: &Value) -> Result<Row> {
             .and_then(|figures| Spread::of(&figures))
             .with_context(|| format!("a gap in the rounds of {name}"))
     };
-    let added = |round: &Value, variant: &str| Some(round[variant].as_f64()? - round["off"].as_f64()?);
+    let off = |round: &Value| Some(round["before"].as_f64()?.midpoint(round["after"].as_f64()?));
+    let added = |round: &Value, variant: &str| Some(round[variant].as_f64()? - off(round)?);
     let agent = spread(&|round| added(round, "default"))?;
-    let percent = spread(&|round| Some(100.0 * added(round, "default")? / round["off"].as_f64()?))?;
+    let percent = spread(&|round| Some(100.0 * added(round, "default")? / off(round)?))?;
     let goal = goal(raw["kind"].as_str().unwrap_or_default())
         .with_context(|| format!("{name} is of no known kind"))?;
     Ok(Row {
         name: name.to_owned(),
-        off: spread(&|round| round["off"].as_f64())?,
+        off: spread(&off)?,
+        noise: spread(&|round| Some(round["after"].as_f64()? - round["before"].as_f64()?))?,
         agent,
         percent,
         subscriber: spread(&|round| added(round, "subscriber"))?,
@@ -167,6 +171,7 @@ impl Row {
     fn json(&self) -> Value {
         let mut value = self.raw.clone();
         value["offNanoseconds"] = self.off.json();
+        value["noiseNanoseconds"] = self.noise.json();
         value["agentNanoseconds"] = self.agent.json();
         value["agentPercent"] = self.percent.json();
         value["subscriberNanoseconds"] = self.subscriber.json();
@@ -193,14 +198,14 @@ mod tests {
 
     #[test]
     fn differences_are_taken_inside_a_round() {
-        // The machine got three times slower; the agent costs 10 all the time.
+        // The machine gets slower and slower; the agent costs 10 all the time.
         let rounds = json!([
-            { "off": 100.0, "default": 110.0, "subscriber": 120.0 },
-            { "off": 300.0, "default": 310.0, "subscriber": 320.0 },
+            { "before": 100.0, "default": 160.0, "subscriber": 170.0, "after": 200.0 },
+            { "before": 200.0, "default": 260.0, "subscriber": 270.0, "after": 300.0 },
         ]);
         let row = row(&json!({ "name": "x", "kind": "unasked", "rounds": rounds })).unwrap();
         assert_eq!(row.agent, Spread { median: 10.0, low: 10.0, high: 10.0 });
-        assert_eq!(row.subscriber.median, 20.0);
+        assert_eq!((row.subscriber.median, row.noise.median), (20.0, 100.0));
         assert_eq!(row.verdict, Verdict::Met);
     }
 
@@ -215,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_gap_in_the_rounds_is_an_error() {
-        let rounds = json!([{ "off": 100.0, "default": 110.0 }]);
+        let rounds = json!([{ "before": 100.0, "default": 110.0 }]);
         assert!(row(&json!({ "name": "x", "kind": "unasked", "rounds": rounds })).is_err());
         assert!(row(&json!({ "name": "x", "kind": "?", "rounds": [] })).is_err());
     }

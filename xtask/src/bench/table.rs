@@ -1,7 +1,6 @@
 //! The figures of a benchmark, for a person.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -50,35 +49,31 @@ fn fields(entry: &Value) -> String {
 }
 
 fn figures(rows: &[Row]) -> String {
-    let mut text = format!(
-        "{:<38} {:>9}  {:<25} {:<8} {:<7}  {:<25}\n",
-        "ns per operation: median [quartiles]", "off", "the agent adds", "goal", "", "with a subscriber"
-    );
+    let line = |words: [&str; 7]| {
+        let [name, off, noise, agent, goal, verdict, subscriber] = words;
+        format!("{name:<37} {off:>8}  {noise:<13}  {agent:<25} {goal:<6} {verdict:<8} {subscriber}\n")
+    };
+    let head = ["", "off", "off again", "the agent adds", "goal", "", "and with a subscriber"];
+    let mut text = "ns per operation: median [quartiles] over the rounds\n".to_owned() + &line(head);
     for row in rows {
-        let goal = match row.goal {
-            Goal::Nanoseconds(most) => format!("+{most:.0}"),
-            Goal::Percent(most) => format!("+{most:.0} %"),
+        let (goal, agent) = match row.goal {
+            Goal::Nanoseconds(most) => (format!("+{most:.0}"), spread(row.agent, "")),
+            Goal::Percent(most) => (format!("+{most:.0} %"), spread(row.percent, " %")),
         };
-        let agent = match row.goal {
-            Goal::Nanoseconds(_) => spread(row.agent, ""),
-            Goal::Percent(_) => spread(row.percent, " %"),
-        };
+        let (off, noise) = (format!("{:.0}", row.off.median), quartiles(row.noise, 0));
         let subscriber = spread(row.subscriber, "");
-        let verdict = row.verdict.text();
-        // Writing to a text does not fail.
-        let _: Result<(), _> = writeln!(
-            text,
-            "{:<38} {:>9.0}  {agent:<25} {goal:<8} {verdict:<7}  {subscriber}",
-            row.name, row.off.median
-        );
+        text += &line([&row.name, &off, &noise, &agent, &goal, row.verdict.text(), &subscriber]);
     }
     text
 }
 
 fn spread(spread: Spread, unit: &str) -> String {
     let digits = if unit.is_empty() { 0 } else { 1 };
-    let Spread { median, low, high } = spread;
-    format!("{median:+.digits$}{unit} [{low:+.digits$} {high:+.digits$}]")
+    format!("{:+.digits$}{unit} {}", spread.median, quartiles(spread, digits))
+}
+
+fn quartiles(spread: Spread, digits: usize) -> String {
+    format!("[{:+.digits$} {:+.digits$}]", spread.low, spread.high)
 }
 
 /// What shows that a row measured what its name says: the account, and the programs that ran.
@@ -143,7 +138,7 @@ mod tests {
             "settings": { "rounds": 1, "arguments": [] },
             "rows": [{
                 "name": "fork", "kind": "exec",
-                "rounds": [{ "off": 1000.0, "default": 1050.0, "subscriber": 1100.0 }],
+                "rounds": [{ "before": 900.0, "default": 1050.0, "subscriber": 1100.0, "after": 1100.0 }],
                 "countsPerOperation": { "default": { "PROCESS_FORK": { "seen": 1.0, "lost": 0.001 } } },
                 "programs": [{ "name": "process_fork", "runsPerOperation": 1.0, "nanosecondsPerRun": 700.4 }],
             }],
