@@ -26,6 +26,9 @@ pub(super) enum Verdict {
     NotMet,
     /// The goal lies between the quartiles.
     Unsure,
+    /// The row is about events that are emitted, and most operations gave none: not attached, filtered,
+    /// aggregated or rate limited.
+    NoEvent,
 }
 
 impl Verdict {
@@ -34,6 +37,7 @@ impl Verdict {
             Self::Met => "met",
             Self::NotMet => "NOT met",
             Self::Unsure => "unsure",
+            Self::NoEvent => "no event",
         }
     }
 }
@@ -92,8 +96,9 @@ fn row(raw: &Value) -> Result<Row> {
     let added = |round: &Value, variant: &str| Some(round[variant].as_f64()? - off(round)?);
     let agent = spread(&|round| added(round, "default"))?;
     let percent = spread(&|round| Some(100.0 * added(round, "default")? / off(round)?))?;
-    let goal = goal(raw["kind"].as_str().unwrap_or_default())
-        .with_context(|| format!("{name} is of no known kind"))?;
+    let kind = raw["kind"].as_str().unwrap_or_default();
+    let goal = goal(kind).with_context(|| format!("{name} is of no known kind"))?;
+    let silent = matches!(kind, "emitted" | "exec") && received(raw) < 0.5;
     Ok(Row {
         name: name.to_owned(),
         off: spread(&off)?,
@@ -102,9 +107,15 @@ fn row(raw: &Value) -> Result<Row> {
         percent,
         subscriber: spread(&|round| added(round, "subscriber"))?,
         goal,
-        verdict: verdict(goal, agent, percent),
+        verdict: if silent { Verdict::NoEvent } else { verdict(goal, agent, percent) },
         raw: raw.clone(),
     })
+}
+
+/// Events of all classes that reached the agent, per operation, with the default settings.
+fn received(raw: &Value) -> f64 {
+    let classes = raw["countsPerOperation"]["default"].as_object().into_iter().flatten();
+    classes.filter_map(|(_, counters)| counters["received"].as_f64()).sum()
 }
 
 fn goal(kind: &str) -> Option<Goal> {
@@ -216,6 +227,19 @@ mod tests {
         assert_eq!(verdict(goal, any, spread(1.0, 3.0)), Verdict::Met);
         assert_eq!(verdict(goal, any, spread(1.0, 4.0)), Verdict::Unsure);
         assert_eq!(verdict(goal, any, spread(3.5, 4.0)), Verdict::NotMet);
+    }
+
+    #[test]
+    fn a_goal_is_not_met_by_events_that_were_not_emitted() {
+        let rounds = json!([{ "before": 1.0, "default": 1.0, "subscriber": 1.0, "after": 1.0 }]);
+        let of = |counts: Value| {
+            let counts = json!({ "default": { "X": counts } });
+            let raw =
+                json!({ "name": "x", "kind": "emitted", "rounds": rounds, "countsPerOperation": counts });
+            row(&raw).unwrap().verdict
+        };
+        assert_eq!(of(json!({ "received": 1.0 })), Verdict::Met);
+        assert_eq!(of(json!({ "seen": 1.0, "received": 0.01 })), Verdict::NoEvent);
     }
 
     #[test]

@@ -51,7 +51,7 @@ fn fields(entry: &Value) -> String {
 fn figures(rows: &[Row]) -> String {
     let line = |words: [&str; 7]| {
         let [name, off, noise, agent, goal, verdict, subscriber] = words;
-        format!("{name:<37} {off:>8}  {noise:<13}  {agent:<25} {goal:<6} {verdict:<8} {subscriber}\n")
+        format!("{name:<37} {off:>8}  {noise:<17}  {agent:<25} {goal:<6} {verdict:<8} {subscriber}\n")
     };
     let head = ["", "off", "off again", "the agent adds", "goal", "", "and with a subscriber"];
     let mut text = "ns per operation: median [quartiles] over the rounds\n".to_owned() + &line(head);
@@ -139,7 +139,7 @@ mod tests {
             "rows": [{
                 "name": "fork", "kind": "exec",
                 "rounds": [{ "before": 900.0, "default": 1050.0, "subscriber": 1100.0, "after": 1100.0 }],
-                "countsPerOperation": { "default": { "PROCESS_FORK": { "seen": 1.0, "lost": 0.001 } } },
+                "countsPerOperation": { "default": { "PROCESS_FORK": { "received": 1.0, "lost": 0.001 } } },
                 "programs": [{ "name": "process_fork", "runsPerOperation": 1.0, "nanosecondsPerRun": 700.4 }],
             }],
         });
@@ -151,7 +151,7 @@ mod tests {
             "+3 %",
             "NOT met",
             "+100 [+100 +100]",
-            "default: PROCESS_FORK seen 1.0\n",
+            "default: PROCESS_FORK received 1.0\n",
             "process_fork: 1.0 × 700 ns",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
