@@ -122,21 +122,23 @@ fn add(
     let start = Instant::now();
     // An earlier run's console is not to be taken for this one's.
     drop(std::fs::remove_file(&log));
-    let result = one(line, programs, arguments, &log);
-    let good = result.is_ok();
-    let detail = result.map(|tested| {
-        report.skips_of(&step, &tested.console);
-        matrix.add(&line.to_string(), &tested.release, tested.cells);
-        format!("{}, {}", tested.release, tested.tests)
-    });
-    if !good {
-        // Shown, not kept: which classes failed.
-        let console = std::fs::read(&log).unwrap_or_default();
-        let cells = matrix::collect(&String::from_utf8_lossy(&console)).unwrap_or_default();
-        matrix.add(&line.to_string(), &line.to_string(), cells);
+    match one(line, programs, arguments, &log) {
+        Ok(tested) => {
+            let detail = format!("{}, {}", tested.release, tested.tests);
+            report.add(&step, Outcome::Passed(detail), start.elapsed());
+            report.skips_of(&step, &tested.console);
+            matrix.add(&line.to_string(), &tested.release, tested.cells);
+            true
+        }
+        Err(error) => {
+            report.add(&step, outcome(&step, Err(error)), start.elapsed());
+            // Shown, not kept: which classes failed.
+            let console = std::fs::read(&log).unwrap_or_default();
+            let cells = matrix::collect(&String::from_utf8_lossy(&console)).unwrap_or_default();
+            matrix.add(&line.to_string(), &line.to_string(), cells);
+            false
+        }
     }
-    report.add(&step, outcome(&step, detail), start.elapsed());
-    good
 }
 
 /// The programs that go into the machine.
