@@ -26,7 +26,7 @@ impl fmt::Display for Verdict {
 }
 
 /// What the agent says of each class: the back end that serves it, and why not another one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Coverage(BTreeMap<String, (String, String)>);
 
 /// The agent's word for a class that nothing serves.
@@ -35,20 +35,29 @@ const NONE: &str = "none";
 const UNKNOWN: &str = "unknown";
 
 impl Coverage {
-    /// From `GetStatusResponse`.
+    /// From `GetStatusResponse`. Of a class that is listed more than once, the first entry counts that
+    /// names a back end.
     pub(super) fn of(status: &Value) -> Self {
         let list = status.get("coverage").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let entry = |class: &Value| {
-            let words = ["class", "backEnd", "reason"].map(|name| text(class, name).to_owned());
-            let [class, back_end, reason] = words;
-            (class, (back_end, reason))
-        };
-        Self(list.iter().map(entry).collect())
+        let mut classes = BTreeMap::<String, (String, String)>::new();
+        for entry in list {
+            let [class, back_end, reason] =
+                ["class", "backEnd", "reason"].map(|name| text(entry, name).to_owned());
+            match classes.get_mut(&class) {
+                Some(known) if known.0 == NONE => *known = (back_end, reason),
+                Some(_) => {}
+                None => drop(classes.insert(class, (back_end, reason))),
+            }
+        }
+        Self(classes)
     }
 
-    /// Whether the agent said anything.
-    pub(super) fn is_known(&self) -> bool {
-        !self.0.is_empty()
+    /// Whether every class is served by the same back end here as there, for whichever reasons.
+    pub(super) fn serves_as(&self, other: &Self) -> bool {
+        let back_ends = |coverage: &Self| -> Vec<_> {
+            coverage.0.iter().map(|(class, (back_end, _))| (class.clone(), back_end.clone())).collect()
+        };
+        !self.0.is_empty() && back_ends(self) == back_ends(other)
     }
 
     fn back_end(&self, class: &str) -> &str {
@@ -119,6 +128,19 @@ mod tests {
             matrix.to_string(),
             "picket-matrix: FILE_OPEN trampoline failed\npicket-matrix: NEW unknown failed\n"
         );
+    }
+
+    #[test]
+    fn reasons_make_no_other_coverage() {
+        let one = |back_end: &str, reason: &str| {
+            Coverage::of(&json!({"coverage": [
+                {"class": "FILE_OPEN", "backEnd": back_end, "reason": reason},
+                {"class": "FILE_OPEN", "backEnd": "none", "reason": "no io_uring"},
+            ]}))
+        };
+        assert!(one("tracepoint", "").serves_as(&one("tracepoint", "no trampoline: EPERM")));
+        assert!(!one("tracepoint", "").serves_as(&one("trampoline", "")));
+        assert!(!Coverage::default().serves_as(&Coverage::default()), "an agent that says nothing");
     }
 
     #[test]

@@ -38,7 +38,12 @@ pub(crate) fn collect(output: &str) -> Result<Cells> {
         let (rank, text) = cell(back_end, verdict).with_context(|| format!("unknown: `{LINE}{line}`"))?;
         shown.entry((*class).to_owned()).or_default().insert(rank, text);
     }
-    let joined = |cells: BTreeMap<_, String>| cells.into_values().collect::<Vec<_>>().join(", ");
+    // A back end that lacks the class matters only where the other one lacks it too.
+    let joined = |cells: BTreeMap<_, String>| {
+        let named: Vec<_> = cells.into_values().collect();
+        let served: Vec<_> = named.iter().map(String::as_str).filter(|name| *name != NONE).collect();
+        if served.is_empty() { NONE.to_owned() } else { served.join(", ") }
+    };
     Ok(shown.into_iter().map(|(class, cells)| (class, joined(cells))).collect())
 }
 
@@ -161,6 +166,7 @@ mod tests {
         let console = "[    1.0] boot\npicket-matrix: FILE_OPEN trampoline passed\r\n\
                        picket-matrix: FILE_OPEN tracepoint failed\ntest result: ok.\n\
                        picket-matrix: MODULE_LOAD none skipped\npicket-matrix: DNS cgroup skipped\n\
+                       picket-matrix: DNS none skipped\n\
                        picket-matrix: PROCESS_EXEC btf_tracepoint passed\n";
         let cells = collect(console).unwrap();
         let cells: Vec<_> = cells.iter().map(|(class, cell)| (class.as_str(), cell.as_str())).collect();
