@@ -150,11 +150,11 @@ fn modified(file: &Path) -> Option<SystemTime> {
     file.metadata().ok()?.modified().ok()
 }
 
-/// `7.2` of `7.2.13+deb14-cloud-amd64`.
+/// `7.2` of `7.2.13+deb14-cloud-amd64`; nothing where there are no numbers.
 fn version(release: &str) -> String {
-    let mut numbers = release.split(|character: char| !character.is_ascii_digit());
-    let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-    format!("{major}.{minor}")
+    let numbers = release.split(|character: char| !character.is_ascii_digit());
+    let numbers: Vec<_> = numbers.take(2).filter(|number| !number.is_empty()).collect();
+    numbers.join(".")
 }
 
 #[cfg(test)]
@@ -192,5 +192,6 @@ mod tests {
     fn version_has_two_numbers() {
         assert_eq!(version("7.2.13+deb14-cloud-amd64"), "7.2");
         assert_eq!(version("6.18-rc1"), "6.18");
+        assert_eq!(version("newest"), "");
     }
 }
