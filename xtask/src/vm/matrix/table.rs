@@ -57,11 +57,6 @@ impl Table {
         self.rows().is_empty()
     }
 
-    /// Number of classes.
-    pub(super) fn classes(&self) -> usize {
-        self.rows().len()
-    }
-
     fn rows(&self) -> BTreeSet<&str> {
         self.0.iter().flat_map(|(_, cells)| cells.keys().map(String::as_str)).collect()
     }
