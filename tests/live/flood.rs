@@ -81,7 +81,7 @@ fn one_pod_blinds_nobody(lab: &mut Lab) {
     // there is only the one above.
     assert_eq!(of_class("received"), of_class("published") + of_class("quiet"), "{class}");
     of_flooder_is_told(of_flooder, limited);
-    let events = [&*of_flooder, &*of_other].map(|client| delivered(client));
+    let events = [&*of_flooder, &*of_other].map(delivered);
     let subscribers: u64 = lost_by_subscribers(&status);
     assert_eq!(
         events.iter().sum::<u64>() + subscribers,
