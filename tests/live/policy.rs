@@ -54,7 +54,10 @@ fn changes_without_a_gap(lab: &mut Lab) {
     write_file(&container.file("/tmp/go-2"), b"", 0o600);
     client.exec(&marker);
     let first: Vec<String> = (0..300).map(|number| format!("/tmp/first/{marker}-{number}")).collect();
-    assert_eq!(opened(&client, "/tmp/first/"), first, "what both settings want has no gap");
+    let told = opened(&client, "/tmp/first/");
+    let missing: Vec<_> = first.iter().filter(|path| !told.contains(path)).collect();
+    assert!(missing.is_empty(), "what both settings want has a gap: {missing:?}");
+    assert_eq!(told.len(), first.len(), "each is told once");
     let second = opened(&client, "/tmp/second/");
     let expected: Vec<String> = (200..300).map(|number| format!("/tmp/second/{marker}-{number}")).collect();
     assert!(second.ends_with(&expected), "what is wanted since the change: {second:?}");
@@ -70,7 +73,7 @@ fn defaults_are_quiet(lab: &mut Lab) {
     let host_file = lab.scratch().path().join(&marker);
     write_file(&host_file, b"x", 0o600);
     let script = format!(
-        "cat /etc/passwd; echo x > /tmp/{marker}; cat /tmp/{marker}; echo x > /dev/null; mkdir -p /root/.ssh; echo k > /root/.ssh/{marker}; cat /root/.ssh/{marker}; /bin/true {marker}"
+        "cat /etc/passwd; echo x > /tmp/{marker}; cat /tmp/{marker}; echo x > /dev/null; mkdir -p /home/app/.ssh; echo k > /home/app/.ssh/{marker}; cat /home/app/.ssh/{marker}; /bin/true {marker}"
     );
     let container = lab.container(&["/bin/sh", "-c", &script]);
     container.run_ok();
@@ -84,7 +87,7 @@ fn defaults_are_quiet(lab: &mut Lab) {
         .collect();
     let count = |path: &str| of_files.iter().filter(|(opened, _)| opened == path).count();
     assert_eq!(count(&format!("/tmp/{marker}")), 1, "written, not read: {of_files:?}");
-    assert_eq!(count(&format!("/root/.ssh/{marker}")), 2, "written and read: {of_files:?}");
+    assert_eq!(count(&format!("/home/app/.ssh/{marker}")), 2, "written and read: {of_files:?}");
     assert_eq!(count("/etc/passwd") + count("/dev/null"), 0, "{of_files:?}");
     let host = client
         .all(|event| text(event, "class").starts_with("FILE_") && text(event, "container.id").is_empty());

@@ -127,7 +127,7 @@ pub(crate) fn workload() -> Result<PathBuf> {
 }
 
 /// Builds with cargo and returns the path of the executable of the target with this name.
-fn built(arguments: &[&str], target: &str) -> Result<PathBuf> {
+pub(crate) fn built(arguments: &[&str], target: &str) -> Result<PathBuf> {
     built_by(cargo().args(arguments), target)
 }
 
