@@ -12,10 +12,10 @@ mod process;
 
 use std::process::ExitCode;
 
-use picket_tests::{runner, workload};
+use picket_tests::runner;
 
 fn main() -> ExitCode {
     let tests =
         [process::TESTS, input::TESTS, identity::TESTS, commands::TESTS, churn::TESTS, burst::TESTS].concat();
-    workload::main().unwrap_or_else(|| runner::main(&tests))
+    runner::main(&tests)
 }
