@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Operations run one after the other in the same process, in its first thread, so `unshare mount , private ,
-//! bind A B` works in a mount namespace of its own. Most print nothing. One that fails is said on standard
+//! bind-mount A B` works in a mount namespace of its own. Most print nothing. One that fails is said on standard
 //! error and ends the program with code 1; with `--may-fail` it prints `errno NAME` (or `errno NUMBER`) on
 //! standard output, and the program goes on and ends with code 0. Wrong words end it with code 2. Sets of
 //! flags are names joined by `+`, and `-` is the empty set. `picket-workload help` lists the operations;
@@ -137,7 +137,8 @@ pub fn main(words: &[String]) -> ExitCode {
     if matches!(words, [] | ["help"]) {
         return help();
     }
-    for (operation, arguments) in words.split(|word| *word == NEXT).map(|part| (part.first(), part.get(1..))) {
+    for (operation, arguments) in words.split(|word| *word == NEXT).map(|part| (part.first(), part.get(1..)))
+    {
         let result = run(operation.copied(), arguments.unwrap_or_default());
         let Err(error) = result else { continue };
         match errno(&error) {

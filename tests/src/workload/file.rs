@@ -141,7 +141,9 @@ fn rmdir(words: &mut Words<'_>) -> Result<()> {
     match how {
         "rmdir" => call(numbers::SYS_rmdir, [address(&path), 0, 0, 0, 0, 0]),
         "unlinkat" => call(libc::SYS_unlinkat, [HERE, address(&path), AT_REMOVEDIR, 0, 0, 0]),
-        _ => request(how, &Request { flags: u32::try_from(AT_REMOVEDIR)?, ..at_here(uring::UNLINKAT, &path) }),
+        _ => {
+            request(how, &Request { flags: u32::try_from(AT_REMOVEDIR)?, ..at_here(uring::UNLINKAT, &path) })
+        }
     }
 }
 
@@ -202,7 +204,12 @@ fn set_attribute(words: &mut Words<'_>) -> Result<()> {
         }
         _ => {
             // The path is `addr3`, which is 48 bytes into the request.
-            let wish = Request { offset: value_at, length: u32::try_from(length)?, third: at, ..at_here(uring::SETXATTR, &name) };
+            let wish = Request {
+                offset: value_at,
+                length: u32::try_from(length)?,
+                third: at,
+                ..at_here(uring::SETXATTR, &name)
+            };
             request(how, &Request { fd: 0, ..wish })
         }
     }

@@ -52,7 +52,9 @@ impl Flipper {
             move || {
                 while !stop.load(Ordering::Relaxed) {
                     for content in [&second, &first] {
-                        differing.iter().for_each(|index| memory[*index].store(content[*index], Ordering::Relaxed));
+                        differing
+                            .iter()
+                            .for_each(|index| memory[*index].store(content[*index], Ordering::Relaxed));
                     }
                 }
             }
@@ -189,7 +191,9 @@ fn unlink(at: u64, first: &str, second: &str) -> Result<Used> {
 
 fn mount(at: u64, first: &str, second: &str) -> Result<Used> {
     ensure!(has_unshared(MOUNT), "first `unshare mount , private`");
-    let device = |path: &str| fs::metadata(path).map(|folder| folder.dev()).map_err(|error| anyhow!("{path}: {error}"));
+    let device = |path: &str| {
+        fs::metadata(path).map(|folder| folder.dev()).map_err(|error| anyhow!("{path}: {error}"))
+    };
     let before = [device(first)?, device(second)?];
     if mount_call(c"none", at, Some(c"tmpfs"), 0, None).is_err() {
         return Ok(Used::Neither);

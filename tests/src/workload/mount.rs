@@ -3,7 +3,7 @@
 //! ```text
 //! private                          all mounts here become private
 //! mount TYPE SOURCE TARGET [FLAGS [DATA]]
-//! bind OLD NEW [FLAGS]             FLAGS are added to `bind`, such as `rec`
+//! bind-mount OLD NEW [FLAGS]       FLAGS are added to `bind`, such as `rec`
 //! remount TARGET FLAGS             `ro nosuid nodev noexec remount bind move rec private slave shared`
 //! move OLD NEW
 //! propagate TARGET FLAGS
@@ -29,7 +29,7 @@ use crate::raw::{descriptor, syscall};
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("private", "", private),
     Operation::new("mount", "TYPE SOURCE TARGET [FLAGS [DATA]]", mount),
-    Operation::new("bind", "OLD NEW [FLAGS]", bind),
+    Operation::new("bind-mount", "OLD NEW [FLAGS]", bind),
     Operation::new("remount", "TARGET FLAGS", |words| change(words, libc::MS_REMOUNT)),
     Operation::new("move", "OLD NEW", move_old),
     Operation::new("propagate", "TARGET FLAGS", |words| change(words, 0)),
@@ -53,7 +53,13 @@ const NONE: &CStr = c"none";
 const EMPTY: &CStr = c"";
 
 /// mount(2); `None` is a null pointer.
-pub(super) fn mount_call(source: &CStr, target: u64, kind: Option<&CStr>, flags: u64, data: Option<&CStr>) -> Result<()> {
+pub(super) fn mount_call(
+    source: &CStr,
+    target: u64,
+    kind: Option<&CStr>,
+    flags: u64,
+    data: Option<&CStr>,
+) -> Result<()> {
     let [kind, data] = [kind, data].map(|text| text.map_or(0, address));
     syscall(libc::SYS_mount, [address(source), target, kind, flags, data, 0])?;
     Ok(())

@@ -12,8 +12,18 @@ macro_rules! x86 {
 }
 
 x86![
-    SYS_open, SYS_creat, SYS_rename, SYS_link, SYS_symlink, SYS_unlink, SYS_rmdir, SYS_mkdir, SYS_chmod,
-    SYS_chown, SYS_lchown, SYS_mknod,
+    SYS_open,
+    SYS_creat,
+    SYS_rename,
+    SYS_link,
+    SYS_symlink,
+    SYS_unlink,
+    SYS_rmdir,
+    SYS_mkdir,
+    SYS_chmod,
+    SYS_chown,
+    SYS_lchown,
+    SYS_mknod,
 ];
 
 /// The same on every machine (include/uapi/asm-generic/unistd.h), since 6.6.

@@ -11,7 +11,7 @@
 //!
 //! FLAGS are `rdonly wronly rdwr creat excl trunc append path tmpfile directory nofollow cloexec nonblock`,
 //! MODE is octal (default 644). The descriptor is closed at once. The same file through another mount:
-//! `unshare mount , private , bind A B , open openat rdonly B/file`.
+//! `unshare mount , private , bind-mount A B , open openat rdonly B/file`.
 //!
 //! `write PATH TEXT` opens with `wronly+creat` and writes; the way to a sysctl or a control group's file.
 //! `read PATH` opens and reads 4 KiB. `handle-garbage PATH` asks `open_by_handle_at` for a file that is not.
@@ -179,8 +179,7 @@ fn write(words: &mut Words<'_>) -> Result<()> {
 
 /// One `write` of all the bytes.
 pub(super) fn write_all(file: &OwnedFd, bytes: &[u8]) -> Result<()> {
-    let written =
-        syscall(libc::SYS_write, [raw(file), bytes.as_ptr() as u64, bytes.len() as u64, 0, 0, 0])?;
+    let written = syscall(libc::SYS_write, [raw(file), bytes.as_ptr() as u64, bytes.len() as u64, 0, 0, 0])?;
     anyhow::ensure!(written == bytes.len() as u64, "{written} of {} bytes were written", bytes.len());
     Ok(())
 }

@@ -146,7 +146,12 @@ pub(super) fn name(fd: &OwnedFd, number: i64) -> Result<Option<SocketAddr>, Errn
 }
 
 /// `sendmsg` or `sendmmsg` of one message, to an address or, connected, without.
-pub(super) fn send_message(number: i64, fd: &OwnedFd, bytes: &[u8], to: Option<&Address>) -> Result<(), Errno> {
+pub(super) fn send_message(
+    number: i64,
+    fd: &OwnedFd,
+    bytes: &[u8],
+    to: Option<&Address>,
+) -> Result<(), Errno> {
     let vector = [bytes.as_ptr() as u64, bytes.len() as u64];
     let (at, length) = to.map_or((0, 0), |to| (to.at(), to.length()));
     // `struct msghdr`: name and its length, vectors and how many, control, its length, flags; then, for

@@ -51,8 +51,9 @@ fn in_thread(words: &mut Words<'_>) -> Result<()> {
 }
 
 fn in_child(words: &mut Words<'_>) -> Result<()> {
+    let (name, rest) = (words.maybe(), words.rest());
     let Some(child) = fork()? else {
-        let code = run(words.maybe(), words.rest()).map_or_else(|error| failure(&error), |()| 0);
+        let code = run(name, rest).map_or_else(|error| failure(&error), |()| 0);
         std::process::exit(code);
     };
     match super::process::wait_for(child)? {

@@ -147,8 +147,7 @@ impl Ring {
     }
 
     fn enter(&self) -> Result<(), Errno> {
-        let (submitted, wake) =
-            if self.worker == Worker::Poller { (0, ENTER_SQ_WAKEUP) } else { (1, 0) };
+        let (submitted, wake) = if self.worker == Worker::Poller { (0, ENTER_SQ_WAKEUP) } else { (1, 0) };
         let fd = u64::from(self.fd.as_raw_fd().unsigned_abs());
         let arguments = [fd, submitted, 1, ENTER_GETEVENTS | wake, 0, 0];
         match syscall(libc::SYS_io_uring_enter, arguments) {

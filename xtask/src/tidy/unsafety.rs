@@ -47,7 +47,9 @@ fn lifted(path: &str, text: &str) -> Option<Problem> {
         || path == RAW_CALLS
         || path.starts_with("xtask/src/tidy/");
     let lift = ["allow(unsafe_code", "expect(unsafe_code"].into_iter().find(|lift| text.contains(lift))?;
-    (!allowed).then(|| Problem::new(path, line_of(text, lift), "unsafe code is for `sensor::kernel` and `tests::raw` only"))
+    (!allowed).then(|| {
+        Problem::new(path, line_of(text, lift), "unsafe code is for `sensor::kernel` and `tests::raw` only")
+    })
 }
 
 #[cfg(test)]
