@@ -14,8 +14,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -47,9 +47,11 @@ impl Flipper {
         let memory: Arc<Vec<_>> = Arc::new(first.iter().map(|word| AtomicU64::new(*word)).collect());
         let differing: Vec<_> = (0..first.len()).filter(|index| first[*index] != second[*index]).collect();
         let stop = Arc::new(AtomicBool::new(false));
+        let begun = Arc::new(Barrier::new(2));
         let thread = std::thread::spawn({
-            let (memory, stop) = (Arc::clone(&memory), Arc::clone(&stop));
+            let (memory, stop, begun) = (Arc::clone(&memory), Arc::clone(&stop), Arc::clone(&begun));
             move || {
+                begun.wait();
                 while !stop.load(Ordering::Relaxed) {
                     for content in [&second, &first] {
                         differing
@@ -59,6 +61,7 @@ impl Flipper {
                 }
             }
         });
+        begun.wait();
         Ok(Self { memory, stop, thread: Some(thread) })
     }
 
