@@ -193,6 +193,33 @@ pub(super) const SCRIPTS: &[Script] = &[
         &["ECONNREFUSED"],
     ),
     must(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:80 1 18 text:HTTP/1.1 , exchange blocking tcp 127.0.0.1:80 text:GET_/_HTTP/1.1\\r\\n\\r\\n 2 8 write , join",
+    ),
+    must(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:80 1 18 text:HTTP/1.1 , exchange blocking tcp 127.0.0.1:80 text:GET_/_HTTP/1.1\\r\\n\\r\\n 2 8 writev , join",
+    ),
+    must(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:80 1 18 text:HTTP/1.1 , exchange blocking tcp 127.0.0.1:80 text:GET_/_HTTP/1.1\\r\\n\\r\\n 2 8 sendto , join",
+    ),
+    must(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:80 1 18 text:HTTP/1.1 , exchange blocking tcp 127.0.0.1:80 text:GET_/_HTTP/1.1\\r\\n\\r\\n 2 8 sendmsg , join",
+    ),
+    must(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:80 1 18 text:HTTP/1.1 , exchange blocking tcp 127.0.0.1:80 text:GET_/_HTTP/1.1\\r\\n\\r\\n 2 8 sendmmsg , join",
+    ),
+    may(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:80 1 18 text:HTTP/1.1 , exchange blocking tcp 127.0.0.1:80 text:GET_/_HTTP/1.1\\r\\n\\r\\n 2 8 uring",
+        &["EPERM", "ENOSYS", "EINVAL", "EBADF"],
+    ),
+    may(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:80 1 18 text:HTTP/1.1 , exchange blocking tcp 127.0.0.1:80 text:GET_/_HTTP/1.1\\r\\n\\r\\n 2 8 uring-async",
+        &["EPERM", "ENOSYS", "EINVAL", "EBADF"],
+    ),
+    may(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:80 1 18 text:HTTP/1.1 , exchange blocking tcp 127.0.0.1:80 text:GET_/_HTTP/1.1\\r\\n\\r\\n 2 8 uring-sqpoll",
+        &["EPERM", "ENOSYS", "EINVAL", "EBADF"],
+    ),
+    must(
         "behind serve stream unix:@/socket 1 3 text:yes , exchange blocking stream unix:@/socket text:who 1 3 , join",
     ),
     must(
@@ -208,21 +235,27 @@ pub(super) const SCRIPTS: &[Script] = &[
         "unshare net , loopback , behind serve udp 127.0.0.1:53 1 0 text:answer , datagram connected 127.0.0.1:53 text:question 1",
     ),
     must(
-        "unshare net , loopback , behind serve udp 127.0.0.1:53 1 0 text:answer , datagram connected-send 127.0.0.1:53 text:question 1",
+        "unshare net , loopback , behind serve udp 127.0.0.1:53 1 0 text:answer , datagram connected-sendto 127.0.0.1:53 text:question 1",
+    ),
+    must(
+        "unshare net , loopback , behind serve udp 127.0.0.1:53 1 0 text:answer , datagram connected-writev 127.0.0.1:53 text:question 1",
     ),
     must(
         "unshare net , loopback , behind serve udp 127.0.0.1:53 1 0 text:answer , datagram connected-sendmsg 127.0.0.1:53 text:question 1",
     ),
+    must(
+        "unshare net , loopback , behind serve udp 127.0.0.1:53 1 0 text:answer , datagram connected-sendmmsg 127.0.0.1:53 text:question 1",
+    ),
     may(
-        "unshare net , loopback , behind serve udp 127.0.0.1:53 1 0 text:answer , datagram uring 127.0.0.1:53 text:question 0",
+        "unshare net , loopback , behind serve udp 127.0.0.1:53 1 0 text:answer , datagram connected-uring 127.0.0.1:53 text:question 0",
         &["EPERM", "ENOSYS", "EINVAL", "EBADF"],
     ),
     may(
-        "unshare net , loopback , behind serve udp 127.0.0.1:53 1 0 text:answer , datagram uring-async 127.0.0.1:53 text:question 0",
+        "unshare net , loopback , behind serve udp 127.0.0.1:53 1 0 text:answer , datagram connected-uring-async 127.0.0.1:53 text:question 0",
         &["EPERM", "ENOSYS", "EINVAL", "EBADF"],
     ),
     may(
-        "unshare net , loopback , behind serve udp 127.0.0.1:53 1 0 text:answer , datagram uring-sqpoll 127.0.0.1:53 text:question 0",
+        "unshare net , loopback , behind serve udp 127.0.0.1:53 1 0 text:answer , datagram connected-uring-sqpoll 127.0.0.1:53 text:question 0",
         &["EPERM", "ENOSYS", "EINVAL", "EBADF"],
     ),
     may(
@@ -251,6 +284,12 @@ pub(super) const SCRIPTS: &[Script] = &[
     ),
     must(
         "unshare net , loopback , behind dns-serve tcp 127.0.0.9:53 1 , dns-ask tcp 127.0.0.9:53 absent.example.com txt , join",
+    ),
+    must(
+        "unshare net , loopback , behind dns-serve tcp 127.0.0.9:53 1 192.0.2.1 , dns-ask tcp-split 127.0.0.9:53 pool.example.com a , join",
+    ),
+    must(
+        "unshare net , loopback , behind dns-serve udp 127.0.0.9:53 2 192.0.2.1 , dns-ask udp-pair 127.0.0.9:53 pool.example.com a , join",
     ),
     must("in-child sleep 1 , serve udp 127.0.0.1:0 0 0 none , dns-serve udp 127.0.0.1:0 0 192.0.2.1"),
     must("socket tcp"),

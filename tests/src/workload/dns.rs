@@ -1,6 +1,7 @@
 //! Questions to a name server, and a small name server (RFC 1035).
 //!
-//! `dns-ask HOW SERVER NAME TYPE` with HOW `udp`, `udp-connected` or `tcp`, SERVER an address with its port, TYPE
+//! `dns-ask HOW SERVER NAME TYPE` with HOW `udp`, `udp-connected`, `udp-pair` (asks for AAAA as well, in one
+//! `sendmmsg`), `tcp` or `tcp-split` (length and message in two writes), SERVER an address with its port, TYPE
 //! `a aaaa txt mx ptr srv any` or a number: sends the question and waits for the answer, of any kind.
 //! `dns-serve HOW ADDRESS COUNT IP…` answers so many questions (`udp` or `tcp`) with these addresses, IPv4 ones
 //! as A and IPv6 ones as AAAA records whatever was asked; without any, with NXDOMAIN. See `serve` for `behind`.
@@ -14,7 +15,7 @@ use super::Operation;
 use super::address::Address;
 use super::open::write_all;
 use super::serve::{Ready, bound};
-use super::socket::{accept, connect, receive, receive_from, send, socket};
+use super::socket::{accept, connect, receive, receive_from, send, send_messages, socket};
 use super::words::Words;
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -30,8 +31,10 @@ const INTERNET: u16 = 1;
 /// Points to the name in the question.
 const SAME_NAME: u16 = 0xc000 | 12;
 
+const AAAA: u16 = 28;
+
 const TYPES: &[(&str, u16)] =
-    &[("a", 1), ("ptr", 12), ("mx", 15), ("txt", 16), ("aaaa", 28), ("srv", 33), ("any", 255)];
+    &[("a", 1), ("ptr", 12), ("mx", 15), ("txt", 16), ("aaaa", AAAA), ("srv", 33), ("any", 255)];
 
 fn words16(words: &[u16]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
@@ -56,10 +59,15 @@ fn ask(words: &mut Words<'_>) -> Result<()> {
     let known = TYPES.iter().find(|(known, _)| *known == kind).map(|(_, number)| *number);
     let kind = known.map_or_else(|| kind.parse().context("TYPE"), Ok)?;
     let question = question(name, kind)?;
-    if how == "tcp" {
+    if how.starts_with("tcp") {
         let fd = socket(server.family, libc::SOCK_STREAM, 0)?;
         connect(&fd, &server)?;
-        write_all(&fd, &framed(&question)?)?;
+        let message = framed(&question)?;
+        // The length, then the message, as many programs do; or all at once.
+        let parts = message.split_at(if how == "tcp-split" { 2 } else { 0 });
+        for part in [parts.0, parts.1].into_iter().filter(|part| !part.is_empty()) {
+            write_all(&fd, part)?;
+        }
         let answer = unframed(&fd)?.context("the server closed without an answer")?;
         return check(&question, &answer);
     }
@@ -69,6 +77,13 @@ fn ask(words: &mut Words<'_>) -> Result<()> {
         "udp-connected" => {
             connect(&fd, &server)?;
             write_all(&fd, &question)?;
+        }
+        // As C libraries ask for both kinds of addresses.
+        "udp-pair" => {
+            connect(&fd, &server)?;
+            let other = self::question(name, AAAA)?;
+            send_messages(&fd, &[&question, &other], None)?;
+            receive_from(&fd)?;
         }
         other => bail!("no such way to ask: {other}"),
     }

@@ -2,20 +2,23 @@
 //!
 //! `connect HOW KIND ADDRESS`, KIND being `tcp stream dgram udp seqpacket`; then the socket is closed.
 //! HOW: `blocking`; `nonblocking` (waits for the outcome, which is the result); `impatient` (non-blocking,
-//! closes at once); `int80` is absent: 32-bit programs connect through `socketcall`; `uring`,
-//! `uring-async`, `uring-sqpoll`; `again` (a UDP socket connected twice, then dissolved by `AF_UNSPEC`).
+//! closes at once); `uring`, `uring-async`, `uring-sqpoll`; `again` (a UDP socket connected twice, then
+//! dissolved by `AF_UNSPEC`).
 //!
-//! `exchange HOW KIND ADDRESS PAYLOAD WRITES RECEIVE` connects (HOW as above, or `fastopen`: the first bytes go
+//! `exchange HOW KIND ADDRESS PAYLOAD WRITES RECEIVE [WAY]` connects (HOW as above, or `fastopen`: the first bytes go
 //! by `sendto` with `MSG_FASTOPEN` and no connect), sends PAYLOAD in so many writes, reads until RECEIVE bytes
 //! came, closes. A PAYLOAD is `text:…`, `hex:…`, `zero:N` (N bytes) or `none`; in texts `\r`, `\n` are escapes.
-//! Between writes of one payload lie some milliseconds, and TCP does not gather them.
+//! Between writes of one payload lie some milliseconds, and TCP does not gather them. WAY is the call for each:
+//! `write` (default), `writev` and `sendmsg` (each in two vectors), `sendto`, `sendmmsg`, `uring`, `uring-async`,
+//! `uring-sqpoll`.
 //!
-//! `datagram HOW ADDRESS PAYLOAD [RECEIVE]`: HOW is `sendto`, `connected` (connect, then write), `sendmsg`,
-//! `sendmmsg`, `connected-sendmsg`, `v6` (an IPv6 socket that sends to a mapped address) ; RECEIVE is how many
-//! datagrams are awaited. `bind KIND ADDRESS`; `listen KIND ADDRESS` (bind and listen); `socket KIND`: `raw raw6
-//! packet packet-dgram netlink-netfilter netlink-route netlink-audit vsock alg bluetooth tcp tcp6 udp udp6 unix
-//! uring-tcp`; `loopback` sets the loopback device up, and `give IP` gives it another address, both refused
-//! outside a network namespace that this process has unshared.
+//! `datagram HOW ADDRESS PAYLOAD [RECEIVE]`: HOW is `sendto`, `sendmsg`, `sendmmsg`; `connected` (connect, then write),
+//! or `connected-` and a WAY; RECEIVE is how many datagrams are awaited. `bind KIND ADDRESS`; `listen KIND ADDRESS`
+//! (bind and listen); `socket KIND`: `raw raw6 packet packet-dgram netlink-netfilter netlink-route netlink-audit
+//! vsock alg tcp tcp6 udp udp6 unix uring-tcp`.
+//!
+//! `loopback` sets the loopback device up, and `give IP` gives it another address, both refused outside a network
+//! namespace that this process has unshared.
 
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
@@ -28,8 +31,8 @@ use super::Operation;
 use super::address::Address;
 use super::open::raw;
 use super::socket::{
-    bind, connect, connect_by_ring, kind, listen, outcome, receive, receive_from, send, send_message,
-    set_option, socket, wait_writable,
+    Way, bind, connect, connect_by_ring, kind, listen, outcome, receive, receive_from, send, send_message,
+    send_messages, set_option, socket, wait_writable,
 };
 use super::uring::{self, Request, Worker};
 use super::words::Words;
@@ -38,7 +41,7 @@ use crate::raw::{adopt, syscall};
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("connect", "HOW KIND ADDRESS", connect_and_close),
-    Operation::new("exchange", "HOW KIND ADDRESS PAYLOAD WRITES RECEIVE", exchange),
+    Operation::new("exchange", "HOW KIND ADDRESS PAYLOAD WRITES RECEIVE [WAY]", exchange),
     Operation::new("datagram", "HOW ADDRESS PAYLOAD [RECEIVE]", datagram),
     Operation::new("bind", "KIND ADDRESS", bind_and_close),
     Operation::new("listen", "KIND ADDRESS", listen_and_close),
@@ -97,17 +100,18 @@ fn exchange(words: &mut Words<'_>) -> Result<()> {
     let to = Address::parse(words.word("ADDRESS")?)?;
     let payload = payload(words.word("PAYLOAD")?)?;
     let (writes, expected): (usize, usize) = (words.number("WRITES")?, words.number("RECEIVE")?);
+    let way = Way::of(words.maybe().unwrap_or("write"))?;
     let fd = if how == "fastopen" {
         let fd = socket(to.family, kind, 0)?;
         let first = parts(&payload, writes).next().unwrap_or_default();
         send(&fd, first, libc::MSG_FASTOPEN, Some(&to))?;
         at_once(&fd)?;
-        send_parts(&fd, parts(&payload, writes).skip(1))?;
+        send_parts(&fd, parts(&payload, writes).skip(1), way)?;
         fd
     } else {
         let fd = connected(how, kind, &to)?;
         at_once(&fd)?;
-        send_parts(&fd, parts(&payload, writes))?;
+        send_parts(&fd, parts(&payload, writes), way)?;
         fd
     };
     let got = receive(&fd, expected)?.len();
@@ -128,12 +132,12 @@ fn parts(payload: &[u8], count: usize) -> impl Iterator<Item = &[u8]> {
     payload.chunks(payload.len().div_ceil(count.max(1)).max(1))
 }
 
-fn send_parts<'payload>(fd: &OwnedFd, parts: impl Iterator<Item = &'payload [u8]>) -> Result<()> {
+fn send_parts<'payload>(fd: &OwnedFd, parts: impl Iterator<Item = &'payload [u8]>, way: Way) -> Result<()> {
     for (index, part) in parts.enumerate() {
         if index > 0 {
             std::thread::sleep(BETWEEN_WRITES);
         }
-        super::open::write_all(fd, part)?;
+        way.send(fd, part)?;
     }
     Ok(())
 }
@@ -141,7 +145,7 @@ fn send_parts<'payload>(fd: &OwnedFd, parts: impl Iterator<Item = &'payload [u8]
 /// Sends a payload in so many writes, for the servers too.
 pub(super) fn send_split(fd: &OwnedFd, payload: &[u8], writes: usize) -> Result<()> {
     at_once(fd)?;
-    send_parts(fd, parts(payload, writes))
+    send_parts(fd, parts(payload, writes), Way::Write)
 }
 
 /// What is to be sent.
@@ -176,26 +180,15 @@ fn datagram(words: &mut Words<'_>) -> Result<()> {
     }
     match how {
         "sendto" => send(&fd, &payload, 0, Some(&to))?,
-        "sendmsg" => send_message(libc::SYS_sendmsg, &fd, &payload, Some(&to))?,
-        "sendmmsg" => send_message(libc::SYS_sendmmsg, &fd, &payload, Some(&to))?,
+        "sendmsg" => send_message(&fd, &[&payload], Some(&to))?,
+        "sendmmsg" => send_messages(&fd, &[&payload], Some(&to))?,
         "connected" => {
             connect(&fd, &to)?;
-            super::open::write_all(&fd, &payload)?;
+            Way::Write.send(&fd, &payload)?;
         }
-        "connected-send" => {
+        _ if how.starts_with("connected-") => {
             connect(&fd, &to)?;
-            send(&fd, &payload, 0, None)?;
-        }
-        "connected-sendmsg" => {
-            connect(&fd, &to)?;
-            send_message(libc::SYS_sendmsg, &fd, &payload, None)?;
-        }
-        "uring" | "uring-async" | "uring-sqpoll" => {
-            connect(&fd, &to)?;
-            let (number, length) = (i32::try_from(raw(&fd))?, u32::try_from(payload.len())?);
-            let address = payload.as_ptr() as u64;
-            let request = Request { code: uring::SEND, fd: number, address, length, ..Request::default() };
-            uring::submit(Worker::of(how), &request)?;
+            Way::of(how.trim_start_matches("connected-"))?.send(&fd, &payload)?;
         }
         other => bail!("no such way to send a datagram: {other}"),
     }

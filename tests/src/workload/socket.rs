@@ -145,24 +145,85 @@ pub(super) fn name(fd: &OwnedFd, number: i64) -> Result<Option<SocketAddr>, Errn
     Ok(inet(&bytes))
 }
 
-/// `sendmsg` or `sendmmsg` of one message, to an address or, connected, without.
-pub(super) fn send_message(
-    number: i64,
-    fd: &OwnedFd,
-    bytes: &[u8],
-    to: Option<&Address>,
-) -> Result<(), Errno> {
-    let vector = [bytes.as_ptr() as u64, bytes.len() as u64];
+/// How bytes go out of a connected socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Write,
+    /// In two vectors.
+    Writev,
+    Sendto,
+    /// In two vectors.
+    Sendmsg,
+    Sendmmsg,
+    Ring(Worker),
+}
+
+impl Way {
+    pub(super) fn of(word: &str) -> Result<Self> {
+        Ok(match word {
+            "write" => Self::Write,
+            "writev" => Self::Writev,
+            "sendto" => Self::Sendto,
+            "sendmsg" => Self::Sendmsg,
+            "sendmmsg" => Self::Sendmmsg,
+            _ if word.starts_with("uring") => Self::Ring(Worker::of(word)),
+            other => bail!("no such way to send: {other}"),
+        })
+    }
+
+    /// Sends the bytes in one call.
+    pub(super) fn send(self, fd: &OwnedFd, bytes: &[u8]) -> Result<()> {
+        let halves = bytes.split_at(bytes.len() / 2);
+        match self {
+            Self::Write => super::open::write_all(fd, bytes)?,
+            Self::Writev => {
+                let vectors = vectors(&[halves.0, halves.1]);
+                syscall(libc::SYS_writev, [raw(fd), vectors.as_ptr() as u64, 2, 0, 0, 0])?;
+            }
+            Self::Sendto => send(fd, bytes, 0, None)?,
+            Self::Sendmsg => send_message(fd, &[halves.0, halves.1], None)?,
+            Self::Sendmmsg => send_messages(fd, &[bytes], None)?,
+            Self::Ring(worker) => {
+                let (number, length) = (i32::try_from(raw(fd))?, u32::try_from(bytes.len())?);
+                let address = bytes.as_ptr() as u64;
+                let request =
+                    Request { code: uring::SEND, fd: number, address, length, ..Request::default() };
+                uring::submit(worker, &request)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `struct iovec` for each.
+fn vectors(parts: &[&[u8]]) -> Vec<[u64; 2]> {
+    parts.iter().map(|part| [part.as_ptr() as u64, part.len() as u64]).collect()
+}
+
+/// `struct msghdr`: name and its length, vectors and how many, control, its length, flags.
+fn header(vectors: &[[u64; 2]], to: Option<&Address>) -> [u64; 7] {
     let (at, length) = to.map_or((0, 0), |to| (to.at(), to.length()));
-    // `struct msghdr`: name and its length, vectors and how many, control, its length, flags; then, for
-    // `struct mmsghdr`, the length that was sent.
-    let mut message = [at, length, vector.as_ptr() as u64, 1, 0, 0, 0, 0];
-    let message_at = message.as_mut_ptr() as u64;
+    [at, length, vectors.as_ptr() as u64, vectors.len() as u64, 0, 0, 0]
+}
+
+/// `sendmsg` of one message in several vectors, to an address or, connected, without.
+pub(super) fn send_message(fd: &OwnedFd, parts: &[&[u8]], to: Option<&Address>) -> Result<(), Errno> {
+    let vectors = vectors(parts);
+    let message = header(&vectors, to);
     let flags = libc::MSG_NOSIGNAL as u64;
-    let arguments = if number == libc::SYS_sendmmsg {
-        [raw(fd), message_at, 1, flags, 0, 0]
-    } else {
-        [raw(fd), message_at, flags, 0, 0, 0]
-    };
-    syscall(number, arguments).map(drop)
+    syscall(libc::SYS_sendmsg, [raw(fd), message.as_ptr() as u64, flags, 0, 0, 0]).map(drop)
+}
+
+/// `sendmmsg` of all the messages in one call.
+pub(super) fn send_messages(fd: &OwnedFd, messages: &[&[u8]], to: Option<&Address>) -> Result<(), Errno> {
+    let vectors = vectors(messages);
+    // `struct mmsghdr`: the header, and the length that was sent.
+    let mut all: Vec<[u64; 8]> = Vec::new();
+    for vector in vectors.chunks(1) {
+        let [a, b, c, d, e, f, g] = header(vector, to);
+        all.push([a, b, c, d, e, f, g, 0]);
+    }
+    let (at, count, flags) = (all.as_mut_ptr() as u64, all.len() as u64, libc::MSG_NOSIGNAL as u64);
+    let sent = syscall(libc::SYS_sendmmsg, [raw(fd), at, count, flags, 0, 0])?;
+    if sent == count { Ok(()) } else { Err(Errno(libc::EMSGSIZE)) }
 }
