@@ -263,6 +263,8 @@ layout! {
     sock_dport,
     /// `sock.__sk_common.skc_num`
     sock_num,
+    /// `inet_sock.inet_sport`
+    inet_sport,
     /// `sock.__sk_common.skc_v6_daddr`
     sock_v6_daddr,
     /// `sock.__sk_common.skc_v6_rcv_saddr`

@@ -109,7 +109,11 @@ impl Sock {
     /// Fills in this end; the record is described already.
     #[inline(always)]
     pub(crate) fn local(self, into: &mut NetRecord) {
-        let port = self.0.number::<u16>(offset!(sock_num));
+        let mut port = self.0.number::<u16>(offset!(sock_num));
+        if port == 0 {
+            // A connection that ended has given its port back before it is told.
+            port = u16::from_be(self.0.number(offset!(inet_sport)));
+        }
         self.end(offset!(sock_rcv_saddr), offset!(sock_v6_rcv_saddr), port, &mut into.local, into.family);
     }
 

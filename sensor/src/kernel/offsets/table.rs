@@ -196,6 +196,7 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::sock_rcv_saddr, source: Member(&["sock.__sk_common.skc_rcv_saddr"]), need: Required },
     Spec { field: Field::sock_dport, source: Member(&["sock.__sk_common.skc_dport"]), need: Required },
     Spec { field: Field::sock_num, source: Member(&["sock.__sk_common.skc_num"]), need: Required },
+    Spec { field: Field::inet_sport, source: Member(&["inet_sock.inet_sport"]), need: Optional("this end's port of closed connections") },
     Spec { field: Field::sock_v6_daddr, source: Member(&["sock.__sk_common.skc_v6_daddr"]), need: Optional("IPv6 addresses of sockets") },
     Spec { field: Field::sock_v6_rcv_saddr, source: Member(&["sock.__sk_common.skc_v6_rcv_saddr"]), need: Optional("IPv6 addresses of sockets") },
     Spec { field: Field::sock_net, source: Member(&["sock.__sk_common.skc_net"]), need: Optional("network namespaces of sockets") },
