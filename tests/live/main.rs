@@ -8,6 +8,7 @@ mod churn;
 mod commands;
 mod identity;
 mod input;
+mod network;
 mod process;
 mod workload;
 
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         workload::TESTS,
         process::TESTS,
         input::TESTS,
+        network::TESTS,
         identity::TESTS,
         commands::TESTS,
         churn::TESTS,
