@@ -9,6 +9,7 @@ mod commands;
 mod flood;
 mod identity;
 mod input;
+mod network;
 mod policy;
 mod process;
 mod workload;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         workload::TESTS,
         process::TESTS,
         input::TESTS,
+        network::TESTS,
         identity::TESTS,
         commands::TESTS,
         churn::TESTS,

@@ -132,15 +132,17 @@ pub(super) fn report(attached: &[Attached], coverage: &[Coverage], attach_ns: u6
             Some(back_end) => {
                 tracing::info!(service = service.service, back_end = back_end.name(), reasons, "served");
             }
-            None => {
+            None if service.required => {
                 tracing::error!(service = service.service, reasons, "not served");
                 problems.push(format!("no {}: {reasons}", service.service));
             }
+            // Said by the status, class by class: a kernel without modules has no loading of modules.
+            None => tracing::warn!(service = service.service, reasons, "not served on this kernel"),
         }
     }
     let milliseconds = attach_ns / 1_000_000;
     if problems.is_empty() {
-        tracing::info!(hooks, milliseconds, "every class is served");
+        tracing::info!(hooks, milliseconds, "every hook is attached");
     }
     problems
 }
