@@ -7,6 +7,7 @@ pub(crate) mod file;
 pub(crate) mod path;
 pub(crate) mod syscall;
 pub(crate) mod task;
+pub(crate) mod window;
 
 use core::{
     ffi::c_void,

@@ -1,50 +1,77 @@
-//! A file was opened.
+//! A file was opened, or an open was refused.
 
 use sensor_common::{
     class::{Class, Lane},
-    header::Incomplete,
     policy::{FileKey, Verdict},
-    record::{file::FileRecord, process::FileFlags},
-    tail::Tail,
+    record::file::{Facts, FileRecord},
 };
 
+use super::{
+    asked::{self, Name},
+    origin::Origin,
+    walk,
+};
 use crate::{
     emit::{begin_gated, gate::Gate, writer::Writer},
     kobj::{
         Memory, Raw,
         cgroup::Cgroup,
         current::Current,
-        file,
-        path::{self, Walk},
+        file::{self, FileWindow, InodeWindow},
         task::Task,
     },
     maps::{BULK, FILES, POLICY, Slot, offset},
 };
 
-/// Bits of `O_ACCMODE` and those with which a file changes: `O_CREAT`, `O_TRUNC`.
+/// The bits of `O_ACCMODE` with which a file can be changed.
 const WRITES: u32 = 0o3;
+/// `FMODE_CREATED` of `include/linux/fs.h`: this open made the file.
+const CREATED: u32 = 1 << 20;
 
 /// The running task has opened a file and was given this descriptor.
 #[inline(always)]
-pub(crate) fn by_descriptor(descriptor: u32, call: u32) {
+pub(crate) fn by_descriptor(descriptor: u32, origin: Origin) {
     let Some(current) = Current::task() else { return };
     let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
     let Some(gate) = Gate::enter(Class::FileOpen, cgroup) else { return };
     match file::behind(current.0, descriptor) {
-        Some(file) => opened(gate, current, file, call),
+        Some(file) => opened(gate, current, file, Some(origin)),
+        // Another thread has closed it already.
         None => gate.filter(),
     }
 }
 
+/// The kernel has opened a file for the running task.
+#[inline(always)]
+pub(crate) fn by_object(file: Raw) {
+    let Some(current) = Current::task() else { return };
+    let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
+    let Some(gate) = Gate::enter(Class::FileOpen, cgroup) else { return };
+    opened(gate, current, file, None);
+}
+
+/// The kernel refused an open; the asked path is its own copy.
+#[inline(always)]
+pub(crate) fn refused(error: i32, flags: u32, name: Name) {
+    if !asked::is_signal(error) {
+        return;
+    }
+    let Some(current) = Current::task() else { return };
+    let record = FileRecord { error, flags, ..Default::default() };
+    asked::refused_open(current, record, None, name);
+}
+
 /// A file was opened; what the kernel has of it is what is told.
 #[inline(always)]
-pub(crate) fn opened(gate: Gate, current: Task<Current>, file: Raw, call: u32) {
+fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Option<Origin>) {
+    let file = FileWindow::of(file);
     let flags = file.number::<u32>(offset!(file_flags));
-    let inode = file.number::<u64>(offset!(file_inode));
-    let superblock = Raw(inode).number::<u64>(offset!(inode_superblock));
+    let inode = InodeWindow::of(Raw(file.number(offset!(file_inode))));
+    let superblock = Raw(inode.number(offset!(inode_superblock)));
+    let device = superblock.number::<u32>(offset!(superblock_device));
     let key = FileKey {
-        inode: Raw(inode).number(offset!(inode_number)),
-        device: Raw(superblock).number(offset!(superblock_device)),
+        inode: inode.number(offset!(inode_number)),
+        device,
         written: u32::from(flags & WRITES != 0),
     };
     let verdict = verdict(&key);
@@ -61,19 +88,20 @@ pub(crate) fn opened(gate: Gate, current: Task<Current>, file: Raw, call: u32) {
     let Some((writer, record)) = Writer::new::<FileRecord>(Slot::File, Lane::First, Class::FileOpen) else {
         return;
     };
-    *record = FileRecord { flags, repeats, call, ..Default::default() };
-    begin_gated(gate, process, &mut record.header);
-    file::identity(file, &mut record.file);
-    let place = Raw(file.0 + u64::from(offset!(file_path)));
-    record.file.mount_id = path::mount_id(place);
-    if let Some(components) = writer.components() {
-        match path::write(place, &writer, &components) {
-            Walk::Complete => {}
-            Walk::Detached => record.file.flags |= FileFlags::DETACHED,
-            Walk::Cut => record.header.incomplete |= Incomplete::PATH,
-        }
-        writer.end_components(Tail::Path, &components);
+    let origin = match origin {
+        Some(origin) => origin,
+        None => Origin::of(current),
+    };
+    *record = FileRecord { flags, repeats, call: origin.call, facts: origin.facts, ..Default::default() };
+    if file.number::<u32>(offset!(file_mode)) & CREATED != 0 {
+        record.facts |= Facts::CREATED;
     }
+    begin_gated(gate, process, &mut record.header);
+    file::of_window(&inode, superblock, device, &mut record.file);
+    let path = offset!(file_path);
+    let dentry = Raw(file.number(path.wrapping_add(offset!(path_dentry))));
+    let vfsmount = Raw(file.number(path.wrapping_add(offset!(path_mnt))));
+    walk::own(dentry, vfsmount, &writer, record);
     writer.send(&BULK, gate.cgroup);
 }
 

@@ -1,0 +1,3 @@
+//! Preferred back end: beginnings and ends of kernel functions below the system-call layer.
+
+mod file;
