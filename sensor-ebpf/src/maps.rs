@@ -125,9 +125,9 @@ pub(crate) static CALLS: Array<CallEntry> = Array::with_max_entries(CALLS_MAX, 0
 pub(crate) static PENDING: LruHashMap<u32, Pending> = LruHashMap::with_max_entries(PENDING_MAX, 0);
 
 /// Arguments of the ended call that a program of the fallback back end looks at, and constants that its
-/// places can stand for. In a map, so that the verifier takes them for any numbers.
+/// places can stand for; the last entry is for texts. In a map, so that the verifier takes them for any numbers.
 #[map]
-pub(crate) static ARGUMENTS: PerCpuArray<[u64; 16]> = PerCpuArray::with_max_entries(3, 0);
+pub(crate) static ARGUMENTS: PerCpuArray<[u64; 16]> = PerCpuArray::with_max_entries(4, 0);
 
 /// Where a record with variable fields is put together.
 #[repr(C, align(8))]

@@ -6,6 +6,7 @@
 mod burst;
 mod churn;
 mod commands;
+mod file;
 mod identity;
 mod input;
 mod process;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     let tests = [
         workload::TESTS,
         process::TESTS,
+        file::TESTS,
         input::TESTS,
         identity::TESTS,
         commands::TESTS,

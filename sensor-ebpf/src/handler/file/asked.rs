@@ -22,14 +22,14 @@ use crate::{
         file::{self, FileWindow, InodeWindow},
         task::Task,
     },
-    maps::{BULK, Slot, offset},
+    maps::{ARGUMENTS, BULK, Slot, offset},
 };
 
 /// `AT_FDCWD`: relative paths begin at the working directory.
 pub(crate) const HERE: i32 = -100;
 
-/// Words of a text that tell it from others.
-const FINGERPRINT: usize = 16;
+/// Entry of [`ARGUMENTS`] in which texts are compared.
+const FINGERPRINTS: u32 = 3;
 
 /// Errors with which a refused operation is told: `EPERM`, `EACCES`, `EXDEV` (a path that leaves where
 /// `openat2` keeps it), `ETXTBSY`, `EROFS`, `ELOOP`. The others, above all `ENOENT`, are everyday life.
@@ -61,18 +61,21 @@ pub(crate) struct Change {
     pub(crate) descriptor: Option<u32>,
 }
 
-/// An open was refused. Without an origin, the call that the task is in made it.
+/// An open was refused with this error number and flags; `fill` adds to the record. Without an origin, the
+/// call that the task is in made it.
 #[inline(always)]
 pub(crate) fn refused_open(
     current: Task<Current>,
-    fixed: FileRecord,
+    error: i32,
+    flags: u32,
     origin: Option<Origin>,
     name: Name,
+    fill: impl FnOnce(&mut FileRecord),
 ) {
     let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
     let Some(gate) = Gate::enter(Class::FileOpen, cgroup) else { return };
     let process = current.reference();
-    let what = u64::from(fixed.flags) << 32 | u64::from(fixed.error.unsigned_abs());
+    let what = u64::from(flags) << 32 | u64::from(error.unsigned_abs());
     let Some(repeats) = gate.repeats(process, fingerprint(name), what, name.directory as u64) else { return };
     if !gate.permits() {
         return;
@@ -80,8 +83,8 @@ pub(crate) fn refused_open(
     let Some((writer, record)) = Writer::new::<FileRecord>(Slot::File, Lane::First, Class::FileOpen) else {
         return;
     };
-    *record = fixed;
-    record.repeats = repeats;
+    *record = FileRecord { error, flags, repeats, ..Default::default() };
+    fill(record);
     begin_gated(gate, process, &mut record.header);
     let origin = match origin {
         Some(origin) => origin,
@@ -93,9 +96,9 @@ pub(crate) fn refused_open(
     writer.send(&BULK, gate.cgroup);
 }
 
-/// A change was asked for, and done or refused. `fixed` says how.
+/// A change was asked for, and done or refused. `fill` adds to the record.
 #[inline(always)]
-pub(crate) fn changed(slot: Slot, fixed: FileRecord, change: &Change) {
+pub(crate) fn changed(slot: Slot, change: &Change, fill: impl FnOnce(&mut FileRecord)) {
     let Some(current) = Current::task() else { return };
     let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
     let class = change.class;
@@ -104,7 +107,8 @@ pub(crate) fn changed(slot: Slot, fixed: FileRecord, change: &Change) {
         return;
     }
     let Some((writer, record)) = Writer::new::<FileRecord>(slot, Lane::First, class) else { return };
-    *record = fixed;
+    *record = FileRecord::default();
+    fill(record);
     begin_gated(gate, current.reference(), &mut record.header);
     match change.descriptor {
         Some(descriptor) => {
@@ -203,20 +207,22 @@ fn is_absolute(name: Name) -> bool {
 /// A number that equal texts have in common. Texts are told apart by their first 127 bytes.
 #[inline(always)]
 fn fingerprint(name: Name) -> u64 {
-    let mut words = [0u64; FINGERPRINT];
-    let bytes = size_of::<[u64; FINGERPRINT]>() as u32;
-    // SAFETY: the words have so many bytes; the source is checked by the helpers.
+    let Some(words) = ARGUMENTS.get_ptr_mut(FINGERPRINTS) else { return 0 };
+    let bytes = size_of::<[u64; 16]>() as u32;
+    // SAFETY: the pointer is that of a map's value of so many bytes; the source is checked by the helpers.
     unsafe {
+        *words = [0; 16];
         if name.copied {
-            bpf_probe_read_kernel_str(words.as_mut_ptr().cast(), bytes, name.text as *const _);
+            bpf_probe_read_kernel_str(words.cast(), bytes, name.text as *const _);
         } else {
-            bpf_probe_read_user_str(words.as_mut_ptr().cast(), bytes, name.text as *const _);
+            bpf_probe_read_user_str(words.cast(), bytes, name.text as *const _);
         }
     }
     let mut sum = 0u64;
-    for word in words {
+    // SAFETY: as above; the value is copied word by word.
+    for word in unsafe { &*words } {
         // FNV-1a, by words.
-        sum = (sum ^ word).wrapping_mul(0x0000_0100_0000_01b3);
+        sum = (sum ^ *word).wrapping_mul(0x0000_0100_0000_01b3);
     }
     sum
 }

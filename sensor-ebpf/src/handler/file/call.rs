@@ -1,6 +1,6 @@
 //! Ended system calls about files: which argument means what.
 
-use sensor_common::{call::Call, class::Class, record::file::{Facts, FileRecord}};
+use sensor_common::{call::Call, class::Class, record::file::Facts};
 
 use super::{
     asked::{self, Change, HERE, NOWHERE, Name, is_signal},
@@ -206,8 +206,8 @@ pub(crate) fn open_ended(call: u32, result: i64) {
     let (Some(current), Some(arguments)) = (Current::task(), Arguments::of(call, 0)) else { return };
     let flags = arguments.get(4) as u32;
     let mode = if flags & WITH_MODE != 0 { arguments.get(5) as u32 } else { 0 };
-    let record = FileRecord { error, flags, mode, ..Default::default() };
-    asked::refused_open(current, record, Some(Origin::call(call)), arguments.name());
+    let origin = Some(Origin::call(call));
+    asked::refused_open(current, error, flags, origin, arguments.name(), |record| record.mode = mode);
 }
 
 /// A call that changes names ended.
@@ -220,14 +220,6 @@ pub(crate) fn names_ended(call: u32, class: u32, result: i64) {
     let flags = arguments.get(4) as u32;
     let directory = call == Call::Unlinkat as u32 && flags & REMOVE_DIRECTORY != 0;
     let Some(class) = (if directory { Some(Class::FileRmdir) } else { class_of(class) }) else { return };
-    let record = FileRecord {
-        error: error(result),
-        flags,
-        mode: arguments.get(5) as u32,
-        rdev: decode_device(arguments.get(8) as u32),
-        call,
-        ..Default::default()
-    };
     let change = Change {
         class,
         name: arguments.name(),
@@ -235,7 +227,11 @@ pub(crate) fn names_ended(call: u32, class: u32, result: i64) {
         attribute: 0,
         descriptor: None,
     };
-    asked::changed(Slot::Change, record, &change);
+    asked::changed(Slot::Change, &change, |record| {
+        (record.error, record.flags, record.call) = (error(result), flags, call);
+        record.mode = arguments.get(5) as u32;
+        record.rdev = decode_device(arguments.get(8) as u32);
+    });
 }
 
 /// A call that changes mode, owner, length or attributes of a file ended.
@@ -250,15 +246,6 @@ pub(crate) fn attributes_ended(call: u32, class: u32, result: i64) {
         || call == Call::Lremovexattr as u32
         || call == Call::Fremovexattr as u32
         || call == Call::Removexattrat as u32;
-    let record = FileRecord {
-        error: error(result),
-        mode: arguments.get(5) as u32,
-        uid: arguments.get(6) as u32,
-        gid: arguments.get(7) as u32,
-        facts: if removed { Facts::REMOVED } else { 0 },
-        call,
-        ..Default::default()
-    };
     let descriptor = arguments.get(10);
     let change = Change {
         class,
@@ -267,7 +254,13 @@ pub(crate) fn attributes_ended(call: u32, class: u32, result: i64) {
         attribute: arguments.get(9),
         descriptor: if descriptor == u64::MAX { None } else { Some(descriptor as u32) },
     };
-    asked::changed(Slot::Attribute, record, &change);
+    asked::changed(Slot::Attribute, &change, |record| {
+        (record.error, record.call) = (error(result), call);
+        record.mode = arguments.get(5) as u32;
+        record.uid = arguments.get(6) as u32;
+        record.gid = arguments.get(7) as u32;
+        record.facts = if removed { Facts::REMOVED } else { 0 };
+    });
 }
 
 #[inline(always)]

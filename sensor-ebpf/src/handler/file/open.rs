@@ -57,8 +57,7 @@ pub(crate) fn refused(error: i32, flags: u32, name: Name) {
         return;
     }
     let Some(current) = Current::task() else { return };
-    let record = FileRecord { error, flags, ..Default::default() };
-    asked::refused_open(current, record, None, name);
+    asked::refused_open(current, error, flags, None, name, |_| {});
 }
 
 /// A file was opened; what the kernel has of it is what is told.

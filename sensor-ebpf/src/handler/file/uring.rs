@@ -6,7 +6,7 @@
 use sensor_common::{
     class::Class,
     layout::ABSENT,
-    record::file::{Facts, FileRecord},
+    record::file::Facts,
 };
 
 use super::{
@@ -49,9 +49,8 @@ pub(crate) fn submitted(request: Raw) {
 fn open_asked(request: Raw) {
     let Some(current) = Current::task() else { return };
     let flags = request.number::<u64>(offset!(uring_open_flags)) as u32;
-    let record = FileRecord { flags, facts: Facts::ASKED, ..Default::default() };
     let name = name(request, offset!(uring_open_directory), offset!(uring_open_path));
-    asked::refused_open(current, record, Some(Origin::uring()), name);
+    asked::refused_open(current, 0, flags, Some(Origin::uring()), name, |record| record.facts = Facts::ASKED);
 }
 
 #[inline(always)]
@@ -82,9 +81,10 @@ fn change_asked(request: Raw, code: u8) {
         }
     };
     let facts = Facts::ASKED | Facts::IO_URING;
-    let record = FileRecord { flags, mode, facts, ..Default::default() };
     let change = Change { class, name: first, new_name: second, attribute: 0, descriptor: None };
-    asked::changed(Slot::Uring, record, &change);
+    asked::changed(Slot::Uring, &change, |record| {
+        (record.flags, record.mode, record.facts) = (flags, mode, facts);
+    });
 }
 
 /// A path of a request: the kernel's own copy.
