@@ -24,22 +24,6 @@ use serde_json::Value;
 pub(crate) const TESTS: &[Test] =
     &[Test::new("file::on_the_best_back_end", best), Test::new("file::on_tracepoints", tracepoints)];
 
-/// Every class of this family.
-const CLASSES: [&str; 12] = [
-    "FILE_OPEN",
-    "FILE_RENAME",
-    "FILE_LINK",
-    "FILE_SYMLINK",
-    "FILE_UNLINK",
-    "FILE_MKDIR",
-    "FILE_RMDIR",
-    "FILE_MODE",
-    "FILE_OWNER",
-    "FILE_XATTR",
-    "FILE_MKNOD",
-    "FILE_TRUNCATE",
-];
-
 fn best(lab: &mut Lab) {
     let agent = Agent::start(&lab.agent_options());
     all(lab, agent);
@@ -52,7 +36,7 @@ fn tracepoints(lab: &mut Lab) {
 }
 
 fn all(lab: &mut Lab, agent: Agent) {
-    let client = Client::subscribe(&agent, &Filters { classes: CLASSES.to_vec(), ..Filters::default() });
+    let client = Client::subscribe(&agent, &Filters::default());
     let trampoline = agent.status().to_string().contains("exit_file_open");
     println!("file: opens come from {}", if trampoline { "trampolines" } else { "tracepoints" });
     let mut bench = Bench { lab, client, trampoline };
@@ -132,8 +116,8 @@ impl Ran {
     fn event(&self, class: &str, name: &str) -> &Value {
         let path = self.path(name);
         self.find(class, &path).unwrap_or_else(|| {
-            let all: Vec<_> = self.events.iter().map(Value::to_string).collect();
-            panic!("no {class} of {}\n{}", path.display(), all.join("\n"))
+            let all = self.events.iter().map(|event| format!("{} {}", text(event, "class"), event["file"]));
+            panic!("no {class} of {}\n{}", path.display(), all.collect::<Vec<_>>().join("\n"))
         })
     }
 

@@ -1,6 +1,7 @@
 //! Functions that open and change files.
 
 use aya_ebpf::{
+    EbpfContext,
     macros::{fentry, fexit},
     programs::{FEntryContext, FExitContext},
 };
@@ -28,9 +29,9 @@ pub(crate) fn exit_file_open(ctx: FExitContext) -> i32 {
     if flags & TO_EXECUTE != 0 {
         return 0;
     }
-    let file = ctx.arg::<u64>(3);
+    let file = result(&ctx, 3);
     match error(file) {
-        0 => open::by_object(Raw(file)),
+        0 => open::by_object(Raw(file), flags),
         error => {
             let text = Raw(ctx.arg::<u64>(1)).number(offset!(filename_name));
             open::refused(error, flags, Name { text, directory: ctx.arg::<i32>(0), copied: true });
@@ -45,9 +46,9 @@ pub(crate) fn exit_root_open(ctx: FExitContext) -> i32 {
     if offset!(helper_task_pt_regs) == ABSENT {
         return 0;
     }
-    let file = ctx.arg::<u64>(4);
+    let file = result(&ctx, 4);
     if error(file) == 0 {
-        open::by_object(Raw(file));
+        open::by_object(Raw(file), 0);
     }
     0
 }
@@ -59,9 +60,9 @@ pub(crate) fn exit_root_open_old(ctx: FExitContext) -> i32 {
     if offset!(helper_task_pt_regs) != ABSENT {
         return 0;
     }
-    let file = ctx.arg::<u64>(5);
+    let file = result(&ctx, 5);
     if error(file) == 0 {
-        open::by_object(Raw(file));
+        open::by_object(Raw(file), 0);
     }
     0
 }
@@ -194,6 +195,13 @@ pub(crate) fn exit_ftruncate(ctx: FExitContext) -> i32 {
 #[inline(always)]
 fn pending(ctx: &FEntryContext, class: Class) -> Pending {
     Pending::new(class, Raw(ctx.arg::<u64>(0)), ctx.arg(1))
+}
+
+/// A pointer that the function returned after so many arguments, as a number: the verifier allows no arithmetic
+/// with the pointer itself.
+#[inline(always)]
+fn result(ctx: &FExitContext, arguments: u32) -> u64 {
+    Raw(ctx.as_ptr() as u64).number(arguments * 8)
 }
 
 /// The negative error number that a pointer stands for (`IS_ERR`), or 0.

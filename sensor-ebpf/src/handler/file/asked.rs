@@ -88,7 +88,7 @@ pub(crate) fn refused_open(
     begin_gated(gate, process, &mut record.header);
     let origin = match origin {
         Some(origin) => origin,
-        None => Origin::of(current),
+        None => Origin::of(current, 0),
     };
     record.call = origin.call;
     record.facts |= origin.facts;

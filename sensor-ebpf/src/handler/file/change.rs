@@ -200,7 +200,7 @@ fn begin(class: Class, current: Task<Current>) -> Option<(Gate, Writer, &'static
         return None;
     }
     let (writer, record) = Writer::new::<FileRecord>(Slot::Change, Lane::First, class)?;
-    let origin = Origin::of(current);
+    let origin = Origin::of(current, 0);
     *record = FileRecord { call: origin.call, facts: origin.facts, ..Default::default() };
     Some((gate, writer, record))
 }

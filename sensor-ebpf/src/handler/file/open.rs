@@ -35,7 +35,7 @@ pub(crate) fn by_descriptor(descriptor: u32, origin: Origin) {
     let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
     let Some(gate) = Gate::enter(Class::FileOpen, cgroup) else { return };
     match file::behind(current.0, descriptor) {
-        Some(file) => opened(gate, current, file, Some(origin)),
+        Some(file) => opened(gate, current, file, Ok(origin)),
         // Another thread has closed it already.
         None => gate.filter(),
     }
@@ -43,11 +43,11 @@ pub(crate) fn by_descriptor(descriptor: u32, origin: Origin) {
 
 /// The kernel has opened a file for the running task.
 #[inline(always)]
-pub(crate) fn by_object(file: Raw) {
+pub(crate) fn by_object(file: Raw, requested: u32) {
     let Some(current) = Current::task() else { return };
     let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
     let Some(gate) = Gate::enter(Class::FileOpen, cgroup) else { return };
-    opened(gate, current, file, None);
+    opened(gate, current, file, Err(requested));
 }
 
 /// The kernel refused an open; the asked path is its own copy.
@@ -60,9 +60,10 @@ pub(crate) fn refused(error: i32, flags: u32, name: Name) {
     asked::refused_open(current, error, flags, None, name, |_| {});
 }
 
-/// A file was opened; what the kernel has of it is what is told.
+/// A file was opened; what the kernel has of it is what is told. Where the origin is not known yet, there are the
+/// flags that were asked for.
 #[inline(always)]
-fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Option<Origin>) {
+fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Result<Origin, u32>) {
     let file = FileWindow::of(file);
     let flags = file.number::<u32>(offset!(file_flags));
     let inode = InodeWindow::of(Raw(file.number(offset!(file_inode))));
@@ -80,7 +81,12 @@ fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Option<Origin>)
     }
     let process = current.reference();
     let access = u64::from(flags) << 32 | u64::from(key.device);
-    let Some(repeats) = gate.repeats(process, key.inode, access, 0) else { return };
+    let path = offset!(file_path);
+    let dentry = Raw(file.number(path.wrapping_add(offset!(path_dentry))));
+    let vfsmount = Raw(file.number(path.wrapping_add(offset!(path_mnt))));
+    // By another name or through another mount it is another event.
+    let way = dentry.0 ^ vfsmount.0.rotate_left(32);
+    let Some(repeats) = gate.repeats(process, key.inode, access, way) else { return };
     if verdict != Verdict::Wanted as u32 && !gate.permits() {
         return;
     }
@@ -88,18 +94,16 @@ fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Option<Origin>)
         return;
     };
     let origin = match origin {
-        Some(origin) => origin,
-        None => Origin::of(current),
+        Ok(origin) => origin,
+        Err(requested) => Origin::of(current, requested),
     };
+    let flags = flags | origin.dropped_flags(current);
     *record = FileRecord { flags, repeats, call: origin.call, facts: origin.facts, ..Default::default() };
     if file.number::<u32>(offset!(file_mode)) & CREATED != 0 {
         record.facts |= Facts::CREATED;
     }
     begin_gated(gate, process, &mut record.header);
     file::of_window(&inode, superblock, device, &mut record.file);
-    let path = offset!(file_path);
-    let dentry = Raw(file.number(path.wrapping_add(offset!(path_dentry))));
-    let vfsmount = Raw(file.number(path.wrapping_add(offset!(path_mnt))));
     walk::own(dentry, vfsmount, &writer, record);
     writer.send(&BULK, gate.cgroup);
 }

@@ -50,7 +50,7 @@ fn open_asked(request: Raw) {
     let Some(current) = Current::task() else { return };
     let flags = request.number::<u64>(offset!(uring_open_flags)) as u32;
     let name = name(request, offset!(uring_open_directory), offset!(uring_open_path));
-    asked::refused_open(current, 0, flags, Some(Origin::uring()), name, |record| record.facts = Facts::ASKED);
+    asked::refused_open(current, 0, flags, Some(Origin::uring(0)), name, |record| record.facts = Facts::ASKED);
 }
 
 #[inline(always)]
@@ -103,6 +103,7 @@ pub(crate) fn completed(request: Raw) {
     }
     let result = request.number::<i32>(offset!(request_result));
     if result >= 0 && request.number::<u32>(offset!(uring_open_slot)) == 0 {
-        open::by_descriptor(result as u32, Origin::uring());
+        let flags = request.number::<u64>(offset!(uring_open_flags)) as u32;
+        open::by_descriptor(result as u32, Origin::uring(flags));
     }
 }
