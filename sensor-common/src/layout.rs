@@ -317,6 +317,50 @@ layout! {
     file_mode,
     /// `file.private_data`
     file_private,
+    /// `open_flags.open_flag`
+    open_flag,
+    /// `filename.name`
+    filename_name,
+    /// `pt_regs.orig_ax` (number of the system call)
+    regs_number,
+    /// `task_struct.thread_info.status`
+    thread_status,
+    /// `io_kiocb.opcode`
+    request_opcode,
+    /// `io_kiocb.cqe.res` (since 5.19)
+    request_result,
+    /// size of `struct io_cmd_data` (since 6.0: then the tracepoint's first argument is the request)
+    request_command_size,
+    /// `io_open.dfd`
+    uring_open_directory,
+    /// `io_open.file_slot`
+    uring_open_slot,
+    /// `io_open.filename`
+    uring_open_path,
+    /// `io_open.how.flags`
+    uring_open_flags,
+    /// `io_rename.old_dfd`; `io_link` has its fields in the same places
+    uring_rename_directory,
+    /// `io_rename.oldpath`
+    uring_rename_path,
+    /// `io_rename.new_dfd`
+    uring_rename_new_directory,
+    /// `io_rename.newpath`
+    uring_rename_new_path,
+    /// `io_rename.flags`
+    uring_rename_flags,
+    /// `io_unlink.dfd`
+    uring_unlink_directory,
+    /// `io_unlink.filename`
+    uring_unlink_path,
+    /// `io_unlink.flags`
+    uring_unlink_flags,
+    /// `io_mkdir.dfd`
+    uring_mkdir_directory,
+    /// `io_mkdir.filename`
+    uring_mkdir_path,
+    /// `io_mkdir.mode`
+    uring_mkdir_mode,
     /// `dentry.d_inode`
     dentry_inode,
     /// `pt_regs.di` (first argument of a system call) and so on; the six of a 64-bit call

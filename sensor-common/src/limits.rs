@@ -62,6 +62,9 @@ pub const FILES_MAX: u32 = 32 * 1024;
 /// Most events that the kernel remembers in case they repeat.
 pub const REPEATS_MAX: u32 = 16 * 1024;
 
+/// Most threads that can be within a change of a file's names.
+pub const PENDING_MAX: u32 = 4096;
+
 /// Most remote ports with a verdict.
 pub const PORTS_MAX: u32 = 1024;
 

@@ -9,6 +9,7 @@ pub(crate) mod pid;
 pub(crate) mod sock;
 pub(crate) mod syscall;
 pub(crate) mod task;
+pub(crate) mod window;
 
 use core::{
     ffi::c_void,

@@ -6,12 +6,12 @@ use aya_ebpf::{
 };
 use sensor_common::{
     call::{CALLS_MAX, CallEntry},
-    class::{Class, Lane},
+    class::Class,
     layout::{ABSENT, Layout, Settings},
     ledger::{ClassCounters, LossKey},
     limits::{
-        ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX, PORTS_MAX,
-        REPEATS_MAX, SCRATCH_BYTES, SOCKETS_MAX,
+        ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX, PENDING_MAX,
+        PORTS_MAX, REPEATS_MAX, SCRATCH_BYTES, SOCKETS_MAX,
     },
     policy::{
         Account, AccountKey, ClassPolicy, FileKey, FileVerdict, GroupPolicy, Network, Policy, RepeatKey,
@@ -20,6 +20,7 @@ use sensor_common::{
 };
 
 use crate::emit::sockets::Owner;
+use crate::handler::file::change::Pending;
 
 /// Offsets of kernel fields; written by the agent before the programs are loaded.
 #[unsafe(no_mangle)]
@@ -135,6 +136,15 @@ pub(crate) static SOCKETS: LruHashMap<u64, Owner> = LruHashMap::with_max_entries
 #[map]
 pub(crate) static CALLS: Array<CallEntry> = Array::with_max_entries(CALLS_MAX, 0);
 
+/// What threads are about to change, from the check to the change; a full table forgets the oldest.
+#[map]
+pub(crate) static PENDING: LruHashMap<u32, Pending> = LruHashMap::with_max_entries(PENDING_MAX, 0);
+
+/// Arguments of the ended call that a program of the fallback back end looks at, and constants that its
+/// places can stand for; the last entry is for texts. In a map, so that the verifier takes them for any numbers.
+#[map]
+pub(crate) static ARGUMENTS: PerCpuArray<[u64; 16]> = PerCpuArray::with_max_entries(4, 0);
+
 /// Where a record with variable fields is put together.
 #[repr(C, align(8))]
 pub(crate) struct Scratch {
@@ -176,8 +186,12 @@ pub(crate) enum Slot {
     Call = 10,
     /// Hooks within such calls.
     Within = 11,
+    /// Changes of names of files.
+    Change = 12,
+    /// Changes of attributes of files.
+    Attribute = 13,
 }
 
 impl Slot {
-    pub(crate) const COUNT: u32 = 12;
+    pub(crate) const COUNT: u32 = 14;
 }

@@ -9,6 +9,7 @@ pub mod decode;
 pub mod errno;
 pub mod file;
 pub mod network;
+pub mod open_flags;
 pub mod operation;
 pub mod path;
 pub mod process;

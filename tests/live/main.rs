@@ -6,6 +6,7 @@
 mod burst;
 mod churn;
 mod commands;
+mod file;
 mod flood;
 mod identity;
 mod input;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let tests = [
         workload::TESTS,
         process::TESTS,
+        file::TESTS,
         input::TESTS,
         network::TESTS,
         identity::TESTS,

@@ -3,5 +3,6 @@
 //!
 //! At the end of a function its result comes behind its last argument.
 
+mod file;
 mod network;
 mod privilege;

@@ -2,7 +2,7 @@
 
 use sensor_common::record::process::{FileFlags, FileIdentity, Stdio};
 
-use super::{Memory, Raw};
+use super::{Memory, Raw, window::Window};
 use crate::maps::offset;
 
 /// `OVERLAYFS_SUPER_MAGIC` of `include/uapi/linux/magic.h`.
@@ -39,6 +39,26 @@ pub(crate) fn of_inode<M: Memory>(inode: M, into: &mut FileIdentity) {
         into.filesystem = superblock.number(offset!(superblock_magic));
     }
     if into.filesystem == OVERLAYFS && is_upper(inode) {
+        into.flags |= FileFlags::OVERLAY_UPPER;
+    }
+}
+
+/// The beginning of a `struct file`: mode, flags, path and inode are there on every kernel so far.
+pub(crate) type FileWindow = Window<10>;
+/// The beginning of a `struct inode`, up to its number of names.
+pub(crate) type InodeWindow = Window<10>;
+
+/// As [`of_inode`], from what was read already.
+#[inline(always)]
+pub(crate) fn of_window(inode: &InodeWindow, superblock: Raw, device: u32, into: &mut FileIdentity) {
+    into.inode = inode.number(offset!(inode_number));
+    into.mode = u32::from(inode.number::<u16>(offset!(inode_mode)));
+    into.uid = inode.number(offset!(inode_uid));
+    into.gid = inode.number(offset!(inode_gid));
+    into.links = inode.number(offset!(inode_links));
+    into.device = device;
+    into.filesystem = superblock.number(offset!(superblock_magic));
+    if into.filesystem == OVERLAYFS && is_upper(inode.object()) {
         into.flags |= FileFlags::OVERLAY_UPPER;
     }
 }

@@ -22,8 +22,14 @@ pub(crate) enum Walk {
 /// Writes the components of a path (`struct path` at an address), leaf first.
 #[inline(always)]
 pub(crate) fn write(path: Raw, to: &Writer, components: &Components) -> Walk {
-    let Some(mut dentry) = path.follow(offset!(path_dentry)) else { return Walk::Cut };
+    let Some(dentry) = path.follow(offset!(path_dentry)) else { return Walk::Cut };
     let Some(vfsmount) = path.follow(offset!(path_mnt)) else { return Walk::Cut };
+    write_from(dentry, vfsmount, to, components)
+}
+
+/// As [`write`], from the two halves of a path.
+#[inline(always)]
+pub(crate) fn write_from(mut dentry: Raw, vfsmount: Raw, to: &Writer, components: &Components) -> Walk {
     let mut mount = mount_of(vfsmount);
     let mut root = mount.number::<u64>(offset!(mount_vfs).wrapping_add(offset!(vfsmount_root)));
 
@@ -55,6 +61,12 @@ pub(crate) fn write(path: Raw, to: &Writer, components: &Components) -> Walk {
 #[inline(always)]
 pub(crate) fn mount_id(path: Raw) -> u32 {
     path.follow(offset!(path_mnt)).map_or(0, |vfsmount| mount_of(vfsmount).number(offset!(mount_id)))
+}
+
+/// Id of a mount.
+#[inline(always)]
+pub(crate) fn id_of(vfsmount: Raw) -> u32 {
+    mount_of(vfsmount).number(offset!(mount_id))
 }
 
 /// The `struct mount` that embeds a `struct vfsmount`.

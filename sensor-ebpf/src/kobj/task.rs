@@ -11,6 +11,12 @@ const SIGNAL_GROUP_EXIT: u32 = 0x4;
 /// `PF_KTHREAD` of `include/linux/sched.h`.
 const PF_KTHREAD: u32 = 0x0020_0000;
 
+/// `PF_IO_WORKER` of `include/linux/sched.h`: a worker or poller of io_uring.
+const PF_IO_WORKER: u32 = 0x0000_0010;
+
+/// `TS_COMPAT` of `arch/x86/include/asm/thread_info.h`: in a 32-bit system call.
+const TS_COMPAT: u32 = 0x0002;
+
 /// A task.
 #[derive(Clone, Copy)]
 pub(crate) struct Task<M = Typed>(pub(crate) M);
@@ -54,6 +60,18 @@ impl<M: Memory> Task<M> {
             Some(parent) => parent.number::<u32>(offset!(task_flags)) & PF_KTHREAD != 0,
             None => false,
         }
+    }
+
+    /// True for a worker or poller of io_uring.
+    #[inline(always)]
+    pub(crate) fn is_uring_worker(self) -> bool {
+        self.0.number::<u32>(offset!(task_flags)) & PF_IO_WORKER != 0
+    }
+
+    /// True within a 32-bit system call.
+    #[inline(always)]
+    pub(crate) fn is_compat(self) -> bool {
+        self.0.number::<u32>(offset!(thread_status)) & TS_COMPAT != 0
     }
 
     /// Pid in the task's own pid namespace, and that namespace's inode number.

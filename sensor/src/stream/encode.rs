@@ -130,7 +130,7 @@ impl Context {
                 }))
             }
             Facts::File(operation) => {
-                Some(proto::event::Facts::File(file::operation(event.class, operation)))
+                Some(proto::event::Facts::File(file::operation(event.class, operation, event.incomplete)))
             }
             Facts::Socket(operation) => {
                 Some(proto::event::Facts::Socket(self.socket(event, operation, subject)))

@@ -17,6 +17,12 @@ const TARGETS: &str = "the process that a call is aimed at; its number stays";
 const SCHEDULING: &str = "how a task is scheduled after a call that sets it";
 /// What is lost without these fields of programs and maps.
 const BPF: &str = "kinds and names of BPF programs and maps, as the kernel has them";
+/// What is lost without the fields of an open.
+const FILE: &str = "files opened below the system-call layer: opens are told by tracepoints";
+/// What is lost without the number of a call.
+const CALL: &str = "the names of the system calls that open and change files";
+/// What is lost without the requests of io_uring.
+const URING: &str = "files opened and changed by io_uring on the tracepoint back end";
 
 /// Sources of every field of the layout.
 pub(super) const SPECS: &[Spec] = &[
@@ -322,6 +328,52 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::file_flags, source: Member(&["file.f_flags"]), need: Required },
     Spec { field: Field::file_mode, source: Member(&["file.f_mode"]), need: Required },
     Spec { field: Field::file_private, source: Member(&["file.private_data"]), need: Required },
+    Spec { field: Field::open_flag, source: Member(&["open_flags.open_flag"]), need: Optional(FILE) },
+    Spec { field: Field::filename_name, source: Member(&["filename.name"]), need: Optional(FILE) },
+    Spec { field: Field::regs_number, source: Member(&["pt_regs.orig_ax"]), need: Optional(CALL) },
+    Spec {
+        field: Field::thread_status,
+        source: Member(&["task_struct.thread_info.status"]),
+        need: Optional(CALL),
+    },
+    Spec { field: Field::request_opcode, source: Member(&["io_kiocb.opcode"]), need: Optional(URING) },
+    Spec {
+        field: Field::request_result,
+        source: Member(&["io_kiocb.cqe.res"]),
+        need: Optional("the file of opens by io_uring on the tracepoint back end (before 5.19)"),
+    },
+    Spec {
+        field: Field::request_command_size,
+        source: Size("io_cmd_data"),
+        need: Optional("nothing: the tracepoint of io_uring has other arguments (before 6.0)"),
+    },
+    Spec { field: Field::uring_open_directory, source: Member(&["io_open.dfd"]), need: Optional(URING) },
+    Spec { field: Field::uring_open_slot, source: Member(&["io_open.file_slot"]), need: Optional(URING) },
+    Spec { field: Field::uring_open_path, source: Member(&["io_open.filename"]), need: Optional(URING) },
+    Spec { field: Field::uring_open_flags, source: Member(&["io_open.how.flags"]), need: Optional(URING) },
+    Spec {
+        field: Field::uring_rename_directory,
+        source: Member(&["io_rename.old_dfd"]),
+        need: Optional(URING),
+    },
+    Spec { field: Field::uring_rename_path, source: Member(&["io_rename.oldpath"]), need: Optional(URING) },
+    Spec {
+        field: Field::uring_rename_new_directory,
+        source: Member(&["io_rename.new_dfd"]),
+        need: Optional(URING),
+    },
+    Spec {
+        field: Field::uring_rename_new_path,
+        source: Member(&["io_rename.newpath"]),
+        need: Optional(URING),
+    },
+    Spec { field: Field::uring_rename_flags, source: Member(&["io_rename.flags"]), need: Optional(URING) },
+    Spec { field: Field::uring_unlink_directory, source: Member(&["io_unlink.dfd"]), need: Optional(URING) },
+    Spec { field: Field::uring_unlink_path, source: Member(&["io_unlink.filename"]), need: Optional(URING) },
+    Spec { field: Field::uring_unlink_flags, source: Member(&["io_unlink.flags"]), need: Optional(URING) },
+    Spec { field: Field::uring_mkdir_directory, source: Member(&["io_mkdir.dfd"]), need: Optional(URING) },
+    Spec { field: Field::uring_mkdir_path, source: Member(&["io_mkdir.filename"]), need: Optional(URING) },
+    Spec { field: Field::uring_mkdir_mode, source: Member(&["io_mkdir.mode"]), need: Optional(URING) },
     Spec { field: Field::dentry_inode, source: Member(&["dentry.d_inode"]), need: Required },
     Spec { field: Field::regs_argument_0, source: Member(&["pt_regs.di"]), need: Optional(ARGUMENTS) },
     Spec { field: Field::regs_argument_1, source: Member(&["pt_regs.si"]), need: Optional(ARGUMENTS) },
