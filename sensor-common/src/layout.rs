@@ -251,6 +251,24 @@ layout! {
     task_real_cred,
     /// `fs_struct.root`
     fs_root,
+    /// `task_struct.in_execve`: number of the bit, not of the byte
+    task_in_execve_bit,
+    /// `task_struct.thread_info.status`
+    task_thread_status,
+    /// `pt_regs.orig_ax`: number of the system call
+    regs_number,
+    /// `cred.suid`
+    cred_suid,
+    /// `cred.sgid`
+    cred_sgid,
+    /// `cred.fsuid`
+    cred_fsuid,
+    /// `cred.fsgid`
+    cred_fsgid,
+    /// `cred.group_info`
+    cred_groups,
+    /// `kernfs_open_file.file`
+    kernfs_open_file,
     /// `file.f_flags`
     file_flags,
     /// `file.f_mode`
@@ -297,4 +315,6 @@ pub struct Settings {
     pub environment: u32,
     /// 1 to write diagnostics through aya-log.
     pub diagnostics: u32,
+    /// Set of the capabilities whose use is told, bit n for number n.
+    pub capabilities: u64,
 }

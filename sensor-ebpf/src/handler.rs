@@ -1,5 +1,8 @@
 //! Handlers: kernel objects in, one record out. None knows by which hook it was reached.
 
+pub(crate) mod capability;
 pub(crate) mod container;
+pub(crate) mod control;
+pub(crate) mod credentials;
 pub(crate) mod file;
 pub(crate) mod process;

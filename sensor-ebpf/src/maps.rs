@@ -25,8 +25,13 @@ static LAYOUT: Layout = Layout::UNKNOWN;
 
 /// The agent's decisions; written before the programs are loaded.
 #[unsafe(no_mangle)]
-static SETTINGS: Settings =
-    Settings { cgroup_hierarchy: 0, cgroup_subsystem: ABSENT, environment: 0, diagnostics: 0 };
+static SETTINGS: Settings = Settings {
+    cgroup_hierarchy: 0,
+    cgroup_subsystem: ABSENT,
+    environment: 0,
+    diagnostics: 0,
+    capabilities: 0,
+};
 
 /// Offset of a kernel field: a constant to the verifier.
 macro_rules! offset {
@@ -49,6 +54,13 @@ pub(crate) const fn layout() -> *const Layout {
 pub(crate) fn settings() -> Settings {
     // SAFETY: as in `offset!`.
     unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SETTINGS)) }
+}
+
+/// The capabilities whose use is told.
+#[inline(always)]
+pub(crate) fn watched_capabilities() -> u64 {
+    // SAFETY: as in `offset!`.
+    unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SETTINGS.capabilities)) }
 }
 
 /// Records that must never be lost: process, privilege. Size set by the agent.

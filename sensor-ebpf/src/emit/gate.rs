@@ -36,12 +36,25 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
+    /// True if the class is wanted of the control group, or the canary runs. For hooks so hot that what
+    /// is not wanted is not even counted.
+    #[inline(always)]
+    pub(crate) fn is_wanted(class: Class, cgroup: u64) -> bool {
+        policy(cgroup).classes & class.bit() != 0 || is_canary(bpf_get_current_pid_tgid() as u32)
+    }
+
     /// Counts an event of a control group. `None` if nobody wants its class there.
     #[inline(always)]
     pub(crate) fn enter(class: Class, cgroup: u64) -> Option<Self> {
+        Self::enter_by(class, cgroup, bpf_get_current_pid_tgid() as u32)
+    }
+
+    /// As [`Gate::enter`], where the program may not ask for the running thread but knows it.
+    #[inline(always)]
+    pub(crate) fn enter_by(class: Class, cgroup: u64, thread: u32) -> Option<Self> {
         let policy = policy(cgroup);
         let account = account(class, cgroup);
-        let gate = Self { class, cgroup, policy, account, canary: is_canary() };
+        let gate = Self { class, cgroup, policy, account, canary: is_canary(thread) };
         gate.count(|counters| &raw mut counters.seen, |account| &raw mut account.seen);
         if account.is_none() {
             count(class, |counters| &raw mut counters.unaccounted);
@@ -192,7 +205,6 @@ fn account(class: Class, cgroup: u64) -> Option<NonNull<Account>> {
 }
 
 #[inline(always)]
-fn is_canary() -> bool {
-    let thread = bpf_get_current_pid_tgid() as u32;
+fn is_canary(thread: u32) -> bool {
     POLICY.get(0).is_some_and(|policy| policy.canary != 0 && policy.canary == thread)
 }

@@ -7,6 +7,7 @@ use sensor_common::layout::Settings;
 use super::AgentError;
 use crate::clock::{self, BootClock};
 use crate::config::Config;
+use crate::event::capability;
 use crate::identity::container::Container;
 use crate::identity::store::{Question, Store};
 use crate::kernel::{
@@ -99,6 +100,7 @@ fn load(config: &Config) -> Result<Kernel, AgentError> {
             cgroup_subsystem: hierarchy.subsystem,
             environment: u32::from(!config.process.environment.is_empty()),
             diagnostics: u32::from(config.kernel.diagnostics),
+            capabilities: capability::UNUSUAL,
         },
         ring_bytes: config.kernel.ring_bytes,
         bulk_ring_bytes: config.kernel.bulk_ring_bytes,

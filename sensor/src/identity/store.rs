@@ -56,6 +56,8 @@ struct Group {
     sent_unidentified: bool,
     /// An executed program of it was seen.
     executed: bool,
+    /// Its path from the hierarchy's root; empty where unknown.
+    path: Box<str>,
     /// Nothing is known of it: it is here only to remember that events of it were sent.
     unknown: bool,
 }
