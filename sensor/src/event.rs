@@ -8,6 +8,7 @@ pub mod capability;
 pub mod decode;
 pub mod errno;
 pub mod file;
+pub mod mount;
 pub mod network;
 pub mod operation;
 pub mod path;

@@ -8,7 +8,7 @@ mod parked;
 use std::sync::Arc;
 
 use prost::Message as _;
-use sensor_common::class::Class;
+use sensor_common::{class::Class, header::TaskRef, record::process::Ids};
 
 use self::parked::Parked;
 use crate::clock::BootClock;
@@ -145,6 +145,7 @@ impl Pipeline {
     }
 
     fn process(&mut self, event: &event::Event<'_>, output: &mut impl Output) {
+        let mut before = Before::default();
         let first_news = match &event.facts {
             Facts::Fork(fork) => {
                 self.tree.fork(event, fork);
@@ -159,11 +160,20 @@ impl Pipeline {
                 true
             }
             Facts::Exit(exit) => self.tree.exit(event, exit.parent),
-            Facts::CgroupCreate(_) | Facts::CgroupRemove(_) => false,
-            Facts::CgroupMove(_) | Facts::File(_) | Facts::Socket(_) | Facts::Call(_) => true,
+            Facts::CgroupMove(_) => {
+                before.cgroup = self.tree.moved(event.process.into(), event.cgroup);
+                true
+            }
+            Facts::Call(call) => {
+                if event.class == Class::Credentials {
+                    before.ids = self.tree.credentials(event.process.into(), call.record.ids);
+                }
+                true
+            }
+            Facts::CgroupCreate(_) | Facts::CgroupRemove(_) | Facts::File(_) | Facts::Socket(_) => true,
         };
         if first_news {
-            self.publish(event, output);
+            self.publish(event, before, output);
             self.count(event.class, |count| count.published += 1);
         }
         self.tree.expire(event.time_ns);
@@ -190,6 +200,15 @@ impl Pipeline {
         let mut message = self.context.blank(class, now_ns, self.sequence + 1);
         message.container = Some(encode::container(known));
         self.send(class, &message, Some(&known.container), output);
+    }
+
+    /// A record that another thread read, of a control group that was created or removed.
+    pub fn group_record(&mut self, bytes: &[u8], output: &mut impl Output) {
+        // It was decoded where it was read, and refused there if need be.
+        if let Ok(event) = decode(bytes) {
+            self.count(event.class, |count| count.received += 1);
+            self.process(&event, output);
+        }
     }
 
     /// A control group was removed.
@@ -251,7 +270,7 @@ impl Pipeline {
         }
     }
 
-    fn publish(&mut self, event: &event::Event<'_>, output: &mut impl Output) {
+    fn publish(&mut self, event: &event::Event<'_>, before: Before, output: &mut impl Output) {
         let owner = self.identity.owner(event.cgroup);
         let known = match owner {
             Some(Owner::Container(known)) => Some(known.clone()),
@@ -264,12 +283,15 @@ impl Pipeline {
             return;
         }
         let key = Key::from(event.process);
+        let other = other(&event.facts).and_then(|task| self.tree.get(task.into()));
         let subject = Subject {
             process: self.tree.get(key),
             parent: self.tree.ancestors(key).next(),
             owner,
-            other: None,
+            other,
             other_owner: None,
+            ids_before: before.ids,
+            path_before: before.cgroup.and_then(|cgroup| self.identity.path(cgroup)),
         };
         let message = self.context.event(event, subject, self.sequence + 1);
         self.encode_ancestors(key, output.ancestors_wanted());
@@ -309,6 +331,23 @@ impl Pipeline {
             ancestors: &self.ancestors,
         });
         self.ancestors.clear();
+    }
+}
+
+/// What the tables said before an event changed them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Before {
+    /// Ids of the process.
+    ids: Option<Ids>,
+    /// Control group of the process.
+    cgroup: Option<u64>,
+}
+
+/// The other task that an event tells of.
+fn other(facts: &Facts<'_>) -> Option<TaskRef> {
+    match facts {
+        Facts::CgroupMove(moved) => Some(moved.record.mover),
+        _ => None,
     }
 }
 

@@ -24,11 +24,17 @@ impl<'a> Keeper<'a> {
             tracing::error!(%error, "cannot set the policy");
         }
         for class in Class::ALL {
+            // Once for each process, capability and outcome; it is told again after an hour, with a count.
+            let once = *class == Class::Capability;
             let bounded = matches!(class.family(), Family::File | Family::Network);
             let policy = ClassPolicy {
                 rate: if bounded { 1000 } else { 0 },
                 burst: if bounded { 2000 } else { 0 },
-                window_ns: if bounded { 10_000_000_000 } else { 0 },
+                window_ns: match (bounded, once) {
+                    (true, _) => 10_000_000_000,
+                    (_, true) => 3_600_000_000_000,
+                    _ => 0,
+                },
             };
             if let Err(error) = self.maps.set_class(*class, policy) {
                 tracing::error!(%error, "cannot set the policy of a class");
