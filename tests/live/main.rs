@@ -9,13 +9,22 @@ mod commands;
 mod identity;
 mod input;
 mod process;
+mod workload;
 
 use std::process::ExitCode;
 
-use picket_tests::{runner, workload};
+use picket_tests::runner;
 
 fn main() -> ExitCode {
-    let tests =
-        [process::TESTS, input::TESTS, identity::TESTS, commands::TESTS, churn::TESTS, burst::TESTS].concat();
-    workload::main().unwrap_or_else(|| runner::main(&tests))
+    let tests = [
+        workload::TESTS,
+        process::TESTS,
+        input::TESTS,
+        identity::TESTS,
+        commands::TESTS,
+        churn::TESTS,
+        burst::TESTS,
+    ]
+    .concat();
+    runner::main(&tests)
 }
