@@ -25,8 +25,14 @@ static LAYOUT: Layout = Layout::UNKNOWN;
 
 /// The agent's decisions; written before the programs are loaded.
 #[unsafe(no_mangle)]
-static SETTINGS: Settings =
-    Settings { cgroup_hierarchy: 0, cgroup_subsystem: ABSENT, environment: 0, diagnostics: 0 };
+static SETTINGS: Settings = Settings {
+    cgroup_hierarchy: 0,
+    cgroup_subsystem: ABSENT,
+    environment: 0,
+    diagnostics: 0,
+    own_pid: 0,
+    own_pid_namespace: 0,
+};
 
 /// Offset of a kernel field: a constant to the verifier.
 macro_rules! offset {

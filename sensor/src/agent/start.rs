@@ -99,6 +99,8 @@ fn load(config: &Config) -> Result<Kernel, AgentError> {
             cgroup_subsystem: hierarchy.subsystem,
             environment: u32::from(!config.process.environment.is_empty()),
             diagnostics: u32::from(config.kernel.diagnostics),
+            own_pid: std::process::id(),
+            own_pid_namespace: own_pid_namespace(),
         },
         ring_bytes: config.kernel.ring_bytes,
         bulk_ring_bytes: config.kernel.bulk_ring_bytes,
@@ -107,6 +109,13 @@ fn load(config: &Config) -> Result<Kernel, AgentError> {
     loaded.verify(&types)?;
     let policy = loaded.policy()?;
     Ok(Kernel { loaded, policy, types, hierarchy, release })
+}
+
+/// Inode number of the agent's own pid namespace; 0, which no process has, where `/proc` does not tell.
+fn own_pid_namespace() -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    let number = std::fs::metadata("/proc/self/ns/pid").ok().and_then(|file| u32::try_from(file.ino()).ok());
+    number.unwrap_or_default()
 }
 
 /// Until 5.11 maps count against this limit; without permission to raise it, loading will tell.
