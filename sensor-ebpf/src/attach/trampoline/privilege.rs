@@ -7,26 +7,34 @@ use crate::{
     handler::privilege::{self, Ended},
     kobj::{
         Raw,
+        current::Current,
         syscall::{Compat, Given, Syscall},
     },
 };
 
 /// Programs at the end of `__x64_sys_NAME(const struct pt_regs *)`, and of its 32-bit sibling.
+///
+/// The registers are taken from the task: some kernels' types do not describe the functions' argument,
+/// and then a program may not read it.
 macro_rules! calls {
     ($($name:ident $compat:ident $call:ident $class:ident;)*) => {$(
         #[fexit]
         pub(crate) fn $name(ctx: FExitContext) -> i32 {
-            let arguments = Syscall::new(Raw(ctx.arg(0)));
-            let call = Ended { call: Call::$call as u32, arguments, result: ctx.arg(1) };
-            privilege::ended(Class::$class as u32, call);
+            if let Some(current) = Current::task() {
+                let arguments = Syscall::of(current);
+                let call = Ended { call: Call::$call as u32, arguments, result: ctx.arg(1) };
+                privilege::ended(Class::$class as u32, call);
+            }
             0
         }
 
         #[fexit]
         pub(crate) fn $compat(ctx: FExitContext) -> i32 {
-            let arguments = Compat(Syscall::new(Raw(ctx.arg(0))));
-            let call = Ended { call: Call::$call as u32, arguments, result: ctx.arg(1) };
-            privilege::ended(Class::$class as u32, call);
+            if let Some(current) = Current::task() {
+                let arguments = Compat(Syscall::of(current));
+                let call = Ended { call: Call::$call as u32, arguments, result: ctx.arg(1) };
+                privilege::ended(Class::$class as u32, call);
+            }
             0
         }
     )*};
