@@ -333,8 +333,8 @@ pub struct Settings {
     pub environment: u32,
     /// 1 to write diagnostics through aya-log.
     pub diagnostics: u32,
-    /// The agent's own process, whose calls are no events: its pid in its pid namespace.
-    pub own_pid: u32,
-    /// Inode number of that pid namespace; 0 for none.
-    pub own_pid_namespace: u32,
+    /// Process id of the agent, which does not watch itself; 0 for none.
+    pub own: u32,
+    /// Unused; zero.
+    pub reserved: u32,
 }

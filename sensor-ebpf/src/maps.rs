@@ -30,8 +30,8 @@ static SETTINGS: Settings = Settings {
     cgroup_subsystem: ABSENT,
     environment: 0,
     diagnostics: 0,
-    own_pid: 0,
-    own_pid_namespace: 0,
+    own: 0,
+    reserved: 0,
 };
 
 /// Offset of a kernel field: a constant to the verifier.

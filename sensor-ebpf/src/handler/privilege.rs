@@ -34,7 +34,7 @@ use crate::{
         syscall::Arguments,
         task::Task,
     },
-    maps::{Slot, VITAL, offset, settings},
+    maps::{Slot, VITAL, offset},
 };
 
 /// A call that has ended.
@@ -115,10 +115,6 @@ impl<A: Arguments> Ended<A> {
         let current = Current::task()?;
         let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
         let gate = Gate::enter(class, cgroup)?;
-        if is_agent(current) && !gate.is_canary() {
-            gate.filter();
-            return None;
-        }
         let process = current.reference();
         let repeats = match alike {
             Alike::Never => 0,
@@ -205,12 +201,4 @@ impl Told {
     pub(crate) fn send(self) {
         self.writer.send(&VITAL, self.cgroup);
     }
-}
-
-/// True for the agent's own process.
-#[inline(always)]
-fn is_agent(current: Task<Current>) -> bool {
-    let settings = settings();
-    let (pid, namespace) = current.namespace_pid();
-    namespace == settings.own_pid_namespace && pid == settings.own_pid
 }

@@ -134,8 +134,8 @@ fn programs(types: &KernelTypes) -> Vec<Finding> {
         cgroup_subsystem: ABSENT,
         environment: 1,
         diagnostics: 0,
-        own_pid: 0,
-        own_pid_namespace: 0,
+        own: 0,
+        reserved: 0,
     };
     let options = Options { settings, ring_bytes: TRIAL_RING_BYTES, bulk_ring_bytes: TRIAL_RING_BYTES };
     let ways = match Loaded::new(types, options) {
