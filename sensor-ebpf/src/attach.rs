@@ -3,3 +3,4 @@
 mod always;
 mod objects;
 mod tracepoint;
+mod trampoline;

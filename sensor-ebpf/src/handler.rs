@@ -5,4 +5,5 @@ pub(crate) mod container;
 pub(crate) mod control;
 pub(crate) mod credentials;
 pub(crate) mod file;
+pub(crate) mod privilege;
 pub(crate) mod process;

@@ -30,6 +30,8 @@ static SETTINGS: Settings = Settings {
     cgroup_subsystem: ABSENT,
     environment: 0,
     diagnostics: 0,
+    own: 0,
+    reserved: 0,
     capabilities: 0,
 };
 
@@ -129,6 +131,20 @@ pub(crate) static NETWORKS: LpmTrie<Network, u32> = LpmTrie::with_max_entries(NE
 /// Which system calls are told, by the machine's number. Filled by the agent before anything is attached.
 #[map]
 pub(crate) static CALLS: Array<CallEntry> = Array::with_max_entries(CALLS_MAX, 0);
+
+/// Where a mount is that a thread is about to unmount.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Mountpoint {
+    /// `vfsmount` of the mount above.
+    pub(crate) parent: u64,
+    /// `mount.mnt_mountpoint`
+    pub(crate) dentry: u64,
+}
+
+/// By thread, from the beginning of `path_umount` to its end.
+#[map]
+pub(crate) static MOUNTPOINTS: LruHashMap<u32, Mountpoint> = LruHashMap::with_max_entries(1024, 0);
 
 /// Where a record with variable fields is put together.
 #[repr(C, align(8))]

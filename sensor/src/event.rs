@@ -15,6 +15,7 @@ pub mod path;
 pub mod process;
 pub mod signal;
 pub mod text;
+pub mod wire;
 
 use sensor_common::{class::Class, header::TaskRef, record::container::MoveRecord};
 

@@ -6,16 +6,31 @@
 mod burst;
 mod churn;
 mod commands;
+mod flood;
 mod identity;
 mod input;
+mod objects;
+mod policy;
 mod process;
+mod workload;
 
 use std::process::ExitCode;
 
-use picket_tests::{runner, workload};
+use picket_tests::runner;
 
 fn main() -> ExitCode {
-    let tests =
-        [process::TESTS, input::TESTS, identity::TESTS, commands::TESTS, churn::TESTS, burst::TESTS].concat();
-    workload::main().unwrap_or_else(|| runner::main(&tests))
+    let tests = [
+        workload::TESTS,
+        process::TESTS,
+        input::TESTS,
+        identity::TESTS,
+        commands::TESTS,
+        churn::TESTS,
+        burst::TESTS,
+        objects::TESTS,
+        policy::TESTS,
+        flood::TESTS,
+    ]
+    .concat();
+    runner::main(&tests)
 }

@@ -1,4 +1,4 @@
-//! A root file system for containers, made of a static busybox and nothing from a registry.
+//! A root file system for containers, made of a static busybox and the workload program, nothing from a registry.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -29,7 +29,7 @@ impl Image {
     /// Makes the root file system in `root`.
     ///
     /// # Panics
-    /// Without a static busybox (Debian: `busybox-static`).
+    /// Without a static busybox (Debian: `busybox-static`) or the workload program.
     #[must_use]
     pub fn create(root: PathBuf) -> Self {
         for folder in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
@@ -40,6 +40,7 @@ impl Image {
         for applet in APPLETS {
             symlink("busybox", root.join("bin").join(applet)).expect("a new link in a new folder");
         }
+        crate::workload::install(&root);
         write_file(&root.join("nest"), NEST, 0o755);
         write_file(&root.join("script"), "#!/bin/sh -e\nexit 0\n", 0o755);
         write_file(&root.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n", 0o644);

@@ -3,17 +3,20 @@
 //!
 //! Reading order: [`runner`] runs the tests of a target; each gets a [`lab::Lab`], which makes
 //! [`container`]s and [`containerd`] and starts the [`agent`]; a [`client`] receives the events; a
-//! test compares them by [`expect`] with what [`truth`] reads from the kernel by other ways.
-#![forbid(unsafe_code)]
+//! test compares them by [`expect`] with what [`truth`] reads from the kernel by other ways. What the tests look
+//! for is done by [`workload`]s, most of it through the bare system calls of [`raw`].
+#![deny(unsafe_code)]
 
 pub mod agent;
 pub mod cgroup;
 pub mod client;
 pub mod container;
 pub mod containerd;
+pub mod errno;
 pub mod expect;
 pub mod image;
 pub mod lab;
+pub mod raw;
 pub mod runner;
 pub mod scratch;
 pub mod skip;

@@ -116,6 +116,7 @@ fn run_tests() -> Result<()> {
         .env("PATH", "/bin:/sbin:/usr/bin:/usr/sbin")
         .env("HOME", "/tmp")
         .env("PICKET_BIN", "/bin/picket")
+        .env("PICKET_WORKLOAD", "/bin/picket-workload")
         .env("PICKET_VM", "1")
         .spawn()
         .with_context(|| format!("cannot start {program}"))?;

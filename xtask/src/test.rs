@@ -80,11 +80,12 @@ fn failed(report: &mut Report, step: &str) {
 
 /// The live tests are built as the user, then run as root; `said` receives what they print, as shown.
 fn live(said: &mut String) -> Result<()> {
-    let test = vm::live_tests()?;
+    let (test, workload) = (vm::live_tests()?, vm::workload()?);
     let picket = target_dir().join("release/picket");
     ensure!(picket.exists(), "{} is missing", picket.display());
     let mut command = as_root_keeping_path(test)?;
     command.arg("--test-threads=1").current_dir(workspace().join("tests")).env("PICKET_BIN", picket);
+    command.env("PICKET_WORKLOAD", workload);
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the live tests")?;
     for line in BufReader::new(child.stdout.take().context("no output of the live tests")?).split(b'\n') {
         let line = line.context("cannot read what the live tests say")?;

@@ -92,6 +92,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Report> {
 #[derive(Debug)]
 struct Programs {
     init: PathBuf,
+    workload: PathBuf,
     picket: Option<PathBuf>,
     live: Option<PathBuf>,
 }
@@ -100,11 +101,13 @@ impl Programs {
     fn build(with_tests: bool) -> Result<Self> {
         let init =
             built(&["build", "--package", "picket-tests", "--bin", "picket-vm-init"], "picket-vm-init")?;
+        let workload = workload()?;
         if !with_tests {
-            return Ok(Self { init, picket: None, live: None });
+            return Ok(Self { init, workload, picket: None, live: None });
         }
         run_command(cargo().args(["build", "--release", "--package", "sensor", "--bin", "picket"]))?;
-        Ok(Self { init, picket: Some(target_dir().join("release/picket")), live: Some(live_tests()?) })
+        let picket = target_dir().join("release/picket");
+        Ok(Self { init, workload, picket: Some(picket), live: Some(live_tests()?) })
     }
 }
 
@@ -113,10 +116,23 @@ pub(crate) fn live_tests() -> Result<PathBuf> {
     built(&["test", "--package", "picket-tests", "--test", "live", "--no-run"], "live")
 }
 
+/// Builds the program that does what the live tests look for, without libraries that it would load: it runs in
+/// containers of any image. A target named on the command line keeps the flags away from build scripts.
+pub(crate) fn workload() -> Result<PathBuf> {
+    let name = "picket-workload";
+    let mut build = cargo();
+    build.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    let target = ["build", "--release", "--target", "host-tuple", "--package", "picket-tests", "--bin", name];
+    built_by(build.args(target), name)
+}
+
 /// Builds with cargo and returns the path of the executable of the target with this name.
 fn built(arguments: &[&str], target: &str) -> Result<PathBuf> {
-    let mut command = cargo();
-    command.args(arguments).arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    built_by(cargo().args(arguments), target)
+}
+
+fn built_by(command: &mut Command, target: &str) -> Result<PathBuf> {
+    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let output = command.output().context("cannot start cargo")?;
     ensure!(output.status.success(), "cargo could not build {target}: {}", output.status);
     executable(&String::from_utf8_lossy(&output.stdout), target)

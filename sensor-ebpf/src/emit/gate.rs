@@ -17,7 +17,7 @@ use sensor_common::{
 };
 
 use super::add_one;
-use crate::maps::{ACCOUNTS, CLASSES, COUNTERS, DEFAULTS, GROUPS, POLICY, REPEATS};
+use crate::maps::{ACCOUNTS, CLASSES, COUNTERS, DEFAULTS, GROUPS, POLICY, REPEATS, settings};
 
 /// Billionths in a token.
 const TOKEN: u64 = 1_000_000_000;
@@ -43,18 +43,25 @@ impl Gate {
         policy(cgroup).classes & class.bit() != 0 || is_canary(bpf_get_current_pid_tgid() as u32)
     }
 
-    /// Counts an event of a control group. `None` if nobody wants its class there.
+    /// Counts an event of a control group. `None` if nobody wants its class there, or it is the agent's
+    /// own.
     #[inline(always)]
     pub(crate) fn enter(class: Class, cgroup: u64) -> Option<Self> {
-        Self::enter_by(class, cgroup, bpf_get_current_pid_tgid() as u32)
+        let current = bpf_get_current_pid_tgid();
+        Self::enter_by(class, cgroup, (current >> 32) as u32, current as u32)
     }
 
-    /// As [`Gate::enter`], where the program may not ask for the running thread but knows it.
+    /// As [`Gate::enter`], where the program may not ask for the running process and thread but knows
+    /// them.
     #[inline(always)]
-    pub(crate) fn enter_by(class: Class, cgroup: u64, thread: u32) -> Option<Self> {
+    pub(crate) fn enter_by(class: Class, cgroup: u64, process: u32, thread: u32) -> Option<Self> {
+        let canary = is_canary(thread);
+        if process == settings().own && !canary {
+            return None;
+        }
         let policy = policy(cgroup);
         let account = account(class, cgroup);
-        let gate = Self { class, cgroup, policy, account, canary: is_canary(thread) };
+        let gate = Self { class, cgroup, policy, account, canary };
         gate.count(|counters| &raw mut counters.seen, |account| &raw mut account.seen);
         if account.is_none() {
             count(class, |counters| &raw mut counters.unaccounted);

@@ -5,7 +5,7 @@ use sensor_common::{
     record::privilege::CallRecord,
 };
 
-use super::credentials::call;
+use super::credentials::named_call;
 use crate::{
     emit::{begin_gated, gate::Gate, writer::Writer},
     kobj::{
@@ -61,7 +61,7 @@ pub(crate) fn asked(cred: Typed, namespace: Typed, capability: u32, options: Opt
     };
     *record = CallRecord { number: capability, result: result.into(), repeats, ..Default::default() };
     begin_gated(gate, process, &mut record.header);
-    (record.call, record.facts) = call(current, 0);
+    (record.call, record.facts) = named_call(current, 0);
     let cred = Cred(cred);
     cred.ids(&mut record.ids);
     cred.capabilities(&mut record.capabilities);

@@ -38,7 +38,7 @@ pub(crate) fn setting(ctx: *mut bpf_sysctl) {
     let current = Task(Raw(task as u64));
     let process = current.reference();
     let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
-    let Some(gate) = Gate::enter_by(Class::ControlWrite, cgroup, process.tid) else { return };
+    let Some(gate) = Gate::enter_by(Class::ControlWrite, cgroup, process.pid, process.tid) else { return };
     let Some((writer, record)) = Writer::new::<CallRecord>(Slot::Within, Lane::First, Class::ControlWrite)
     else {
         return;

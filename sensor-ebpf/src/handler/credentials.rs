@@ -40,7 +40,7 @@ pub(crate) fn committed(new: Typed) {
         return;
     }
     record.facts |= Facts::BEFORE;
-    (record.call, record.facts) = call(current, record.facts);
+    (record.call, record.facts) = named_call(current, record.facts);
     send(current, writer, record);
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn changed(call: u32) {
 
 /// The system call that the running task is in, if it has a name, and whether it is a 32-bit one.
 #[inline(always)]
-pub(super) fn call(current: Task<Current>, facts: u32) -> (u32, u32) {
+pub(super) fn named_call(current: Task<Current>, facts: u32) -> (u32, u32) {
     if syscall::is_compat(current) {
         return (0, facts | Facts::COMPAT);
     }

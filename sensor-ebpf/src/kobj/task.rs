@@ -67,12 +67,6 @@ impl<M: Memory> Task<M> {
         self.0.raw().number::<u8>(bit / 8) & (1 << (bit % 8)) != 0
     }
 
-    /// True for a thread of the kernel.
-    #[inline(always)]
-    pub(crate) fn is_kernel_thread(self) -> bool {
-        self.0.number::<u32>(offset!(task_flags)) & PF_KTHREAD != 0
-    }
-
     /// Pid in the task's own pid namespace, and that namespace's inode number.
     #[inline(always)]
     pub(crate) fn namespace_pid(self) -> (u32, u32) {
@@ -80,6 +74,13 @@ impl<M: Memory> Task<M> {
             Some(pid) => innermost(pid),
             None => (0, 0),
         }
+    }
+
+    /// The pid namespace that the task is in (`task_active_pid_ns`).
+    #[inline(always)]
+    pub(crate) fn pid_namespace(self) -> Option<Raw> {
+        let pid = self.0.follow(offset!(task_thread_pid))?;
+        level(pid).follow(offset!(upid_ns))
     }
 
     /// Session id in the initial pid namespace.
@@ -143,9 +144,15 @@ fn namespace<M: Memory>(proxy: M, pointer: u32, inum: u32) -> u32 {
 /// Number and namespace of a `struct pid` at its deepest level.
 #[inline(always)]
 fn innermost<M: Memory>(pid: M) -> (u32, u32) {
-    let level = u64::from(pid.number::<u32>(offset!(pid_level)) & 0x3f);
-    let numbers = pid.address() + u64::from(offset!(pid_numbers));
-    let upid = Raw(numbers + level * u64::from(offset!(upid_size)));
+    let upid = level(pid);
     let inum = upid.follow(offset!(upid_ns)).map_or(0, |ns| ns.number(offset!(pid_namespace_inum)));
     (upid.number(offset!(upid_nr)), inum)
+}
+
+/// A `struct pid`'s number at its deepest level, with its namespace.
+#[inline(always)]
+fn level<M: Memory>(pid: M) -> Raw {
+    let level = u64::from(pid.number::<u32>(offset!(pid_level)) & 0x3f);
+    let numbers = pid.address() + u64::from(offset!(pid_numbers));
+    Raw(numbers + level * u64::from(offset!(upid_size)))
 }

@@ -1,5 +1,6 @@
 //! The hot path's thread: reads the rings in order and drives the pipeline.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::identity::{
 };
 use crate::kernel::ring::{Rings, Waker};
 use crate::pipeline::{ClassCount, LossReport, Output, Pipeline};
+use crate::policy::{Change, Policy};
 use crate::proto;
 use crate::sources::resolver::News;
 use crate::stream::hub::{Hub, Published};
@@ -39,6 +41,8 @@ pub(super) enum Control {
     Losses(Vec<LossReport>),
     /// The clocks moved.
     Clock(BootClock),
+    /// Another policy holds.
+    Policy(Arc<Policy>),
 }
 
 /// What the pipeline knows.
@@ -49,7 +53,7 @@ pub(super) struct Report {
     pub(super) processes: proto::Table,
     pub(super) groups: proto::Table,
     pub(super) first_execs: (u64, u64),
-    pub(super) containers: Vec<Option<std::sync::Arc<Known>>>,
+    pub(super) containers: Vec<Option<Arc<Known>>>,
 }
 
 /// The way to the pipeline for the rest of the agent.
@@ -78,6 +82,8 @@ pub(super) struct Exits {
     pub(super) hub: Hub,
     pub(super) questions: SyncSender<Question>,
     pub(super) resolver: Waker,
+    /// What the kernel is to know.
+    pub(super) changes: SyncSender<Change>,
 }
 
 /// Where its input other than records comes from.
@@ -114,6 +120,11 @@ impl Output for Exits {
         if self.questions.try_send(question).is_ok() {
             self.resolver.wake();
         }
+    }
+
+    /// A change that finds no room is not made: the kernel goes on sending.
+    fn change(&mut self, change: Change) {
+        self.changes.try_send(change).ok();
     }
 }
 
@@ -166,6 +177,13 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits) {
             }
         }
         Control::Clock(clock) => pipeline.set_clock(clock),
+        Control::Policy(policy) => {
+            pipeline.set_policy(Arc::clone(&policy));
+            // The kernel heeds the verdicts of the new policy only from here on.
+            if exits.changes.send(Change::Replace(policy)).is_err() {
+                tracing::error!("the policy's thread has ended: the kernel keeps the old policy");
+            }
+        }
     }
 }
 

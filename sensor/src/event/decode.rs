@@ -170,6 +170,7 @@ fn call(bytes: &[u8]) -> Result<PrivilegedCall<'_>, DecodeError> {
         new_path_text: &[],
         base: None,
         name: &[],
+        filesystem: &[],
         value: &[],
     };
     for tail in Tails::new(tails) {
@@ -181,6 +182,7 @@ fn call(bytes: &[u8]) -> Result<PrivilegedCall<'_>, DecodeError> {
             Some(Tail::NewPathText) => call.new_path_text = until_nul(value),
             Some(Tail::Base) => call.base = Some(Components(value)),
             Some(Tail::Name) => call.name = until_nul(value),
+            Some(Tail::Filesystem) => call.filesystem = until_nul(value),
             Some(Tail::Value) => call.value = value,
             _ => {}
         }

@@ -6,7 +6,7 @@ use aya::{
 };
 use sensor_common::{
     class::Class,
-    policy::{ClassPolicy, FileKey, FileVerdict, GroupPolicy, Policy, UNKNOWN_GROUPS},
+    policy::{ClassPolicy, FileKey, FileVerdict, GroupPolicy, UNKNOWN_GROUPS},
 };
 use zerocopy::IntoBytes;
 
@@ -70,12 +70,22 @@ impl PolicyMaps {
         self.classes.set(class.index(), words(&policy), 0)
     }
 
-    /// Sets generation and canary.
+    /// Sets the generation of the verdicts that count.
     ///
     /// # Errors
     /// The kernel refused.
-    pub fn set_policy(&mut self, policy: Policy) -> Result<(), MapError> {
-        self.policy.set(0, [policy.generation, policy.canary], 0)
+    pub fn set_generation(&mut self, generation: u32) -> Result<(), MapError> {
+        let [_, canary] = self.policy.get(&0, 0)?;
+        self.policy.set(0, [generation, canary], 0)
+    }
+
+    /// Sets the thread whose events are always told.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn set_canary(&mut self, thread: u32) -> Result<(), MapError> {
+        let [generation, _] = self.policy.get(&0, 0)?;
+        self.policy.set(0, [generation, thread], 0)
     }
 
     /// Sets the verdict on a file.

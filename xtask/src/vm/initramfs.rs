@@ -32,6 +32,7 @@ pub(crate) fn make(contents: &Contents<'_>, staging: &Path, image: &Path) -> Res
     }
     let mut root = Root { staging, copied: BTreeSet::new() };
     root.program(&contents.programs.init, "init")?;
+    root.program(&contents.programs.workload, "bin/picket-workload")?;
     let extra = contents.arguments.with.iter().map(String::as_str);
     for name in ["runc", "busybox"].into_iter().chain(extra) {
         root.program(

@@ -3,13 +3,14 @@
 use sensor_common::{
     call::Call,
     class::Class,
+    header::TaskRef,
     record::{
         privilege::{CallRecord, Facts, FurtherIds},
         process::{Capabilities, Ids, Namespaces},
     },
 };
 
-use super::super::{Context, Subject, file, namespaces};
+use super::super::{Context, Subject, file, namespaces, unknown};
 use crate::event::{
     call::PrivilegedCall,
     capability, mount,
@@ -37,6 +38,13 @@ impl Context {
                 message.target_namespaces = user_only(record.target_namespaces.user);
             }
             Class::ControlWrite => written(call, message),
+            // What is there of a new process: it is in other namespaces than the one that made it.
+            Class::Unshare if record.facts & Facts::TARGET != 0 => {
+                message.namespaces = Some(namespaces(&record.namespaces));
+                message.target_namespaces = Some(namespaces(&record.target_namespaces));
+                message.flags = different(&record.namespaces, &record.target_namespaces);
+                message.target = Some(self.target(record.target, subject));
+            }
             Class::Unshare => {
                 message.flags = mount::names(record.arguments[0], mount::CLONE);
                 message.namespaces = Some(namespaces(&record.namespaces));
@@ -45,15 +53,24 @@ impl Context {
                 message.flags = mount::names(record.arguments[1], mount::CLONE);
                 message.namespaces = Some(namespaces(&record.namespaces));
                 message.file = (record.file.inode != 0).then(|| file::identity(&record.file, &[]));
+                if record.facts & Facts::TARGET != 0 {
+                    message.target = Some(self.target(record.target, subject));
+                }
             }
             Class::Mount => mounted(call, message),
             Class::PivotRoot | Class::Chroot => {
                 message.path = place(call.new_path, call.new_path_text, call.base);
                 message.source = place(call.path, call.path_text, call.base);
+                message.file = (record.file.inode != 0).then(|| file::identity(&record.file, &[]));
                 message.namespaces = of_mounts(&record.namespaces);
             }
             _ => {}
         }
+    }
+
+    /// The process that a call is aimed at.
+    fn target(&self, task: TaskRef, subject: Subject<'_>) -> proto::Process {
+        subject.other.map_or_else(|| unknown(task), |process| self.process(process))
     }
 
     fn changed_credentials(
@@ -104,26 +121,22 @@ fn written(call: &PrivilegedCall<'_>, message: &mut proto::PrivilegedCall) {
 
 fn mounted(call: &PrivilegedCall<'_>, message: &mut proto::PrivilegedCall) {
     let record = &call.record;
-    let [first, second, third, _, fifth, _] = record.arguments;
+    let [first, second, third, fourth, fifth, _] = record.arguments;
     message.namespaces = of_mounts(&record.namespaces);
     message.source = place(call.path, call.path_text, None);
     message.path = place(call.new_path, call.new_path_text, call.base);
     message.value = lossy(call.value).trim_end_matches('\0').to_owned();
-    let name = lossy(call.name).into_owned();
+    message.filesystem = lossy(call.filesystem).into_owned();
+    message.file = (record.file.inode != 0).then(|| file::identity(&record.file, &[]));
     match Call::from_number(record.call) {
         Some(Call::Mount) => {
-            message.flags =
-                mount::names(mount::without_magic(record.arguments[3]), mount::MOUNT);
-            message.filesystem = name;
+            message.flags = mount::names(mount::without_magic(fourth), mount::MOUNT);
         }
         Some(Call::Umount2) => message.flags = mount::names(second, mount::UNMOUNT),
-        Some(Call::Fsopen) => {
-            message.flags = mount::names(second, mount::FSOPEN);
-            message.filesystem = name;
-        }
+        Some(Call::Fsopen) => message.flags = mount::names(second, mount::FSOPEN),
         Some(Call::Fsconfig) => {
             message.request = mount::fsconfig(second);
-            message.name = name;
+            message.name = lossy(call.name).into_owned();
         }
         Some(Call::Fsmount) => {
             message.flags = mount::names(second, mount::FSMOUNT);
@@ -148,6 +161,21 @@ fn place(resolved: Option<Components<'_>>, text: &[u8], base: Option<Components<
         }
         (None, _) => lossy(text).into_owned(),
     }
+}
+
+/// The namespaces in which two tasks differ, as the flags with which they are made.
+fn different(one: &Namespaces, other: &Namespaces) -> Vec<String> {
+    let pairs = [
+        (one.mnt, other.mnt, "CLONE_NEWNS"),
+        (one.pid, other.pid, "CLONE_NEWPID"),
+        (one.net, other.net, "CLONE_NEWNET"),
+        (one.ipc, other.ipc, "CLONE_NEWIPC"),
+        (one.uts, other.uts, "CLONE_NEWUTS"),
+        (one.cgroup, other.cgroup, "CLONE_NEWCGROUP"),
+        (one.user, other.user, "CLONE_NEWUSER"),
+        (one.time, other.time, "CLONE_NEWTIME"),
+    ];
+    pairs.iter().filter(|(one, other, _)| one != other).map(|(.., name)| (*name).to_owned()).collect()
 }
 
 /// The one that counts for credentials.
