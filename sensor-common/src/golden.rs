@@ -37,7 +37,7 @@ fn sizes_are_the_ones_of_this_version() {
             ("MoveRecord", 80),
             ("FileRecord", 152),
             ("NetRecord", 192),
-            ("CallRecord", 384),
+            ("CallRecord", 416),
             ("Account", 48),
             ("RepeatKey", 40),
             ("TailHeader", 8),

@@ -311,6 +311,28 @@ layout! {
     message_name_length,
     /// `fs_struct.root`
     fs_root,
+    /// `task_struct.in_execve`: number of the bit, not of the byte
+    task_in_execve_bit,
+    /// `task_struct.thread_info.status`
+    task_thread_status,
+    /// `pt_regs.orig_ax`: number of the system call
+    regs_number,
+    /// `cred.suid`
+    cred_suid,
+    /// `cred.sgid`
+    cred_sgid,
+    /// `cred.fsuid`
+    cred_fsuid,
+    /// `cred.fsgid`
+    cred_fsgid,
+    /// `cred.group_info`
+    cred_groups,
+    /// `kernfs_open_file.file`
+    kernfs_open_file,
+    /// `fs_context.fs_type`
+    fs_context_type,
+    /// `file_system_type.name`
+    filesystem_name,
     /// `file.f_flags`
     file_flags,
     /// `file.f_mode`
@@ -441,4 +463,6 @@ pub struct Settings {
     pub own: u32,
     /// Unused; zero.
     pub reserved: u32,
+    /// Set of the capabilities whose use is told, bit n for number n.
+    pub capabilities: u64,
 }

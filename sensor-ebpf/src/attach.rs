@@ -2,5 +2,6 @@
 
 mod always;
 mod network;
+mod objects;
 mod tracepoint;
 mod trampoline;

@@ -35,6 +35,7 @@ static SETTINGS: Settings = Settings {
     diagnostics: 0,
     own: 0,
     reserved: 0,
+    capabilities: 0,
 };
 
 /// Offset of a kernel field: a constant to the verifier.
@@ -58,6 +59,13 @@ pub(crate) const fn layout() -> *const Layout {
 pub(crate) fn settings() -> Settings {
     // SAFETY: as in `offset!`.
     unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SETTINGS)) }
+}
+
+/// The capabilities whose use is told.
+#[inline(always)]
+pub(crate) fn watched_capabilities() -> u64 {
+    // SAFETY: as in `offset!`.
+    unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SETTINGS.capabilities)) }
 }
 
 /// Records that must never be lost: process, privilege. Size set by the agent.
@@ -144,6 +152,19 @@ pub(crate) static PENDING: LruHashMap<u32, Pending> = LruHashMap::with_max_entri
 /// places can stand for; the last entry is for texts. In a map, so that the verifier takes them for any numbers.
 #[map]
 pub(crate) static ARGUMENTS: PerCpuArray<[u64; 16]> = PerCpuArray::with_max_entries(4, 0);
+/// Where a mount is that a thread is about to unmount.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Mountpoint {
+    /// `vfsmount` of the mount above.
+    pub(crate) parent: u64,
+    /// `mount.mnt_mountpoint`
+    pub(crate) dentry: u64,
+}
+
+/// By thread, from the beginning of `path_umount` to its end.
+#[map]
+pub(crate) static MOUNTPOINTS: LruHashMap<u32, Mountpoint> = LruHashMap::with_max_entries(1024, 0);
 
 /// Where a record with variable fields is put together.
 #[repr(C, align(8))]

@@ -11,6 +11,7 @@ mod flood;
 mod identity;
 mod input;
 mod network;
+mod objects;
 mod policy;
 mod process;
 mod workload;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         commands::TESTS,
         churn::TESTS,
         burst::TESTS,
+        objects::TESTS,
         policy::TESTS,
         flood::TESTS,
     ]

@@ -23,6 +23,10 @@ pub struct CallRecord {
     pub ids_before: Ids,
     /// Ids after the call.
     pub ids: Ids,
+    /// The other ids before the call (credential changes).
+    pub further_before: FurtherIds,
+    /// The other ids after the call.
+    pub further: FurtherIds,
     /// Capabilities before the call (credential changes).
     pub capabilities_before: Capabilities,
     /// Capabilities after the call.
@@ -43,9 +47,24 @@ pub struct CallRecord {
     pub facts: u32,
     /// Equal events since the last one that was sent.
     pub repeats: u32,
-    /// A number that the kernel told, by class. Capability: which. Bpf: type of the program or map.
-    /// Performance events: `perf_event_attr.type`. Scheduling: `task_struct.policy`.
+    /// A number that the kernel told, by class. Capability: which. Credentials: inode number of the user
+    /// namespace before. Bpf: type of the program or map. Performance events: `perf_event_attr.type`.
+    /// Scheduling: `task_struct.policy`.
     pub number: u32,
+}
+
+/// Ids of a task that programs seldom set apart from those of [`Ids`] (`struct cred`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct FurtherIds {
+    /// Saved user id (`cred.suid`).
+    pub suid: u32,
+    /// Saved group id (`cred.sgid`).
+    pub sgid: u32,
+    /// User id for file systems (`cred.fsuid`).
+    pub fsuid: u32,
+    /// Group id for file systems (`cred.fsgid`).
+    pub fsgid: u32,
 }
 
 /// Bits of [`CallRecord::facts`].

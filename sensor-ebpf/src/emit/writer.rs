@@ -148,6 +148,26 @@ impl Writer {
         Some(wanted <= MAX as u64)
     }
 
+    /// Adds what `write` puts at the address that it is given, for which there are `MAX` bytes; its result
+    /// is the length, or negative. False if that is negative: then what there is may be cut.
+    #[inline(always)]
+    pub(crate) fn written<const MAX: usize>(
+        &self,
+        kind: Tail,
+        write: impl FnOnce(*mut u8, usize) -> i64,
+    ) -> bool {
+        let Some(header) = self.begin() else { return false };
+        if self.cursor() > MASK {
+            return false;
+        }
+        let at = self.position();
+        let result = write(self.at(at), MAX);
+        let length = if result < 0 || result > MAX as i64 { MAX as u64 - 1 } else { result as u64 };
+        self.set_cursor(at + length);
+        self.end(kind, header);
+        result >= 0
+    }
+
     /// Begins a field made of several strings.
     #[inline(always)]
     pub(crate) fn components(&self) -> Option<Components> {

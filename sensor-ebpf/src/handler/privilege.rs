@@ -6,9 +6,15 @@
 
 mod file;
 mod kernel;
+mod mount;
+mod space;
 mod task;
 
-pub(crate) use self::file::spliced;
+pub(crate) use self::{
+    file::spliced,
+    mount::{mount, mounted, unmounted, unmounting},
+    space::{chroot, cloned, pivot_root, setns, unshare},
+};
 
 use sensor_common::{
     class::{Class, Lane},

@@ -27,7 +27,15 @@ pub(crate) fn write(path: Raw, to: &Writer, components: &Components) -> Walk {
     write_from(dentry, vfsmount, to, components)
 }
 
-/// As [`write`], from the two halves of a path.
+/// The mount above a mount (its `vfsmount`), and the directory entry there that it covers.
+#[inline(always)]
+pub(crate) fn mountpoint(vfsmount: Raw) -> (u64, u64) {
+    let mount = mount_of(vfsmount);
+    let above = mount.number::<u64>(offset!(mount_parent));
+    (above.wrapping_add(u64::from(offset!(mount_vfs))), mount.number(offset!(mount_mountpoint)))
+}
+
+/// As [`write`], from an entry of a mount (its `vfsmount`).
 #[inline(always)]
 pub(crate) fn write_from(mut dentry: Raw, vfsmount: Raw, to: &Writer, components: &Components) -> Walk {
     let mut mount = mount_of(vfsmount);

@@ -9,6 +9,15 @@ use crate::maps::offset;
 /// `THREAD_SIZE` of x86-64: the registers are at the end of the task's stack. Used before 5.15 only.
 const STACK_BYTES: u64 = 16 * 1024;
 
+/// `TS_COMPAT` of `arch/x86/include/asm/thread_info.h`: the task is in a 32-bit call.
+const TS_COMPAT: u32 = 0x2;
+
+/// True if the running task is in a 32-bit call.
+#[inline(always)]
+pub(crate) fn is_compat(task: Task<Current>) -> bool {
+    task.0.number::<u32>(offset!(task_thread_status)) & TS_COMPAT != 0
+}
+
 /// `struct pt_regs` of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Syscall(Raw);
@@ -30,6 +39,12 @@ impl Syscall {
     #[inline(always)]
     pub(crate) const fn new(registers: Raw) -> Self {
         Self(registers)
+    }
+
+    /// Number of the call, by the machine's table for calls of its kind.
+    #[inline(always)]
+    pub(crate) fn number(self) -> u32 {
+        self.0.number::<u64>(offset!(regs_number)) as u32
     }
 
     /// All six arguments of a 64-bit call.

@@ -1,6 +1,6 @@
 //! `task_struct`: ids, parent, namespaces.
 
-use sensor_common::{header::TaskRef, record::process::Namespaces};
+use sensor_common::{header::TaskRef, layout::ABSENT, record::process::Namespaces};
 
 use super::{Memory, Raw, Typed};
 use crate::maps::offset;
@@ -72,6 +72,17 @@ impl<M: Memory> Task<M> {
     #[inline(always)]
     pub(crate) fn is_compat(self) -> bool {
         self.0.number::<u32>(offset!(thread_status)) & TS_COMPAT != 0
+    }
+
+    /// True while it executes a program.
+    #[inline(always)]
+    pub(crate) fn is_executing(self) -> bool {
+        let bit = offset!(task_in_execve_bit);
+        if bit == ABSENT {
+            return false;
+        }
+        // Through the helper: kernels differ in whether a load may touch a bit field.
+        self.0.raw().number::<u8>(bit / 8) & (1 << (bit % 8)) != 0
     }
 
     /// Pid in the task's own pid namespace, and that namespace's inode number.

@@ -166,6 +166,7 @@ impl Hot {
         while let Ok(news) = entries.news.try_recv() {
             match news {
                 News::Answer(answer) => pipeline.answer(answer, clock::boot_ns(), exits),
+                News::Group(record) => pipeline.group_record(&record, exits),
                 News::Removed(cgroup) => pipeline.removed(cgroup),
             }
         }

@@ -37,9 +37,16 @@ pub struct Coverage {
     pub back_end: Option<BackEnd>,
     /// The agent is of no use without it.
     pub required: bool,
+    /// No way works, because the kernel lacks every hook that the chosen back ends could use: a known
+    /// limit rather than a fault.
+    pub lacking: bool,
     /// Why better ways, or all, did not work; programs that are missing from the one that does.
     pub reasons: Vec<String>,
 }
+
+/// Parts of the errors of hooks that the kernel does not have.
+const NOT_THERE: [&str; 2] = ["unknown BTF type", NO_SUCH_CALL];
+const NO_SUCH_CALL: &str = "the kernel has none of these system calls";
 
 /// What became of a service.
 #[derive(Debug)]
@@ -55,12 +62,14 @@ pub(super) fn service(ebpf: &mut Ebpf, service: &Service, btf: &Btf, only: Optio
         classes: service.classes,
         back_end: None,
         required: service.required,
+        lacking: true,
         reasons: Vec::new(),
     };
     for way in service.ways.iter().filter(|way| allowed(service, way, only)) {
         match attach_way(ebpf, way, btf) {
             Ok(programs) => {
                 coverage.back_end = Some(way.back_end);
+                coverage.lacking = false;
                 let missing = programs.iter().filter_map(|program| {
                     Some(format!("without {}: {}", program.program.target(), program.error.as_ref()?))
                 });
@@ -69,6 +78,7 @@ pub(super) fn service(ebpf: &mut Ebpf, service: &Service, btf: &Btf, only: Optio
             }
             Err((program, error)) => {
                 let (back_end, target) = (way.back_end.name(), program.target());
+                coverage.lacking &= NOT_THERE.iter().any(|text| error.contains(text));
                 coverage.reasons.push(format!("no {back_end}: {target}: {error}"));
             }
         }
@@ -91,6 +101,7 @@ pub(super) fn try_ways(ebpf: &mut Ebpf, service: &Service, btf: &Btf) -> Vec<Cov
             classes: service.classes,
             back_end: Some(way.back_end),
             required: service.required,
+            lacking: false,
             reasons: failed.into_iter().collect(),
         }
     };
@@ -225,7 +236,7 @@ fn syscalls(program: &mut TracePoint, names: &[&str]) -> Result<Links, String> {
             }
         }
     }
-    if links.is_empty() { Err("the kernel has none of these system calls".to_owned()) } else { Ok(links) }
+    if links.is_empty() { Err(NO_SUCH_CALL.to_owned()) } else { Ok(links) }
 }
 
 fn packets(program: &mut CgroupSkb, direction: CgroupSkbAttachType) -> Result<(), String> {

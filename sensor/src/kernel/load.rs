@@ -154,6 +154,10 @@ impl Loaded {
         let map = self.ebpf.map_mut("CALLS").ok_or(LoadError::Incomplete { what: "CALLS" })?;
         let mut table = aya::maps::Array::<_, [u32; 2]>::try_from(map)
             .map_err(|_| LoadError::Incomplete { what: "CALLS" })?;
+        let mark = [calls::MEMORY_CALL.call, calls::MEMORY_CALL.class];
+        for number in calls::MEMORY_CALLS.iter().filter_map(|number| u32::try_from(*number).ok()) {
+            table.set(number, mark, 0).map_err(|error| LoadError::Object { reason: chain(&error) })?;
+        }
         for entry in calls::CALLS.iter().chain(calls::OLD_CALLS) {
             let value = entry.value();
             table

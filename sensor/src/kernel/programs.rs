@@ -93,7 +93,10 @@ pub struct Service {
 /// was seen.
 #[must_use]
 pub fn services() -> Vec<&'static Service> {
-    [always::SERVICES, file::SERVICES, network::SERVICES, privilege::SERVICES].into_iter().flatten().collect()
+    [always::SERVICES, file::SERVICES, network::SERVICES, privilege::SERVICES, privilege::OBJECTS]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Programs of which the second takes what the first was not called for: class and first program.

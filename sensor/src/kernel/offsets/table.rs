@@ -4,7 +4,7 @@ use sensor_common::layout::Field;
 
 use super::{
     Need::{Optional, Required},
-    Source::{Element, Enumerator, Member, Size},
+    Source::{Bit, Element, Enumerator, Member, Size},
     Spec,
 };
 
@@ -325,6 +325,34 @@ pub(super) const SPECS: &[Spec] = &[
         need: Optional("where datagrams go"),
     },
     Spec { field: Field::fs_root, source: Member(&["fs_struct.root"]), need: Required },
+    Spec {
+        field: Field::task_in_execve_bit,
+        source: Bit("task_struct.in_execve"),
+        need: Optional("nothing: changes of credentials by executed programs are told twice"),
+    },
+    // x86-64; elsewhere 32-bit calls are not told apart.
+    Spec {
+        field: Field::task_thread_status,
+        source: Member(&["task_struct.thread_info.status"]),
+        need: Optional("the mark of 32-bit system calls"),
+    },
+    Spec {
+        field: Field::regs_number,
+        source: Member(&["pt_regs.orig_ax"]),
+        need: Optional("the system call in which credentials change or a capability is used"),
+    },
+    Spec { field: Field::cred_suid, source: Member(&["cred.suid"]), need: Required },
+    Spec { field: Field::cred_sgid, source: Member(&["cred.sgid"]), need: Required },
+    Spec { field: Field::cred_fsuid, source: Member(&["cred.fsuid"]), need: Required },
+    Spec { field: Field::cred_fsgid, source: Member(&["cred.fsgid"]), need: Required },
+    Spec { field: Field::cred_groups, source: Member(&["cred.group_info"]), need: Required },
+    Spec {
+        field: Field::kernfs_open_file,
+        source: Member(&["kernfs_open_file.file"]),
+        need: Optional("the path of control files that are written"),
+    },
+    Spec { field: Field::fs_context_type, source: Member(&["fs_context.fs_type"]), need: Required },
+    Spec { field: Field::filesystem_name, source: Member(&["file_system_type.name"]), need: Required },
     Spec { field: Field::file_flags, source: Member(&["file.f_flags"]), need: Required },
     Spec { field: Field::file_mode, source: Member(&["file.f_mode"]), need: Required },
     Spec { field: Field::file_private, source: Member(&["file.private_data"]), need: Required },

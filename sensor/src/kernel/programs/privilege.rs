@@ -3,6 +3,10 @@
 //! By tracepoints, one program serves the ends of all these calls. By trampolines each call has a program
 //! of its own at the end of the kernel's function of that call, and a second one for 32-bit programs.
 
+mod objects;
+
+pub(super) use self::objects::SERVICES as OBJECTS;
+
 use sensor_common::class::Class;
 
 use super::{

@@ -1,6 +1,7 @@
 //! Privileged calls.
 
 mod calls;
+mod objects;
 
 use sensor_common::{call::Call, record::privilege::Facts};
 
@@ -26,6 +27,7 @@ impl Context {
             ..proto::PrivilegedCall::default()
         };
         self.calls(event, call, subject, &mut message);
+        self.objects(event.class, call, subject, &mut message);
         message
     }
 }

@@ -1,6 +1,7 @@
 //! What is said of privileged calls.
 
 mod calls;
+mod objects;
 
 use super::safe;
 use crate::proto::PrivilegedCall;
@@ -9,6 +10,7 @@ use crate::proto::PrivilegedCall;
 pub(super) fn what(call: &PrivilegedCall) -> String {
     let mut text = format!(" {}", safe(&call.call));
     text.push_str(&calls::what(call));
+    text.push_str(&objects::what(call));
     if !call.error.is_empty() {
         text.push_str(&format!(": {}", safe(&call.error)));
     }
