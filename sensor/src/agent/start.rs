@@ -132,6 +132,9 @@ pub(super) fn report(attached: &[Attached], coverage: &[Coverage], attach_ns: u6
             Some(back_end) => {
                 tracing::info!(service = service.service, back_end = back_end.name(), reasons, "served");
             }
+            None if service.absent => {
+                tracing::info!(service = service.service, reasons, "the kernel has none of it");
+            }
             None => {
                 tracing::error!(service = service.service, reasons, "not served");
                 problems.push(format!("no {}: {reasons}", service.service));

@@ -37,6 +37,8 @@ pub struct Coverage {
     pub back_end: Option<BackEnd>,
     /// The agent is of no use without it.
     pub required: bool,
+    /// The kernel lacks the system calls themselves: nothing is missed.
+    pub absent: bool,
     /// Why better ways, or all, did not work; programs that are missing from the one that does.
     pub reasons: Vec<String>,
 }
@@ -55,6 +57,7 @@ pub(super) fn service(ebpf: &mut Ebpf, service: &Service, btf: &Btf, only: Optio
         classes: service.classes,
         back_end: None,
         required: service.required,
+        absent: false,
         reasons: Vec::new(),
     };
     for way in service.ways.iter().filter(|way| allowed(service, way, only)) {
@@ -73,6 +76,7 @@ pub(super) fn service(ebpf: &mut Ebpf, service: &Service, btf: &Btf, only: Optio
             }
         }
     }
+    coverage.absent = service.ways.iter().any(lacks_calls);
     if coverage.reasons.is_empty() {
         coverage.reasons.push("no way by the back end that `kernel.back_end` names".to_owned());
     }
@@ -91,10 +95,20 @@ pub(super) fn try_ways(ebpf: &mut Ebpf, service: &Service, btf: &Btf) -> Vec<Cov
             classes: service.classes,
             back_end: Some(way.back_end),
             required: service.required,
+            absent: false,
             reasons: failed.into_iter().collect(),
         }
     };
     service.ways.iter().map(one).collect()
+}
+
+/// True if a way waits for the ends of system calls that the kernel does not have.
+fn lacks_calls(way: &Way) -> bool {
+    let Ok(tracefs) = tracefs::find() else { return false };
+    let has = |name: &&str| tracefs.join("events/syscalls").join(format!("sys_exit_{name}")).exists();
+    way.programs
+        .iter()
+        .any(|program| matches!(program.hook, Hook::SyscallExit(names) if !names.iter().any(|name| has(name))))
 }
 
 /// Whether a way may be taken: a choice of the user's holds where there is one.
@@ -113,7 +127,7 @@ fn attach_way(ebpf: &mut Ebpf, way: &Way, btf: &Btf) -> Result<Vec<Attached>, (P
         let result = load(ebpf, program, btf).and_then(|()| attach(ebpf, program));
         match result {
             Err(error) if !program.optional => {
-                for (earlier, links) in done {
+                for (earlier, links) in done.into_iter().filter(|(earlier, _)| earlier.error.is_none()) {
                     detach(ebpf, &earlier, links);
                 }
                 return Err((*program, error));
@@ -155,7 +169,7 @@ pub(super) fn load(ebpf: &mut Ebpf, program: &Program, btf: &Btf) -> Result<(), 
     if found.fd().is_ok() {
         return Ok(());
     }
-    match program.hook {
+    let result = match program.hook {
         Hook::BtfTracepoint(names) => {
             first(names, |name| typed::<BtfTracePoint>(found)?.load(name, btf).map_err(|error| chain(&error)))
         }
@@ -170,7 +184,12 @@ pub(super) fn load(ebpf: &mut Ebpf, program: &Program, btf: &Btf) -> Result<(), 
             typed::<CgroupSkb>(found)?.load().map_err(|error| chain(&error))
         }
         Hook::Sysctl => typed::<CgroupSysctl>(found)?.load().map_err(|error| chain(&error)),
+    };
+    if let Ok(info) = found.info() {
+        let (program, instructions) = (program.name, info.verified_instruction_count());
+        tracing::debug!(program, instructions, "looked at by the verifier");
     }
+    result
 }
 
 /// The first name that works; the error of the first that the kernel knows, or else of the last.
