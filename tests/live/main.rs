@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod burst;
+mod calls;
 mod churn;
 mod commands;
 mod flood;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         burst::TESTS,
         policy::TESTS,
         flood::TESTS,
+        calls::TESTS,
     ]
     .concat();
     runner::main(&tests)
