@@ -122,7 +122,7 @@ fn allowed(service: &Service, way: &Way, only: Option<BackEnd>) -> bool {
 
 /// Attaches every program of a way, or none.
 fn attach_way(ebpf: &mut Ebpf, way: &Way, btf: &Btf) -> Result<Vec<Attached>, (Program, String)> {
-    let mut done = Vec::new();
+    let mut done: Vec<(Attached, Links)> = Vec::new();
     for program in way.programs {
         let result = load(ebpf, program, btf).and_then(|()| attach(ebpf, program));
         match result {
