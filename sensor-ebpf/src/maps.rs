@@ -68,6 +68,20 @@ pub(crate) fn watched_capabilities() -> u64 {
     unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SETTINGS.capabilities)) }
 }
 
+/// Nothing but zeros: a number of which the verifier knows nothing.
+#[map]
+static ZERO: Array<u64> = Array::with_max_entries(1, 0);
+
+/// Zero, without the verifier's knowledge.
+#[inline(always)]
+pub(crate) fn zero() -> u64 {
+    match ZERO.get_ptr(0) {
+        // SAFETY: the pointer is that of a map's value, valid while the program runs.
+        Some(zero) => unsafe { core::ptr::read_volatile(zero) },
+        None => 0,
+    }
+}
+
 /// Records that must never be lost: process, privilege. Size set by the agent.
 #[map]
 pub(crate) static VITAL: RingBuf = RingBuf::with_byte_size(8 << 20, 0);

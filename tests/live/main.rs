@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod burst;
+mod calls;
 mod churn;
 mod commands;
 mod file;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         objects::TESTS,
         policy::TESTS,
         flood::TESTS,
+        calls::TESTS,
     ]
     .concat();
     runner::main(&tests)

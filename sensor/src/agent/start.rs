@@ -134,16 +134,13 @@ pub(super) fn report(attached: &[Attached], coverage: &[Coverage], attach_ns: u6
             Some(back_end) => {
                 tracing::info!(service = service.service, back_end = back_end.name(), reasons, "served");
             }
-            None if service.required => {
+            // A service without a class of its own but adds to others.
+            None if service.required || !service.lacking && !service.classes.is_empty() => {
                 tracing::error!(service = service.service, reasons, "not served");
-                // What this kernel cannot tell, the coverage says; and services without a class of their
-                // own but add to others.
-                if service.required || !service.lacking && !service.classes.is_empty() {
-                    problems.push(format!("no {}: {reasons}", service.service));
-                }
+                problems.push(format!("no {}: {reasons}", service.service));
             }
             // Said by the status, class by class: a kernel without modules has no loading of modules.
-            None => tracing::warn!(service = service.service, reasons, "not served on this kernel"),
+            None => tracing::warn!(service = service.service, reasons, "this kernel cannot tell"),
         }
     }
     let milliseconds = attach_ns / 1_000_000;
