@@ -1,9 +1,9 @@
 //! What happens before the threads start: permissions, kernel, snapshot.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sensor_common::layout::Settings;
+use sensor_common::{class::Class, layout::Settings};
 
 use super::{AgentError, policy};
 use crate::clock::{self, BootClock};
@@ -132,10 +132,11 @@ pub(super) fn report(attached: &[Attached], coverage: &[Coverage], attach_ns: u6
             Some(back_end) => {
                 tracing::info!(service = service.service, back_end = back_end.name(), reasons, "served");
             }
-            None => {
+            None if service.required => {
                 tracing::error!(service = service.service, reasons, "not served");
                 problems.push(format!("no {}: {reasons}", service.service));
             }
+            None => tracing::warn!(service = service.service, reasons, "not served"),
         }
     }
     let milliseconds = attach_ns / 1_000_000;
@@ -143,6 +144,11 @@ pub(super) fn report(attached: &[Attached], coverage: &[Coverage], attach_ns: u6
         tracing::info!(hooks, milliseconds, "every class is served");
     }
     problems
+}
+
+/// Folder of the agent's socket, in which its own trials may make a folder.
+pub(super) fn folder(config: &Config) -> PathBuf {
+    config.stream.listen.path().parent().unwrap_or(Path::new("/run")).to_owned()
 }
 
 /// Where bundles are looked for.
@@ -254,6 +260,7 @@ impl Output for Nobody {
         0
     }
     fn publish(&mut self, _published: &Published<'_>) {}
+    fn canary(&mut self, _class: Class, _event: &[u8]) {}
     fn ask(&mut self, _question: Question) {}
     fn change(&mut self, _change: Change) {}
 }

@@ -23,6 +23,7 @@ struct Kept {
     events: Vec<proto::Event>,
     questions: Vec<Question>,
     changes: Vec<Change>,
+    canary: Vec<Class>,
 }
 
 impl Output for Kept {
@@ -34,6 +35,10 @@ impl Output for Kept {
     }
     fn publish(&mut self, published: &Published<'_>) {
         self.events.push(proto::Event::decode(published.event).unwrap());
+    }
+    fn canary(&mut self, class: Class, event: &[u8]) {
+        assert_eq!(encode::class(class), proto::Event::decode(event).unwrap().class());
+        self.canary.push(class);
     }
     fn ask(&mut self, question: Question) {
         self.questions.push(question);
