@@ -215,6 +215,10 @@ layout! {
     inode_rdev,
     /// `inode.i_sb`
     inode_superblock,
+    /// `inode.i_ctime`, seconds
+    inode_changed_s,
+    /// `inode.i_ctime`, nanoseconds
+    inode_changed_ns,
     /// size of `struct inode`, behind which overlayfs keeps its upper directory entry
     inode_size,
     /// `super_block.s_dev`

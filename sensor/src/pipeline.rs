@@ -209,6 +209,7 @@ impl Pipeline {
             {
                 let key = FileKey {
                     inode: record.file.inode,
+                    changed_ns: record.file.changed_ns,
                     device: record.file.device,
                     written: u32::from(operation.is_written()),
                 };

@@ -6,8 +6,10 @@
 mod burst;
 mod churn;
 mod commands;
+mod flood;
 mod identity;
 mod input;
+mod policy;
 mod process;
 mod workload;
 
@@ -24,6 +26,8 @@ fn main() -> ExitCode {
         commands::TESTS,
         churn::TESTS,
         burst::TESTS,
+        policy::TESTS,
+        flood::TESTS,
     ]
     .concat();
     runner::main(&tests)

@@ -26,6 +26,8 @@ pub struct Options {
     pub states: Vec<PathBuf>,
     /// More arguments of `picket run`.
     pub arguments: Vec<String>,
+    /// Settings by their variables, such as `PICKET_FILES_QUIET`.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 /// A running agent; killed when dropped.
@@ -61,6 +63,7 @@ pub fn run_command(options: &Options) -> Command {
         command.arg("--runtime-state").arg(state);
     }
     command.args(&options.arguments).stdin(Stdio::null());
+    command.envs(options.settings.iter().map(|(name, value)| (name, value)));
     command
 }
 

@@ -55,7 +55,10 @@ impl Lab {
         if !alive {
             self.agent = None;
         }
-        let options = self.agent_options();
+        let mut options = self.agent_options();
+        // Every file of a container is told, whatever its path.
+        options.settings =
+            vec![("PICKET_FILES_SENSITIVE", "/**".to_owned()), ("PICKET_FILES_QUIET", String::new())];
         self.agent.get_or_insert_with(|| Agent::start(&options))
     }
 
@@ -66,6 +69,7 @@ impl Lab {
             folder: self.scratch.folder("agent"),
             states: vec![self.state.clone()],
             arguments: Vec::new(),
+            settings: Vec::new(),
         }
     }
 

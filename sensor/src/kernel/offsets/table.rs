@@ -148,6 +148,16 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::inode_rdev, source: Member(&["inode.i_rdev"]), need: Required },
     Spec { field: Field::inode_superblock, source: Member(&["inode.i_sb"]), need: Required },
     Spec {
+        field: Field::inode_changed_s,
+        source: Member(&["inode.i_ctime_sec", "inode.__i_ctime.tv_sec", "inode.i_ctime.tv_sec"]),
+        need: Required,
+    },
+    Spec {
+        field: Field::inode_changed_ns,
+        source: Member(&["inode.i_ctime_nsec", "inode.__i_ctime.tv_nsec", "inode.i_ctime.tv_nsec"]),
+        need: Required,
+    },
+    Spec {
         field: Field::inode_size,
         source: Size("inode"),
         need: Optional("the overlay layer of executed files"),
