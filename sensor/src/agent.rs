@@ -198,6 +198,7 @@ pub async fn run(
         coverage,
         attach_ns,
         started: clock::BootClock::read().to_wall(started_ns),
+        clock: clock::BootClock::read(),
         problems,
         canary: canary_book,
         buried,

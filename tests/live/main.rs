@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod burst;
+mod canary;
 mod churn;
 mod commands;
 mod flood;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         input::TESTS,
         identity::TESTS,
         commands::TESTS,
+        canary::TESTS,
         churn::TESTS,
         burst::TESTS,
         policy::TESTS,

@@ -118,7 +118,8 @@ impl Perch {
                 canary.run(|| stop.is_set());
             }
         })?;
-        let gone = |_| AgentError::System { action: "start a thread", source: std::io::ErrorKind::Other.into() };
+        let gone =
+            |_| AgentError::System { action: "start a thread", source: std::io::ErrorKind::Other.into() };
         Ok(Self { thread: number.recv().map_err(gone)?, handle, leave })
     }
 
@@ -204,7 +205,9 @@ impl Canary {
             }
             let Ok(sighting) = self.sightings.recv_timeout(left.min(NAP)) else { continue };
             let Ok(event) = proto::Event::decode(sighting.event.as_slice()) else { continue };
-            let Some(at) = waiting.iter().position(|waiting| waiting.class == sighting.class) else { continue };
+            let Some(at) = waiting.iter().position(|waiting| waiting.class == sighting.class) else {
+                continue;
+            };
             let Some(found) = waiting.get_mut(at) else { continue };
             if !found.expected.is(&event) {
                 found.other = true;
@@ -238,7 +241,8 @@ mod tests {
             let why = UNTRIED.iter().any(|(without, _)| without == class);
             assert!(why != trial_of(*class).is_some(), "{class:?}");
         }
-        for trial in [process::TRIALS, file::TRIALS, network::TRIALS, privilege::TRIALS].into_iter().flatten() {
+        for trial in [process::TRIALS, file::TRIALS, network::TRIALS, privilege::TRIALS].into_iter().flatten()
+        {
             assert!(classes.insert(trial.class), "{:?} has two trials", trial.class);
         }
     }

@@ -45,6 +45,8 @@ pub(super) struct Keeper {
     pub(super) coverage: Vec<Coverage>,
     pub(super) attach_ns: u64,
     pub(super) started: proto::Timestamp,
+    /// The clocks as the pipeline uses them.
+    pub(super) clock: BootClock,
     pub(super) problems: Vec<String>,
     /// What the agent's own trials showed.
     pub(super) canary: watch::Receiver<Book>,
@@ -65,14 +67,13 @@ impl Keeper {
         mut ended: oneshot::Receiver<()>,
     ) -> Threads {
         let mut told = Told::default();
-        let mut clock = BootClock::read();
         let mut rounds = tokio::time::interval(ROUND);
         let mut generation = 1;
         loop {
             tokio::select! {
                 // The client may have gone: fine.
                 Some(reply) = requests.recv() => drop(reply.send(self.status().await)),
-                _ = rounds.tick() => self.round(&mut told, &mut clock),
+                _ = rounds.tick() => self.round(&mut told),
                 // An error means that the canary has ended, which makes the round above a problem of it.
                 Ok(()) = self.canary.changed() => self.tell_readiness(),
                 Some(cgroup) = self.buried.recv() => {
@@ -124,15 +125,15 @@ impl Keeper {
         losses
     }
 
-    fn round(&self, told: &mut Told, clock: &mut BootClock) {
+    fn round(&mut self, told: &mut Told) {
         let losses = self.losses(told);
         let news = told.news(&losses, clock::boot_ns());
         if news.is_empty() || self.controls.send(Control::Losses(news)) {
             told.remember(&losses);
         }
         let now = BootClock::read();
-        if now.differs(*clock) && self.controls.send(Control::Clock(now)) {
-            *clock = now;
+        if now.differs(self.clock) && self.controls.send(Control::Clock(now)) {
+            self.clock = now;
         }
         self.tell_readiness();
     }
@@ -182,7 +183,7 @@ impl Keeper {
     }
 
     fn covered(&self) -> Vec<proto::ClassCoverage> {
-        let (book, clock) = (self.canary.borrow(), BootClock::read());
+        let (book, clock) = (self.canary.borrow(), self.clock);
         self.coverage.iter().flat_map(|service| covered(service, &book, clock)).collect()
     }
 

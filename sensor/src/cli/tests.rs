@@ -42,7 +42,9 @@ fn watch_makes_a_request() {
     let request = args.request();
     let classes = [Class::ProcessExec, Class::ProcessExit, Class::ContainerIdentified].map(i32::from);
     assert_eq!(request.classes, classes);
-    let Ok(Command::Watch(args)) = parsed("picket watch --class process,file-open") else { panic!("refused") };
+    let Ok(Command::Watch(args)) = parsed("picket watch --class process,file-open") else {
+        panic!("refused")
+    };
     let expected = [Class::ProcessFork, Class::ProcessExec, Class::ProcessExit, Class::FileOpen];
     assert_eq!(args.request().classes, expected.map(i32::from));
     assert_eq!(request.namespaces, ["a", "b"]);

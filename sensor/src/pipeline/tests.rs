@@ -126,6 +126,29 @@ fn named(class: proto::Class, name: &str) -> (proto::Class, String) {
 }
 
 #[test]
+fn events_of_the_canary_go_to_it_alone() {
+    let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+    pipeline.set_canary(50, 57);
+    let creator = TaskRef { start_ns: 5, pid: 50, tid: 57 };
+    let header = header(Class::ProcessFork, 9, 100);
+    let record = ForkRecord { header, creator, parent: creator, ..ForkRecord::default() };
+    pipeline.record(&finish(record.as_bytes().to_vec()), 1_000, &mut kept);
+    pipeline.record(&exec(9, 200), 1_000, &mut kept);
+    pipeline.record(&exit(9, 300), 1_000, &mut kept);
+    assert_eq!(kept.canary, [Class::ProcessFork, Class::ProcessExec, Class::ProcessExit]);
+    assert!(kept.events.is_empty(), "no subscriber gets them");
+    let count = pipeline.counts(Class::ProcessExec);
+    assert_eq!((count.received, count.canary, count.published), (1, 1, 0), "the account closes");
+    assert!(
+        pipeline.tree().get(Key::from(TaskRef { tid: 9, pid: 9, start_ns: 5 })).is_some(),
+        "the tree knows it"
+    );
+    // The number is given again: another process.
+    pipeline.record(&exec(9, 400), 1_000, &mut kept);
+    assert_eq!((kept.canary.len(), kept.events.len()), (3, 1));
+}
+
+#[test]
 fn the_first_events_of_a_group_wait_for_its_name_and_keep_their_order() {
     let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
     pipeline.record(&fork(9, 100), 110, &mut kept);

@@ -16,10 +16,11 @@ use nix::{
 use rustix::{
     mount::{MountPropagationFlags, mount_change},
     pipe::{SpliceFlags, pipe, splice},
-    process::{PidfdFlags, PidfdGetfdFlags, Pid, Signal, chroot, kill_process, pidfd_getfd, pidfd_open, pivot_root},
+    process::{
+        Pid, PidfdFlags, PidfdGetfdFlags, Signal, chroot, kill_process, pidfd_getfd, pidfd_open, pivot_root,
+    },
     thread::{
-        capabilities, move_into_link_name_space, sched_getaffinity, sched_setaffinity,
-        set_capabilities,
+        capabilities, move_into_link_name_space, sched_getaffinity, sched_setaffinity, set_capabilities,
     },
 };
 use sensor_common::class::Class;

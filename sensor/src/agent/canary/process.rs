@@ -23,8 +23,5 @@ fn exec(place: &mut Place) -> Result<Expected, CouldNot> {
 }
 
 fn exit(place: &mut Place) -> Result<Expected, CouldNot> {
-    Ok(Expected::child(
-        place.child()?,
-        |_, facts| matches!(facts, Facts::Exit(exit) if exit.code == Some(0)),
-    ))
+    Ok(Expected::child(place.child()?, |_, facts| matches!(facts, Facts::Exit(exit) if exit.code == Some(0))))
 }

@@ -62,10 +62,7 @@ impl Expected {
     }
 
     /// An operation on a file that was made in the trials' folder.
-    pub(super) fn file(
-        place: &Path,
-        facts: impl Fn(&proto::FileOperation) -> bool + 'static,
-    ) -> Self {
+    pub(super) fn file(place: &Path, facts: impl Fn(&proto::FileOperation) -> bool + 'static) -> Self {
         // Seen from the root of the mount namespace, the path may begin with more.
         let end = place.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy());
         let end: String = end.fold(String::new(), |end, part| format!("/{part}{end}"));

@@ -163,7 +163,8 @@ fn bytes(bytes: u64) -> String {
 mod tests {
     use super::*;
     use crate::proto::{
-        ClassCoverage, ClassLedger, Duration, GroupLedger, LossEntry, Subscriber, Timestamp, class_coverage::Canary,
+        ClassCoverage, ClassLedger, Duration, GroupLedger, LossEntry, Subscriber, Timestamp,
+        class_coverage::Canary,
     };
 
     fn status() -> GetStatusResponse {
@@ -281,7 +282,9 @@ subscribers
     #[test]
     fn everything_is_shown_where_it_is_asked_for() {
         let page = page(&status(), true, Paint::OFF);
-        for part in ["FILE_RENAME ", "  fork                 sched_process_fork       btf_tracepoint   attached"] {
+        for part in
+            ["FILE_RENAME ", "  fork                 sched_process_fork       btf_tracepoint   attached"]
+        {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(!page.contains("--all"));

@@ -20,7 +20,12 @@ impl Row<'_> {
     /// Worth a line even where not everything is asked for.
     fn is_shown(&self) -> bool {
         let ClassLedger { seen, received, lost, unaccounted, .. } = self.ledger;
-        seen > 0 || received > 0 || lost > 0 || unaccounted > 0 || self.back_end() == "none" || self.is_missed()
+        seen > 0
+            || received > 0
+            || lost > 0
+            || unaccounted > 0
+            || self.back_end() == "none"
+            || self.is_missed()
     }
 
     fn back_end(&self) -> &str {
@@ -45,7 +50,16 @@ impl Page {
         self.title("events");
         self.line(format_args!(
             "  {:<24} {:<15} {:<7} {:>11} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9}",
-            "class", "back end", "canary", "seen", "filtered", "received", "quiet", "combined", "limited", "lost"
+            "class",
+            "back end",
+            "canary",
+            "seen",
+            "filtered",
+            "received",
+            "quiet",
+            "combined",
+            "limited",
+            "lost"
         ));
         let mut hidden = 0;
         for (number, row) in &rows {
