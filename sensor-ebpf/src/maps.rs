@@ -83,6 +83,10 @@ pub(crate) static LOSSES: HashMap<LossKey, u64> = HashMap::with_max_entries(LOSS
 #[map]
 pub(crate) static BULK: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
 
+/// When the agent may be woken again, in nanoseconds since boot: one entry.
+#[map]
+pub(crate) static WAKE: Array<u64> = Array::with_max_entries(1, 0);
+
 /// What is wanted of control groups of which the agent said nothing yet: one entry.
 #[map]
 pub(crate) static DEFAULTS: Array<GroupPolicy> = Array::with_max_entries(1, 0);

@@ -12,6 +12,7 @@ pub mod network;
 pub mod operation;
 pub mod path;
 pub mod process;
+pub mod request;
 pub mod signal;
 pub mod text;
 pub mod wire;

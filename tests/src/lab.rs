@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::agent::{self, Agent};
+use crate::agent::{self, Agent, BackEnd};
 use crate::client::{Client, Filters};
 use crate::container::{self, Container, Names};
 use crate::image::Image;
@@ -13,6 +13,7 @@ use crate::scratch::{Scratch, make_folder};
 #[derive(Debug)]
 pub struct Lab {
     agent: Option<Agent>,
+    back_end: BackEnd,
     image: Image,
     state: PathBuf,
     runc_root: PathBuf,
@@ -28,7 +29,14 @@ impl Lab {
         let state = scratch.path().join("state");
         make_folder(&state);
         let image = Image::create(scratch.folder("image"));
-        Self { agent: None, image, state, runc_root: scratch.path().join("runc"), scratch }
+        Self {
+            agent: None,
+            back_end: BackEnd::Auto,
+            image,
+            state,
+            runc_root: scratch.path().join("runc"),
+            scratch,
+        }
     }
 
     /// The scratch folder.
@@ -47,6 +55,11 @@ impl Lab {
     #[must_use]
     pub fn state(&self) -> &Path {
         &self.state
+    }
+
+    /// Agents that start from now on use this back end.
+    pub fn use_back_end(&mut self, back_end: BackEnd) {
+        self.back_end = back_end;
     }
 
     /// The agent that tests share; started when the first one asks, and again after it ended.
@@ -68,6 +81,7 @@ impl Lab {
         agent::Options {
             folder: self.scratch.folder("agent"),
             states: vec![self.state.clone()],
+            back_end: self.back_end,
             arguments: Vec::new(),
             settings: Vec::new(),
         }

@@ -149,6 +149,12 @@ impl Tree {
         self.processes.get(&key).map(|entry| &entry.process)
     }
 
+    /// The running process that has this pid.
+    #[must_use]
+    pub fn by_pid(&self, pid: u32) -> Option<&Process> {
+        self.get(*self.running.get(&pid)?)
+    }
+
     /// The ancestors of a process, its parent first.
     pub fn ancestors(&self, key: Key) -> impl Iterator<Item = &Process> {
         let mut next = self.get(key).and_then(|process| process.parent);

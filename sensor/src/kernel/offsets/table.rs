@@ -11,6 +11,13 @@ use super::{
 /// What is lost without the registers of a system call.
 const ARGUMENTS: &str = "arguments of system calls, and with them every class that is told by these";
 
+/// What is lost without the table of a pid namespace.
+const TARGETS: &str = "the process that a call is aimed at; its number stays";
+/// What is lost without these fields of a task.
+const SCHEDULING: &str = "how a task is scheduled after a call that sets it";
+/// What is lost without these fields of programs and maps.
+const BPF: &str = "kinds and names of BPF programs and maps, as the kernel has them";
+
 /// Sources of every field of the layout.
 pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::task_pid, source: Member(&["task_struct.pid"]), need: Required },
@@ -223,5 +230,55 @@ pub(super) const SPECS: &[Spec] = &[
         field: Field::helper_task_pt_regs,
         source: Enumerator("BPF_FUNC_task_pt_regs"),
         need: Optional("nothing: the registers are found from the stack (before 5.15)"),
+    },
+    Spec {
+        field: Field::pid_namespace_head,
+        source: Member(&["pid_namespace.idr.idr_rt.xa_head"]),
+        need: Optional(TARGETS),
+    },
+    Spec { field: Field::xa_node_shift, source: Member(&["xa_node.shift"]), need: Optional(TARGETS) },
+    Spec { field: Field::xa_node_slots, source: Member(&["xa_node.slots"]), need: Optional(TARGETS) },
+    Spec { field: Field::pid_tasks, source: Member(&["pid.tasks"]), need: Optional(TARGETS) },
+    Spec {
+        field: Field::task_pid_links,
+        source: Member(&["task_struct.pid_links"]),
+        need: Optional(TARGETS),
+    },
+    Spec {
+        field: Field::inode_private,
+        source: Member(&["inode.i_private"]),
+        need: Optional("the targets of pidfds (since 6.9)"),
+    },
+    Spec {
+        field: Field::task_cpus_mask,
+        source: Member(&["task_struct.cpus_mask"]),
+        need: Optional(SCHEDULING),
+    },
+    Spec { field: Field::task_policy, source: Member(&["task_struct.policy"]), need: Optional(SCHEDULING) },
+    Spec {
+        field: Field::task_static_prio,
+        source: Member(&["task_struct.static_prio"]),
+        need: Optional(SCHEDULING),
+    },
+    Spec {
+        field: Field::task_rt_priority,
+        source: Member(&["task_struct.rt_priority"]),
+        need: Optional(SCHEDULING),
+    },
+    Spec { field: Field::bpf_prog_type, source: Member(&["bpf_prog.type"]), need: Optional(BPF) },
+    Spec {
+        field: Field::bpf_prog_attach_type,
+        source: Member(&["bpf_prog.expected_attach_type"]),
+        need: Optional(BPF),
+    },
+    Spec { field: Field::bpf_prog_aux, source: Member(&["bpf_prog.aux"]), need: Optional(BPF) },
+    Spec { field: Field::bpf_prog_aux_name, source: Member(&["bpf_prog_aux.name"]), need: Optional(BPF) },
+    Spec { field: Field::bpf_map_type, source: Member(&["bpf_map.map_type"]), need: Optional(BPF) },
+    Spec { field: Field::bpf_map_name, source: Member(&["bpf_map.name"]), need: Optional(BPF) },
+    Spec { field: Field::bpf_link_prog, source: Member(&["bpf_link.prog"]), need: Optional(BPF) },
+    Spec {
+        field: Field::perf_event_attr,
+        source: Member(&["perf_event.attr"]),
+        need: Optional("what performance events measure, as the kernel has it"),
     },
 ];
