@@ -77,6 +77,12 @@ pub const WAKE_NS: u64 = 5_000_000;
 /// that an event which comes after that wakes it.
 pub const LOOK_AGAIN_NS: u64 = 6_000_000;
 
+/// Most sockets whose owner the kernel remembers.
+pub const SOCKETS_MAX: u32 = 32 * 1024;
+
+/// Longest name of an AF_UNIX socket (`sun_path`).
+pub const SOCKET_NAME_BYTES_MAX: usize = 108;
+
 /// Bytes of a value that was written or set.
 pub const VALUE_BYTES_MAX: usize = 512;
 

@@ -10,6 +10,7 @@ mod commands;
 mod flood;
 mod identity;
 mod input;
+mod network;
 mod policy;
 mod process;
 mod workload;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         workload::TESTS,
         process::TESTS,
         input::TESTS,
+        network::TESTS,
         identity::TESTS,
         commands::TESTS,
         canary::TESTS,

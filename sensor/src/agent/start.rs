@@ -136,12 +136,13 @@ pub(super) fn report(attached: &[Attached], coverage: &[Coverage], attach_ns: u6
                 tracing::error!(service = service.service, reasons, "not served");
                 problems.push(format!("no {}: {reasons}", service.service));
             }
-            None => tracing::warn!(service = service.service, reasons, "not served"),
+            // Said by the status, class by class: a kernel without modules has no loading of modules.
+            None => tracing::warn!(service = service.service, reasons, "not served on this kernel"),
         }
     }
     let milliseconds = attach_ns / 1_000_000;
     if problems.is_empty() {
-        tracing::info!(hooks, milliseconds, "every class is served");
+        tracing::info!(hooks, milliseconds, "every hook is attached");
     }
     problems
 }

@@ -145,7 +145,7 @@ impl Program {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{HashMap, HashSet};
 
     use super::*;
 
@@ -158,9 +158,20 @@ mod tests {
             for class in service.classes {
                 assert!(classes.insert(*class), "{class:?} is served twice");
             }
-            for program in service.ways.iter().flat_map(|way| way.programs) {
-                let shared = matches!(program.hook, Hook::SyscallExit(_));
-                assert!(programs.insert(program.name) || shared, "{} is listed twice", program.name);
+            // Ways may share a program: one of them is taken. Services may share one that is attached
+            // to the ends of several system calls.
+            let mut own = HashMap::new();
+            for way in service.ways {
+                let mut of_way = HashSet::new();
+                for program in way.programs {
+                    assert!(of_way.insert(program.name), "{} is listed twice", program.name);
+                    let known = own.insert(program.name, program.hook);
+                    assert!(known.is_none_or(|hook| hook == program.hook), "{}", program.name);
+                }
+            }
+            for (name, hook) in own {
+                let shared = matches!(hook, Hook::SyscallExit(_));
+                assert!(programs.insert(name) || shared, "{name} is of two services");
             }
         }
     }
