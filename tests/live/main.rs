@@ -5,6 +5,7 @@
 
 mod burst;
 mod calls;
+mod canary;
 mod churn;
 mod commands;
 mod file;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         network::TESTS,
         identity::TESTS,
         commands::TESTS,
+        canary::TESTS,
         churn::TESTS,
         burst::TESTS,
         objects::TESTS,

@@ -1,9 +1,9 @@
 //! What happens before the threads start: permissions, kernel, snapshot.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sensor_common::layout::Settings;
+use sensor_common::{class::Class, layout::Settings};
 
 use super::{AgentError, policy};
 use crate::clock::{self, BootClock};
@@ -150,6 +150,11 @@ pub(super) fn report(attached: &[Attached], coverage: &[Coverage], attach_ns: u6
     problems
 }
 
+/// Folder of the agent's socket, in which its own trials may make a folder.
+pub(super) fn folder(config: &Config) -> PathBuf {
+    config.stream.listen.path().parent().unwrap_or(Path::new("/run")).to_owned()
+}
+
 /// Where bundles are looked for.
 pub(super) fn bundles(config: &Config) -> Result<BundleReader, AgentError> {
     let given = config.identity.state_folders.clone();
@@ -259,6 +264,7 @@ impl Output for Nobody {
         0
     }
     fn publish(&mut self, _published: &Published<'_>) {}
+    fn canary(&mut self, _class: Class, _event: &[u8]) {}
     fn ask(&mut self, _question: Question) {}
     fn change(&mut self, _change: Change) {}
 }
