@@ -243,6 +243,8 @@ layout! {
     kernfs_parent,
     /// `kernfs_node.name`
     kernfs_name,
+    /// `sock.sk_lock.owned`
+    sock_lock_owned,
     /// `task_struct.flags`
     task_flags,
     /// `task_struct.stack`

@@ -1,4 +1,5 @@
 //! Entry points: each reads its arguments, calls one handler and returns.
 
 mod always;
+mod cgroup;
 mod tracepoint;

@@ -2,4 +2,5 @@
 
 pub(crate) mod container;
 pub(crate) mod file;
+pub(crate) mod packet;
 pub(crate) mod process;

@@ -10,7 +10,7 @@ use sensor_common::{
     layout::{ABSENT, Layout, Settings},
     ledger::{ClassCounters, LossKey},
     limits::{
-        ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX, PORTS_MAX,
+        ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, FLOWS_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX, PORTS_MAX,
         REPEATS_MAX, SCRATCH_BYTES,
     },
     policy::{
@@ -18,6 +18,8 @@ use sensor_common::{
         Repeats,
     },
 };
+
+use crate::emit::flows::Flow;
 
 /// Offsets of kernel fields; written by the agent before the programs are loaded.
 #[unsafe(no_mangle)]
@@ -119,6 +121,11 @@ pub(crate) static PORTS: HashMap<u32, u32> = HashMap::with_max_entries(PORTS_MAX
 /// See [`PORTS`].
 #[map]
 pub(crate) static NETWORKS: LpmTrie<Network, u32> = LpmTrie::with_max_entries(NETWORKS_MAX, 1);
+
+/// How far the first bytes of a flow are; a full table forgets the oldest. Only [`crate::emit::flows`]
+/// reads and writes it.
+#[map]
+pub(crate) static FLOWS: LruHashMap<u64, Flow> = LruHashMap::with_max_entries(FLOWS_MAX, 0);
 
 /// Which system calls are told, by the machine's number. Filled by the agent before anything is attached.
 #[map]

@@ -40,8 +40,14 @@ impl Gate {
     /// own.
     #[inline(always)]
     pub(crate) fn enter(class: Class, cgroup: u64) -> Option<Self> {
-        let canary = is_canary();
-        let process = (bpf_get_current_pid_tgid() >> 32) as u32;
+        let current = bpf_get_current_pid_tgid();
+        Self::enter_for(class, cgroup, (current >> 32) as u32, current as u32)
+    }
+
+    /// As [`Self::enter`], for an event of another process than the running one.
+    #[inline(always)]
+    pub(crate) fn enter_for(class: Class, cgroup: u64, process: u32, thread: u32) -> Option<Self> {
+        let canary = is_canary(thread);
         if process == settings().own && !canary {
             return None;
         }
@@ -198,7 +204,6 @@ fn account(class: Class, cgroup: u64) -> Option<NonNull<Account>> {
 }
 
 #[inline(always)]
-fn is_canary() -> bool {
-    let thread = bpf_get_current_pid_tgid() as u32;
+fn is_canary(thread: u32) -> bool {
     POLICY.get(0).is_some_and(|policy| policy.canary != 0 && policy.canary == thread)
 }

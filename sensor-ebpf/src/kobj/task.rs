@@ -56,6 +56,12 @@ impl<M: Memory> Task<M> {
         }
     }
 
+    /// True for a thread of the kernel.
+    #[inline(always)]
+    pub(crate) fn is_kernel(self) -> bool {
+        self.0.number::<u32>(offset!(task_flags)) & PF_KTHREAD != 0
+    }
+
     /// Pid in the task's own pid namespace, and that namespace's inode number.
     #[inline(always)]
     pub(crate) fn namespace_pid(self) -> (u32, u32) {

@@ -182,6 +182,11 @@ pub(super) const SPECS: &[Spec] = &[
         need: Required,
     },
     Spec { field: Field::kernfs_name, source: Member(&["kernfs_node.name"]), need: Required },
+    Spec {
+        field: Field::sock_lock_owned,
+        source: Member(&["sock.sk_lock.owned"]),
+        need: Optional("who sent the first bytes of a connection"),
+    },
     Spec { field: Field::task_flags, source: Member(&["task_struct.flags"]), need: Required },
     Spec {
         field: Field::task_stack,

@@ -1,0 +1,230 @@
+//! A packet passed: the first bytes of connections, the first datagrams, DNS messages.
+//!
+//! Only what this sends is looked at twice; a connection whose first bytes were told costs one look-up.
+
+mod tcp;
+mod udp;
+
+use aya_ebpf::{helpers::bpf_get_current_task, maps::lpm_trie::Key};
+use sensor_common::{
+    class::{Class, Lane},
+    header::Incomplete,
+    layout::ABSENT,
+    policy::{Network as NetworkKey, Verdict},
+    record::network::{Address, Facts, NetRecord, Phase},
+    tail::Tail,
+};
+
+use crate::{
+    emit::{
+        begin_gated,
+        flows::{self, Flow, Way},
+        gate::Gate,
+        writer::Writer,
+    },
+    kobj::{
+        Raw,
+        cgroup::Cgroup,
+        packet::{self, Network, Packet},
+        task::Task,
+    },
+    maps::{BULK, NETWORKS, PORTS, Slot, settings},
+};
+
+/// Port of name servers.
+const DNS: u16 = 53;
+/// Port of multicast DNS.
+const MULTICAST_DNS: u16 = 5353;
+
+/// `AF_*` of `include/linux/socket.h`.
+const AF_INET: u16 = 2;
+/// See [`AF_INET`].
+const AF_INET6: u16 = 10;
+/// `SOCK_*` of `include/linux/net.h`.
+const SOCK_STREAM: u16 = 1;
+/// See [`SOCK_STREAM`].
+const SOCK_DGRAM: u16 = 2;
+
+/// Which way a packet goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Out = 0,
+    In = 1,
+}
+
+/// A packet that is looked at.
+struct Passage {
+    direction: Direction,
+    packet: Packet,
+    network: Network,
+    local_port: u16,
+    remote_port: u16,
+}
+
+/// A part of a packet that is told.
+#[derive(Clone, Copy)]
+struct Piece {
+    class: Class,
+    /// Where it begins in the packet.
+    from: u32,
+    /// Bytes, at least one and at most `PAYLOAD_BYTES_MAX`.
+    length: u32,
+    /// Bytes of the datagram; 0 for TCP.
+    whole: u32,
+    /// Where it begins in its direction's stream.
+    offset: u32,
+    /// No more follows.
+    last: bool,
+}
+
+/// A packet of a socket goes out or comes in.
+#[inline(always)]
+pub(crate) fn passed(direction: Direction, packet: Packet) {
+    let cookie = packet.cookie();
+    if cookie == 0 {
+        return;
+    }
+    if let Some(flow) = flows::find(cookie)
+        && flow.ways[direction as usize].state & Way::DONE != 0
+    {
+        return;
+    }
+    let Some(network) = packet.network() else { return };
+    let protocol = network.protocol;
+    let mut passage = Passage { direction, packet, network, local_port: 0, remote_port: 0 };
+    if protocol == packet::TCP {
+        tcp::passed(&mut passage, cookie);
+    } else if protocol == packet::UDP {
+        udp::passed(&mut passage, cookie);
+    }
+}
+
+impl Passage {
+    /// Takes the ports, as they follow each other in the packet.
+    #[inline(always)]
+    const fn set_ports(&mut self, source: [u8; 2], destination: [u8; 2]) {
+        let (source, destination) = (u16::from_be_bytes(source), u16::from_be_bytes(destination));
+        (self.local_port, self.remote_port) = match self.direction {
+            Direction::Out => (source, destination),
+            Direction::In => (destination, source),
+        };
+    }
+
+    #[inline(always)]
+    const fn local(&self) -> &[u8; 16] {
+        match self.direction {
+            Direction::Out => &self.network.source,
+            Direction::In => &self.network.destination,
+        }
+    }
+
+    #[inline(always)]
+    const fn remote(&self) -> &[u8; 16] {
+        match self.direction {
+            Direction::Out => &self.network.destination,
+            Direction::In => &self.network.source,
+        }
+    }
+
+    /// Key of what a socket exchanges with one peer. Those of whole sockets are small numbers.
+    #[inline(always)]
+    fn with_peer(&self, cookie: u64) -> u64 {
+        // SAFETY: the array has room for two words, and words are read whatever their alignment.
+        let (first, second) = unsafe {
+            let words = self.remote().as_ptr().cast::<u64>();
+            (words.read_unaligned(), words.add(1).read_unaligned())
+        };
+        let mixed = (first ^ second.rotate_left(17) ^ u64::from(self.remote_port) << 40) ^ cookie << 8;
+        mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 << 63
+    }
+
+    /// True if the agent does not want to be told of this peer.
+    #[inline(always)]
+    fn is_quiet(&self) -> bool {
+        let quiet = Verdict::Quiet as u32;
+        // SAFETY: the references are used at once; entries are replaced whole by the agent.
+        if unsafe { PORTS.get(u32::from(self.remote_port)) }.is_some_and(|verdict| *verdict == quiet) {
+            return true;
+        }
+        let key = Key::new(128, NetworkKey { address: *self.remote() });
+        NETWORKS.get(&key).is_some_and(|verdict| *verdict == quiet)
+    }
+
+    /// Tells a part of the packet. False if nobody wants anything of the flow.
+    #[inline(always)]
+    fn tell(&self, socket: u64, flow: &mut Flow, piece: Piece) -> bool {
+        let unowned = flow.owned == 0;
+        // The control group of the socket itself is one of the v2 tree.
+        let cgroup = if unowned && settings().cgroup_subsystem == ABSENT {
+            self.packet.cgroup()
+        } else {
+            flow.cgroup
+        };
+        let process = flow.process;
+        let Some(gate) = Gate::enter_for(piece.class, cgroup, process.pid, process.tid) else {
+            return unowned;
+        };
+        if self.is_quiet() && !gate.is_canary() {
+            gate.filter();
+            return false;
+        }
+        if !gate.permits() {
+            return true;
+        }
+        let slot = match self.direction {
+            Direction::Out => Slot::PacketOut,
+            Direction::In => Slot::PacketIn,
+        };
+        let Some((writer, record)) = Writer::new::<NetRecord>(slot, Lane::First, piece.class) else {
+            return true;
+        };
+        *record = NetRecord::default();
+        begin_gated(gate, process, &mut record.header);
+        record.socket = socket;
+        self.describe(record, piece);
+        if unowned {
+            record.facts |= Facts::OWNER_UNKNOWN;
+        }
+        if !writer.packet(Tail::Payload, self.packet, piece.from, piece.length) {
+            record.header.incomplete |= Incomplete::PAYLOAD;
+        }
+        writer.send(&BULK, gate.cgroup);
+        true
+    }
+
+    #[inline(always)]
+    fn describe(&self, record: &mut NetRecord, piece: Piece) {
+        record.local = Address { ip: *self.local(), port: self.local_port, known: 1, scope: 0 };
+        record.remote = Address { ip: *self.remote(), port: self.remote_port, known: 1, scope: 0 };
+        record.family = if self.network.version == 4 { AF_INET } else { AF_INET6 };
+        record.protocol = u16::from(self.network.protocol);
+        record.kind = if self.network.protocol == packet::TCP { SOCK_STREAM } else { SOCK_DGRAM };
+        record.offset = piece.offset;
+        if piece.last {
+            record.facts |= Facts::CUT;
+        }
+        match self.direction {
+            Direction::Out => {
+                record.phase = Phase::Sent as u16;
+                record.sent_bytes = u64::from(piece.whole);
+            }
+            Direction::In => {
+                record.phase = Phase::Received as u16;
+                record.received_bytes = u64::from(piece.whole);
+            }
+        }
+    }
+}
+
+/// The running process owns the flow.
+#[inline(always)]
+fn owned_by_current(flow: &mut Flow) {
+    // SAFETY: the helper takes nothing and gives the address of the running task.
+    let task = Task(Raw(unsafe { bpf_get_current_task() }));
+    if task.is_kernel() {
+        return;
+    }
+    flow.process = task.reference();
+    flow.cgroup = Cgroup::of(task.0).map_or(0, Cgroup::id);
+    flow.owned = 1;
+}
