@@ -62,6 +62,8 @@ pub enum Facts<'a> {
     File(operation::FileOperation<'a>),
     /// Something happened to a socket.
     Socket(network::SocketOperation<'a>),
+    /// First bytes of a flow, or a message of the domain name system.
+    Content(network::Content<'a>),
     /// A call that needs, gives or shows privileges.
     Call(call::PrivilegedCall<'a>),
 }

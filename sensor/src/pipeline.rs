@@ -4,6 +4,7 @@
 //! clock of its own, so that a recording of the inputs gives the same events again.
 
 mod parked;
+mod payload;
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use sensor_common::{
     policy::{FileKey, Verdict},
 };
 
-use self::parked::Parked;
+use self::{parked::Parked, payload::Payloads};
 use crate::clock::BootClock;
 use crate::event::{self, Facts, decode::decode, operation::FileOperation};
 use crate::identity::{
@@ -84,6 +85,7 @@ pub struct Pipeline {
     rejected: u64,
     identity_wait_ns: u64,
     parked: Parked,
+    payloads: Payloads,
     buffer: Vec<u8>,
     ancestors: EncodedAncestors,
 }
@@ -96,6 +98,7 @@ impl Pipeline {
         Self {
             identity_wait_ns,
             parked: Parked::default(),
+            payloads: Payloads::default(),
             context,
             tree,
             identity,
@@ -129,7 +132,9 @@ impl Pipeline {
         if self.parked.holds(event.cgroup) {
             self.resume(event.cgroup, output);
         }
-        self.process(&event, output);
+        if !self.awaits_owner(&event, bytes, output) {
+            self.process(&event, output);
+        }
     }
 
     /// Lets go on what waited long enough, whether or not its control group is known by now.
@@ -137,18 +142,21 @@ impl Pipeline {
         while let Some(cgroup) = self.parked.due(now_ns) {
             self.resume(cgroup, output);
         }
+        self.release_payloads(now_ns, output);
     }
 
-    /// True if records wait for an identity.
+    /// True if records wait for an identity or an owner.
     #[must_use]
     pub fn has_parked(&self) -> bool {
-        !self.parked.is_empty()
+        !self.parked.is_empty() || self.payloads.has_waiting()
     }
 
     fn resume(&mut self, cgroup: u64, output: &mut impl Output) {
         for record in self.parked.take(cgroup) {
             // It was decoded when it came.
-            if let Ok(event) = decode(&record) {
+            if let Ok(event) = decode(&record)
+                && !self.awaits_owner(&event, &record, output)
+            {
                 self.process(&event, output);
             }
         }
@@ -171,7 +179,8 @@ impl Pipeline {
             Facts::Exit(exit) => self.tree.exit(event, exit.parent),
             Facts::CgroupCreate(_) | Facts::CgroupRemove(_) => false,
             Facts::File(operation) => self.wants_file(event, operation, output),
-            Facts::CgroupMove(_) | Facts::Socket(_) | Facts::Call(_) => true,
+            Facts::Socket(operation) => self.socket(event, operation, output),
+            Facts::CgroupMove(_) | Facts::Content(_) | Facts::Call(_) => true,
         };
         if first_news {
             self.publish(event, output);
