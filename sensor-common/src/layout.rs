@@ -243,6 +243,8 @@ layout! {
     kernfs_parent,
     /// `kernfs_node.name`
     kernfs_name,
+    /// `sock.__sk_common.skc_cookie`
+    sock_cookie,
     /// `sock.sk_lock.owned`
     sock_lock_owned,
     /// `task_struct.flags`
@@ -251,6 +253,62 @@ layout! {
     task_stack,
     /// `task_struct.real_cred`
     task_real_cred,
+    /// `socket.sk`
+    socket_sk,
+    /// `sock.__sk_common.skc_family`
+    sock_family,
+    /// `sock.__sk_common.skc_state`
+    sock_state,
+    /// `sock.__sk_common.skc_daddr`
+    sock_daddr,
+    /// `sock.__sk_common.skc_rcv_saddr`
+    sock_rcv_saddr,
+    /// `sock.__sk_common.skc_dport`
+    sock_dport,
+    /// `sock.__sk_common.skc_num`
+    sock_num,
+    /// `inet_sock.inet_sport`
+    inet_sport,
+    /// `sock.__sk_common.skc_v6_daddr`
+    sock_v6_daddr,
+    /// `sock.__sk_common.skc_v6_rcv_saddr`
+    sock_v6_rcv_saddr,
+    /// `sock.__sk_common.skc_net`
+    sock_net,
+    /// `sock.__sk_common.skc_bound_dev_if`
+    sock_device,
+    /// `sock.__sk_common.skc_flags`
+    sock_flags,
+    /// `sock.sk_type`
+    sock_type,
+    /// `sock.sk_protocol`
+    sock_protocol,
+    /// `sock.sk_err`
+    sock_error,
+    /// `sock.sk_max_ack_backlog`
+    sock_backlog,
+    /// `sock.sk_peer_pid`
+    sock_peer_pid,
+    /// `tcp_sock.bytes_sent`
+    tcp_bytes_sent,
+    /// `tcp_sock.bytes_retrans`
+    tcp_bytes_retransmitted,
+    /// `tcp_sock.bytes_received`
+    tcp_bytes_received,
+    /// `unix_sock.addr`
+    unix_address,
+    /// `unix_sock.path`
+    unix_path,
+    /// `unix_sock.peer`
+    unix_peer,
+    /// `unix_address.len`
+    unix_name_length,
+    /// `unix_address.name`
+    unix_name,
+    /// `msghdr.msg_name`
+    message_name,
+    /// `msghdr.msg_namelen`
+    message_name_length,
     /// `fs_struct.root`
     fs_root,
     /// `file.f_flags`

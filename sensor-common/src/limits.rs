@@ -68,6 +68,12 @@ pub const PORTS_MAX: u32 = 1024;
 /// Most networks with a verdict.
 pub const NETWORKS_MAX: u32 = 1024;
 
+/// Most sockets whose owner the kernel remembers.
+pub const SOCKETS_MAX: u32 = 32 * 1024;
+
+/// Longest name of an AF_UNIX socket (`sun_path`).
+pub const SOCKET_NAME_BYTES_MAX: usize = 108;
+
 /// Bytes of a value that was written or set.
 pub const VALUE_BYTES_MAX: usize = 512;
 

@@ -2,4 +2,6 @@
 
 mod always;
 mod cgroup;
+mod network;
+mod trampoline;
 mod tracepoint;

@@ -3,6 +3,7 @@
 pub(crate) mod flows;
 pub(crate) mod gate;
 pub(crate) mod lane;
+pub(crate) mod sockets;
 pub(crate) mod writer;
 
 use aya_ebpf::{
@@ -111,13 +112,15 @@ pub(crate) fn send<T: IntoBytes + zerocopy::Immutable>(
 #[inline(always)]
 pub(crate) fn book(lane: Lane, class: Class, cgroup: u64, lost: Option<LossReason>) {
     let Some(counters) = COUNTERS.get_ptr_mut(lane.slot(class)) else { return };
+    // Several programs of a class may run on a CPU, one interrupted by the other: the additions are
+    // atomic. Only addresses are taken here.
     let Some(reason) = lost else {
-        // SAFETY: as in `count_seen`.
-        unsafe { (*counters).sent += 1 };
+        // SAFETY: the pointer is that of a map's value, valid while the program runs.
+        add_one(Some(unsafe { &raw mut (*counters).sent }));
         return;
     };
-    // SAFETY: as in `count_seen`.
-    unsafe { (*counters).lost += 1 };
+    // SAFETY: as above.
+    add_one(Some(unsafe { &raw mut (*counters).lost }));
     // Each control group has one creation and one removal: booked one by one they would fill the table.
     let cgroup = if matches!(class, Class::CgroupCreate | Class::CgroupRemove) { 0 } else { cgroup };
     let key = LossKey { cgroup, class: class.index(), reason: reason as u32 };

@@ -2,5 +2,6 @@
 
 pub(crate) mod container;
 pub(crate) mod file;
+pub(crate) mod net;
 pub(crate) mod packet;
 pub(crate) mod process;

@@ -6,6 +6,7 @@ pub(crate) mod current;
 pub(crate) mod file;
 pub(crate) mod packet;
 pub(crate) mod path;
+pub(crate) mod sock;
 pub(crate) mod syscall;
 pub(crate) mod task;
 

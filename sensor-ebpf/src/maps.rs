@@ -11,7 +11,7 @@ use sensor_common::{
     ledger::{ClassCounters, LossKey},
     limits::{
         ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, FLOWS_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX, PORTS_MAX,
-        REPEATS_MAX, SCRATCH_BYTES,
+        REPEATS_MAX, SCRATCH_BYTES, SOCKETS_MAX,
     },
     policy::{
         Account, AccountKey, ClassPolicy, FileKey, FileVerdict, GroupPolicy, Network, Policy, RepeatKey,
@@ -19,7 +19,7 @@ use sensor_common::{
     },
 };
 
-use crate::emit::flows::Flow;
+use crate::emit::{flows::Flow, sockets::Owner};
 
 /// Offsets of kernel fields; written by the agent before the programs are loaded.
 #[unsafe(no_mangle)]
@@ -126,6 +126,11 @@ pub(crate) static NETWORKS: LpmTrie<Network, u32> = LpmTrie::with_max_entries(NE
 /// reads and writes it.
 #[map]
 pub(crate) static FLOWS: LruHashMap<u64, Flow> = LruHashMap::with_max_entries(FLOWS_MAX, 0);
+
+/// Who uses a socket, by the address of its `struct sock`; a full table forgets the oldest. Only
+/// [`crate::emit::sockets`] reads and writes it.
+#[map]
+pub(crate) static SOCKETS: LruHashMap<u64, Owner> = LruHashMap::with_max_entries(SOCKETS_MAX, 0);
 
 /// Which system calls are told, by the machine's number. Filled by the agent before anything is attached.
 #[map]

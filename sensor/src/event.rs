@@ -4,6 +4,7 @@
 //! need not be UTF-8.
 
 pub mod call;
+pub mod content;
 pub mod capability;
 pub mod decode;
 pub mod errno;
@@ -63,7 +64,7 @@ pub enum Facts<'a> {
     /// Something happened to a socket.
     Socket(network::SocketOperation<'a>),
     /// First bytes of a flow, or a message of the domain name system.
-    Content(network::Content<'a>),
+    Content(content::Content<'a>),
     /// A call that needs, gives or shows privileges.
     Call(call::PrivilegedCall<'a>),
 }

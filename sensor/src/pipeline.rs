@@ -22,7 +22,7 @@ use crate::identity::{
     store::{Answer, Known, Owner, Question, Store},
 };
 use crate::policy::{Change, Policy};
-use crate::process::{Key, Running, tree::Tree};
+use crate::process::{Key, Process, Running, tree::Tree};
 use crate::proto;
 use crate::stream::{
     encode::{self, Context, Subject},
@@ -321,17 +321,40 @@ impl Pipeline {
             return;
         }
         let key = Key::from(event.process);
+        let (other, other_owner) = self.other(&event.facts);
         let subject = Subject {
             process: self.tree.get(key),
             parent: self.tree.ancestors(key).next(),
             owner,
-            other: None,
-            other_owner: None,
+            other,
+            other_owner,
         };
         let message = self.context.event(event, subject, self.sequence + 1);
         self.encode_ancestors(key, output.ancestors_wanted());
         self.send(class, &message, container, output);
         self.identity.sent(event.cgroup);
+    }
+
+    /// The other process of an event, the peer of a socket or the target of a call, and who owns its
+    /// control group.
+    fn other(&self, facts: &Facts<'_>) -> (Option<&Process>, Option<&Owner>) {
+        let (task, cgroup) = match facts {
+            Facts::Socket(socket) => (socket.record.peer, socket.record.peer_cgroup),
+            Facts::Call(call) => (call.record.target, call.record.target_cgroup),
+            _ => return (None, None),
+        };
+        if task.pid == 0 {
+            return (None, None);
+        }
+        let process = match task.start_ns {
+            0 => self.tree.by_pid(task.pid),
+            _ => self.tree.get(task.into()),
+        };
+        let cgroup = match cgroup {
+            0 => process.map_or(0, |process| process.cgroup),
+            told => told,
+        };
+        (process, self.identity.owner(cgroup))
     }
 
     /// Ancestors from the grandparent upwards: the parent is part of the process.

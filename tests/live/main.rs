@@ -8,6 +8,7 @@ mod churn;
 mod commands;
 mod identity;
 mod input;
+mod packets;
 mod process;
 mod workload;
 
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     let tests = [
         workload::TESTS,
         process::TESTS,
+        packets::TESTS,
         input::TESTS,
         identity::TESTS,
         commands::TESTS,

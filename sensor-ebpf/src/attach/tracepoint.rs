@@ -4,6 +4,7 @@
 //! the tracepoint gives. Arguments come from the registers that the call was entered with.
 
 mod file;
+mod network;
 
 use core::ptr::read_volatile;
 

@@ -6,6 +6,7 @@ use aya_ebpf::bindings::BPF_NOEXIST;
 use sensor_common::header::TaskRef;
 
 use crate::{
+    emit::sockets::{self, Owner},
     kobj::{Raw, packet::PacketSocket},
     maps::FLOWS,
 };
@@ -20,6 +21,8 @@ pub(crate) struct Flow {
     pub(crate) process: TaskRef,
     /// Its control group.
     pub(crate) cgroup: u64,
+    /// Names the socket.
+    pub(crate) name: u64,
     /// 1 once the process is known.
     pub(crate) owned: u32,
     /// Unused; zero.
@@ -61,13 +64,13 @@ pub(crate) fn find(key: u64) -> Option<&'static mut Flow> {
 
 /// A flow, which is known afterwards.
 #[inline(always)]
-pub(crate) fn find_or_begin(key: u64, socket: PacketSocket) -> Option<&'static mut Flow> {
+pub(crate) fn find_or_begin(key: u64, name: u64, socket: PacketSocket) -> Option<&'static mut Flow> {
     if let Some(flow) = find(key) {
         return Some(flow);
     }
     const NEW: Way = Way { base: 0, next: 0, packets: 0, state: 0 };
     let process = TaskRef { start_ns: 0, pid: 0, tid: 0 };
-    let flow = Flow { sock: 0, process, cgroup: 0, owned: 0, reserved: 0, ways: [NEW; 2] };
+    let flow = Flow { sock: 0, process, cgroup: 0, name, owned: 0, reserved: 0, ways: [NEW; 2] };
     FLOWS.insert(key, flow, u64::from(BPF_NOEXIST)).ok();
     let flow = find(key)?;
     // SAFETY: the pointer is that of a map's value; the socket's address is but a number there.
@@ -76,6 +79,18 @@ pub(crate) fn find_or_begin(key: u64, socket: PacketSocket) -> Option<&'static m
 }
 
 impl Flow {
+    /// Its owner and name, as far as they were not known, are those of the socket.
+    #[inline(always)]
+    pub(crate) fn owned_by_socket(&mut self) {
+        if self.owned != 0 {
+            return;
+        }
+        if let Some(Owner { id, process, cgroup, .. }) = sockets::owner_of(self.sock().0) {
+            (self.name, self.process, self.cgroup) = (*id, *process, *cgroup);
+            self.owned = 1;
+        }
+    }
+
     /// The kernel's `struct sock`.
     #[inline(always)]
     pub(crate) fn sock(&self) -> Raw {

@@ -91,9 +91,11 @@ impl Writer {
         }
         let at = self.position();
         let length = if wanted > MAX as u64 { MAX as u64 } else { wanted };
-        // SAFETY: the destination lies in the buffer for `MAX` bytes, the source is checked by
+        let to = self.at(at);
+        // SAFETY: the destination lies in the buffer for twice `MAX` bytes, the source is checked by
         // the helper.
-        let read = unsafe { bpf_probe_read_user(self.at(at).cast(), length as u32, start as *const _) };
+        let read =
+            unsafe { bpf_probe_read_user(to.cast(), bounded::<MAX>(length) as u32, start as *const _) };
         if read != 0 {
             self.set_cursor(header);
             return None;
@@ -134,8 +136,10 @@ impl Writer {
         }
         let at = self.position();
         let length = if wanted > MAX as u64 { MAX as u64 } else { wanted };
+        let to = self.at(at);
         // SAFETY: as in `user_bytes`.
-        let read = unsafe { bpf_probe_read_kernel(self.at(at).cast(), length as u32, address as *const _) };
+        let read =
+            unsafe { bpf_probe_read_kernel(to.cast(), bounded::<MAX>(length) as u32, address as *const _) };
         if read != 0 {
             self.set_cursor(header);
             return None;
@@ -272,4 +276,20 @@ impl Writer {
         // SAFETY: callers bound the position to the buffer, and the verifier checks that they do.
         unsafe { addr_of_mut!((*self.scratch).bytes).cast::<u8>().add(position as usize) }
     }
+}
+
+/// A length of at most `MAX`, such that verifiers before 5.12 see its bound as well: they forget that of
+/// a number which was on the stack meanwhile. The compiler would drop a mask that changes nothing.
+#[inline(always)]
+fn bounded<const MAX: usize>(mut length: u64) -> u64 {
+    // SAFETY: an operation on the named register only.
+    unsafe {
+        core::arch::asm!(
+            "{0} &= {1}",
+            inout(reg) length,
+            const (MAX + 1).next_power_of_two() - 1,
+            options(pure, nomem, nostack)
+        );
+    }
+    length
 }

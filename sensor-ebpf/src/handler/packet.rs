@@ -23,12 +23,12 @@ use crate::{
         writer::Writer,
     },
     kobj::{
-        Raw,
+        Memory, Raw,
         cgroup::Cgroup,
         packet::{self, Network, Packet},
         task::Task,
     },
-    maps::{BULK, NETWORKS, PORTS, Slot, settings},
+    maps::{BULK, NETWORKS, PORTS, Slot, offset, settings},
 };
 
 /// Port of name servers.
@@ -152,7 +152,7 @@ impl Passage {
 
     /// Tells a part of the packet. False if nobody wants anything of the flow.
     #[inline(always)]
-    fn tell(&self, socket: u64, flow: &mut Flow, piece: Piece) -> bool {
+    fn tell(&self, flow: &mut Flow, piece: Piece) -> bool {
         let unowned = flow.owned == 0;
         // The control group of the socket itself is one of the v2 tree.
         let cgroup = if unowned && settings().cgroup_subsystem == ABSENT {
@@ -180,7 +180,8 @@ impl Passage {
         };
         *record = NetRecord::default();
         begin_gated(gate, process, &mut record.header);
-        record.socket = socket;
+        record.socket = flow.name;
+        record.namespace = flow.sock().follow(offset!(sock_net)).map_or(0, |net| net.number(offset!(net_inum)));
         self.describe(record, piece);
         if unowned {
             record.facts |= Facts::OWNER_UNKNOWN;

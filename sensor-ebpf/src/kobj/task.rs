@@ -99,6 +99,14 @@ impl<M: Memory> Task<M> {
         into.time = namespace(proxy, offset!(nsproxy_time), offset!(time_namespace_inum));
     }
 
+    /// Inode number of the network namespace.
+    #[inline(always)]
+    pub(crate) fn network_namespace(self) -> u32 {
+        self.0.follow(offset!(task_nsproxy)).map_or(0, |proxy| {
+            namespace(proxy, offset!(nsproxy_net), offset!(net_inum))
+        })
+    }
+
     /// True once the last thread of the process is ending.
     #[inline(always)]
     pub(crate) fn group_is_dead(self) -> bool {

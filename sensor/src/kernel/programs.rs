@@ -6,6 +6,7 @@
 mod always;
 mod file;
 mod network;
+mod packets;
 mod privilege;
 
 use sensor_common::class::{Class, Lane};
@@ -92,7 +93,7 @@ pub struct Service {
 /// was seen.
 #[must_use]
 pub fn services() -> Vec<&'static Service> {
-    [always::SERVICES, file::SERVICES, network::SERVICES, privilege::SERVICES].into_iter().flatten().collect()
+    [always::SERVICES, file::SERVICES, network::SERVICES, packets::SERVICES, privilege::SERVICES].into_iter().flatten().collect()
 }
 
 /// Programs of which the second takes what the first was not called for: class and first program.
@@ -144,7 +145,7 @@ impl Program {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{HashMap, HashSet};
 
     use super::*;
 
@@ -157,8 +158,18 @@ mod tests {
             for class in service.classes {
                 assert!(classes.insert(*class), "{class:?} is served twice");
             }
-            for program in service.ways.iter().flat_map(|way| way.programs) {
-                assert!(programs.insert(program.name), "{} is listed twice", program.name);
+            // Ways may share a program: one of them is taken. Services may not.
+            let mut own = HashMap::new();
+            for way in service.ways {
+                let mut of_way = HashSet::new();
+                for program in way.programs {
+                    assert!(of_way.insert(program.name), "{} is listed twice", program.name);
+                    let known = own.insert(program.name, program.hook);
+                    assert!(known.is_none_or(|hook| hook == program.hook), "{}", program.name);
+                }
+            }
+            for name in own.into_keys() {
+                assert!(programs.insert(name), "{name} is of two services");
             }
         }
     }

@@ -15,7 +15,8 @@ use super::{Output, Pipeline};
 use crate::event::{
     Event, Facts,
     decode::decode,
-    network::{Content, SocketOperation},
+    content::Content,
+    network::SocketOperation,
     wire::{
         dns::{End, Message},
         flow::{Chunk, Direction, Flows},

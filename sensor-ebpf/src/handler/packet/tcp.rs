@@ -37,33 +37,35 @@ pub(super) fn passed(passage: &mut Passage, cookie: u64) {
     let length = passage.packet.length().saturating_sub(from);
     let segment = Segment { sequence, opens, from, length };
     if !socket.listens() {
-        connection(passage, cookie, cookie, socket, segment);
+        connection(passage, cookie, socket, segment);
     } else if passage.direction == Direction::In && length != 0 {
         // The segment that ends the handshake (or, with fast open, begins it) brings bytes. The
         // connection has no socket yet, so they are told as a flow of their own.
         let key = passage.with_peer(cookie);
-        connection(passage, key, key, socket, Segment { opens: true, ..segment });
+        connection(passage, key, socket, Segment { opens: true, ..segment });
     }
 }
 
 #[inline(always)]
-fn connection(passage: &Passage, key: u64, name: u64, socket: PacketSocket, segment: Segment) {
-    let Some(flow) = flows::find_or_begin(key, socket) else { return };
+fn connection(passage: &Passage, key: u64, socket: PacketSocket, segment: Segment) {
+    let Some(flow) = flows::find_or_begin(key, key, socket) else { return };
     let way = passage.direction as usize;
     if flow.ways[way].state & Way::BASE == 0 {
         find_base(flow, passage.direction, socket, segment);
     }
-    let outwards = passage.direction == Direction::Out;
+    if segment.length != 0 || segment.opens {
+        flow.owned_by_socket();
+    }
     // The process holds the socket's lock while it sends; what the network's own work sends is of
     // sockets that nobody holds.
-    if outwards
+    if passage.direction == Direction::Out
         && (segment.length != 0 || flow.owned == 0)
         && flow.sock().number::<u32>(offset!(sock_lock_owned)) != 0
     {
         owned_by_current(flow);
     }
     if let Some(piece) = next_piece(passage, &mut flow.ways[way], segment)
-        && !passage.tell(name, flow, piece)
+        && !passage.tell(flow, piece)
     {
         flow.ways[0].state |= Way::DONE;
         flow.ways[1].state |= Way::DONE;

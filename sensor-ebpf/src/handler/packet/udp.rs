@@ -24,7 +24,7 @@ pub(super) fn passed(passage: &mut Passage, cookie: u64) {
     }
     let dns = is_dns(passage.local_port) || is_dns(passage.remote_port);
     if !dns {
-        let Some(peer) = flows::find_or_begin(passage.with_peer(cookie), socket) else { return };
+        let Some(peer) = flows::find_or_begin(passage.with_peer(cookie), cookie, socket) else { return };
         let way = &mut peer.ways[passage.direction as usize];
         if way.state & Way::DONE != 0 {
             return;
@@ -32,14 +32,15 @@ pub(super) fn passed(passage: &mut Passage, cookie: u64) {
         way.state |= Way::DONE;
     }
     // Who owns the socket is known whoever the peer is.
-    let Some(flow) = flows::find_or_begin(cookie, socket) else { return };
+    let Some(flow) = flows::find_or_begin(cookie, cookie, socket) else { return };
+    flow.owned_by_socket();
     if passage.direction == Direction::Out {
         owned_by_current(flow);
     }
     let most = if dns { PAYLOAD_BYTES_MAX as u32 } else { FLOW_BYTES_MAX };
     let length = if whole > most { most } else { whole };
     let class = if dns { Class::NetDns } else { Class::NetPayload };
-    passage.tell(cookie, flow, Piece { class, from, length, whole, offset: 0, last: whole > most });
+    passage.tell(flow, Piece { class, from, length, whole, offset: 0, last: whole > most });
 }
 
 #[inline(always)]

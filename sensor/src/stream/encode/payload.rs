@@ -1,24 +1,15 @@
 //! What goes over sockets: first bytes of flows, DNS messages.
 
-use std::net::Ipv6Addr;
-
-use sensor_common::record::network::{Address, NetRecord};
-
 use super::{Context, Subject};
 use crate::event::{
     self,
-    network::Content,
+    content::Content,
     wire::{
         dns::{Answer, Data, End, Message, rcode_name},
         flow::Direction,
     },
 };
 use crate::proto;
-
-/// `AF_INET6` of `include/linux/socket.h`.
-const AF_INET6: u16 = 10;
-/// `IPPROTO_TCP` of `include/uapi/linux/in.h`.
-const TCP: u16 = 6;
 
 impl Context {
     /// The message of what goes over a socket.
@@ -31,31 +22,9 @@ impl Context {
         proto::SocketOperation {
             payload: content.message.is_none().then(|| payload(content)),
             dns: content.message.as_ref().map(message),
-            ..ends(&content.socket.record, self.socket(event, &content.socket, subject))
+            ..self.socket(event, &content.socket, subject)
         }
     }
-}
-
-/// Adds what the packet says of the socket.
-fn ends(record: &NetRecord, known: proto::SocketOperation) -> proto::SocketOperation {
-    let stream = record.protocol == TCP;
-    proto::SocketOperation {
-        protocol: if stream { "tcp" } else { "udp" }.to_owned(),
-        family: if record.family == AF_INET6 { "ipv6" } else { "ipv4" }.to_owned(),
-        r#type: if stream { "stream" } else { "dgram" }.to_owned(),
-        local: Some(endpoint(&record.local)),
-        remote: Some(endpoint(&record.remote)),
-        socket: format!("{:x}", record.socket),
-        // These count bytes of packets here, not of connections.
-        sent_bytes: None,
-        received_bytes: None,
-        ..known
-    }
-}
-
-fn endpoint(address: &Address) -> proto::Endpoint {
-    let ip = Ipv6Addr::from(address.ip).to_canonical();
-    proto::Endpoint { address: ip.to_string(), port: address.port.into() }
 }
 
 fn payload(content: &Content<'_>) -> proto::Payload {
