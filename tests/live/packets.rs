@@ -144,7 +144,8 @@ fn unknown_protocol(lab: &mut Lab) {
             Expect::of(&event).absent("socket.payload.application").is("socket.payload.cut", true);
         }
     }
-    lab.fence(&mut lab.watch());
+    let mut everything = lab.watch();
+    lab.fence(&mut everything);
     let all = client.all(|event| text(event, "class") == "NETWORK_PAYLOAD");
     assert_eq!(all.len(), 4, "{all:#?}");
 }

@@ -3,7 +3,7 @@
 use aya_ebpf::{macros::cgroup_skb, programs::SkBuffContext};
 
 use crate::{
-    handler::packet::{self, Direction},
+    handler::packet::{IN, OUT, passed},
     kobj::packet::Packet,
 };
 
@@ -13,13 +13,13 @@ const PASS: i32 = 1;
 /// A socket sends a packet, in any context.
 #[cgroup_skb(egress)]
 pub(crate) fn packet_out(ctx: SkBuffContext) -> i32 {
-    packet::passed(Direction::Out, Packet::new(&ctx));
+    passed::<OUT>(Packet::new(&ctx));
     PASS
 }
 
 /// A socket is given a packet, in any context.
 #[cgroup_skb(ingress)]
 pub(crate) fn packet_in(ctx: SkBuffContext) -> i32 {
-    packet::passed(Direction::In, Packet::new(&ctx));
+    passed::<IN>(Packet::new(&ctx));
     PASS
 }

@@ -5,6 +5,8 @@
 mod tcp;
 mod udp;
 
+use core::ptr::{addr_of, addr_of_mut};
+
 use aya_ebpf::{helpers::bpf_get_current_task, maps::lpm_trie::Key};
 use sensor_common::{
     class::{Class, Lane},
@@ -25,7 +27,7 @@ use crate::{
     kobj::{
         Memory, Raw,
         cgroup::Cgroup,
-        packet::{self, Network, Packet},
+        packet::{self, Ip, Network, Packet},
         task::Task,
     },
     maps::{BULK, NETWORKS, PORTS, Slot, offset, settings},
@@ -45,16 +47,14 @@ const SOCK_STREAM: u16 = 1;
 /// See [`SOCK_STREAM`].
 const SOCK_DGRAM: u16 = 2;
 
-/// Which way a packet goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Out = 0,
-    In = 1,
-}
+/// Ways of packets: out of the machine's sockets, and into them. Constants, so that the verifier knows
+/// which one is looked at.
+pub(crate) const OUT: usize = 0;
+/// See [`OUT`].
+pub(crate) const IN: usize = 1;
 
 /// A packet that is looked at.
-struct Passage {
-    direction: Direction,
+struct Passage<const WAY: usize> {
     packet: Packet,
     network: Network,
     local_port: u16,
@@ -79,19 +79,19 @@ struct Piece {
 
 /// A packet of a socket goes out or comes in.
 #[inline(always)]
-pub(crate) fn passed(direction: Direction, packet: Packet) {
+pub(crate) fn passed<const WAY: usize>(packet: Packet) {
     let cookie = packet.cookie();
     if cookie == 0 {
         return;
     }
     if let Some(flow) = flows::find(cookie)
-        && flow.ways[direction as usize].state & Way::DONE != 0
+        && flow.ways[WAY].state & Way::DONE != 0
     {
         return;
     }
     let Some(network) = packet.network() else { return };
     let protocol = network.protocol;
-    let mut passage = Passage { direction, packet, network, local_port: 0, remote_port: 0 };
+    let mut passage = Passage::<WAY> { packet, network, local_port: 0, remote_port: 0 };
     if protocol == packet::TCP {
         tcp::passed(&mut passage, cookie);
     } else if protocol == packet::UDP {
@@ -99,42 +99,31 @@ pub(crate) fn passed(direction: Direction, packet: Packet) {
     }
 }
 
-impl Passage {
+impl<const WAY: usize> Passage<WAY> {
     /// Takes the ports, as they follow each other in the packet.
     #[inline(always)]
     const fn set_ports(&mut self, source: [u8; 2], destination: [u8; 2]) {
         let (source, destination) = (u16::from_be_bytes(source), u16::from_be_bytes(destination));
-        (self.local_port, self.remote_port) = match self.direction {
-            Direction::Out => (source, destination),
-            Direction::In => (destination, source),
-        };
+        (self.local_port, self.remote_port) =
+            if WAY == OUT { (source, destination) } else { (destination, source) };
     }
 
     #[inline(always)]
-    const fn local(&self) -> &[u8; 16] {
-        match self.direction {
-            Direction::Out => &self.network.source,
-            Direction::In => &self.network.destination,
-        }
+    const fn local(&self) -> Ip {
+        if WAY == OUT { self.network.source } else { self.network.destination }
     }
 
     #[inline(always)]
-    const fn remote(&self) -> &[u8; 16] {
-        match self.direction {
-            Direction::Out => &self.network.destination,
-            Direction::In => &self.network.source,
-        }
+    const fn remote(&self) -> Ip {
+        if WAY == OUT { self.network.destination } else { self.network.source }
     }
 
     /// Key of what a socket exchanges with one peer. Those of whole sockets are small numbers.
     #[inline(always)]
     fn with_peer(&self, cookie: u64) -> u64 {
-        // SAFETY: the array has room for two words, and words are read whatever their alignment.
-        let (first, second) = unsafe {
-            let words = self.remote().as_ptr().cast::<u64>();
-            (words.read_unaligned(), words.add(1).read_unaligned())
-        };
-        let mixed = (first ^ second.rotate_left(17) ^ u64::from(self.remote_port) << 40) ^ cookie << 8;
+        let [a, b, c, d] = self.remote().map(u64::from);
+        let ip = a ^ b << 32 ^ (c ^ d << 32).rotate_left(17);
+        let mixed = ip ^ u64::from(self.remote_port) << 40 ^ cookie << 8;
         mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 << 63
     }
 
@@ -146,8 +135,10 @@ impl Passage {
         if unsafe { PORTS.get(u32::from(self.remote_port)) }.is_some_and(|verdict| *verdict == quiet) {
             return true;
         }
-        let key = Key::new(128, NetworkKey { address: *self.remote() });
-        NETWORKS.get(&key).is_some_and(|verdict| *verdict == quiet)
+        let key = Key::new(128, self.remote());
+        // SAFETY: words and bytes take the same room.
+        let key: &Key<NetworkKey> = unsafe { &*addr_of!(key).cast() };
+        NETWORKS.get(key).is_some_and(|verdict| *verdict == quiet)
     }
 
     /// Tells a part of the packet. False if nobody wants anything of the flow.
@@ -171,10 +162,7 @@ impl Passage {
         if !gate.permits() {
             return true;
         }
-        let slot = match self.direction {
-            Direction::Out => Slot::PacketOut,
-            Direction::In => Slot::PacketIn,
-        };
+        let slot = if WAY == OUT { Slot::PacketOut } else { Slot::PacketIn };
         let Some((writer, record)) = Writer::new::<NetRecord>(slot, Lane::First, piece.class) else {
             return true;
         };
@@ -195,8 +183,8 @@ impl Passage {
 
     #[inline(always)]
     fn describe(&self, record: &mut NetRecord, piece: Piece) {
-        record.local = Address { ip: *self.local(), port: self.local_port, known: 1, scope: 0 };
-        record.remote = Address { ip: *self.remote(), port: self.remote_port, known: 1, scope: 0 };
+        set(&mut record.local, self.local(), self.local_port);
+        set(&mut record.remote, self.remote(), self.remote_port);
         record.family = if self.network.version == 4 { AF_INET } else { AF_INET6 };
         record.protocol = u16::from(self.network.protocol);
         record.kind = if self.network.protocol == packet::TCP { SOCK_STREAM } else { SOCK_DGRAM };
@@ -204,17 +192,22 @@ impl Passage {
         if piece.last {
             record.facts |= Facts::CUT;
         }
-        match self.direction {
-            Direction::Out => {
-                record.phase = Phase::Sent as u16;
-                record.sent_bytes = u64::from(piece.whole);
-            }
-            Direction::In => {
-                record.phase = Phase::Received as u16;
-                record.received_bytes = u64::from(piece.whole);
-            }
+        if WAY == OUT {
+            record.phase = Phase::Sent as u16;
+            record.sent_bytes = u64::from(piece.whole);
+        } else {
+            record.phase = Phase::Received as u16;
+            record.received_bytes = u64::from(piece.whole);
         }
     }
+}
+
+#[inline(always)]
+const fn set(end: &mut Address, ip: Ip, port: u16) {
+    // SAFETY: words and bytes take the same room, and an address is aligned for words.
+    unsafe { addr_of_mut!(end.ip).cast::<Ip>().write(ip) };
+    end.port = port;
+    end.known = 1;
 }
 
 /// The running process owns the flow.

@@ -43,10 +43,13 @@ pub(crate) struct Network {
     /// Where that begins.
     pub(crate) next: u32,
     /// Sender; IPv4 in its mapped form.
-    pub(crate) source: [u8; 16],
+    pub(crate) source: Ip,
     /// Receiver, in the same form.
-    pub(crate) destination: [u8; 16],
+    pub(crate) destination: Ip,
 }
+
+/// An address of IPv6 in network order, in words: bytes would each take a place on the stack.
+pub(crate) type Ip = [u32; 4];
 
 impl Packet {
     /// The packet that the program was called for.
@@ -89,7 +92,7 @@ impl Packet {
     pub(crate) fn load<T: Copy>(self, from: u32) -> T {
         let mut value = MaybeUninit::<T>::uninit();
         // SAFETY: the helper writes the whole value, with zeros where it cannot read; callers take
-        // arrays of bytes, for which any value is valid. Its result is not looked at, so that there is
+        // arrays of numbers, for which any value is valid. Its result is not looked at, so that there is
         // no second branch for the verifier to follow.
         unsafe {
             bpf_skb_load_bytes(self.0.cast(), from, value.as_mut_ptr().cast(), size_of::<T>() as u32);
@@ -121,20 +124,17 @@ impl Packet {
 
     #[inline(always)]
     fn four(self) -> Option<Network> {
-        let header = self.load::<[u8; 20]>(0);
-        let fragment = u16::from_be_bytes([header[6], header[7]]) & 0x1fff;
-        if fragment != 0 {
+        let [begin, fragment, protocol, source, destination] = self.load::<[u32; 5]>(0);
+        if u32::from_be(fragment) & 0x1fff != 0 {
             return None;
         }
-        let address = |at: usize| {
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, header[at], header[at + 1], header[at + 2], header[at + 3]]
-        };
+        const MAPPED: u32 = 0xffff_u32.to_be();
         Some(Network {
-            protocol: header[9],
+            protocol: (u32::from_be(protocol) >> 16) as u8,
             version: 4,
-            next: u32::from(header[0] & 0xf) * 4,
-            source: address(12),
-            destination: address(16),
+            next: (u32::from_be(begin) >> 24 & 0xf) * 4,
+            source: [0, 0, MAPPED, source],
+            destination: [0, 0, MAPPED, destination],
         })
     }
 

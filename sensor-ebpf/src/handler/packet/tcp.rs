@@ -5,7 +5,7 @@ use sensor_common::{
     limits::{FLOW_BYTES_LONG, FLOW_BYTES_MAX, FLOW_PACKETS_MAX},
 };
 
-use super::{DNS, Direction, Passage, Piece, owned_by_current};
+use super::{DNS, IN, OUT, Passage, Piece, owned_by_current};
 use crate::{
     emit::flows::{self, Flow, Way},
     kobj::{Memory, packet::PacketSocket},
@@ -26,7 +26,7 @@ struct Segment {
 
 /// A segment goes out or comes in.
 #[inline(always)]
-pub(super) fn passed(passage: &mut Passage, cookie: u64) {
+pub(super) fn passed<const WAY: usize>(passage: &mut Passage<WAY>, cookie: u64) {
     let header = passage.packet.load::<[u8; 20]>(passage.network.next);
     let Some(socket) = passage.packet.socket() else { return };
     passage.set_ports([header[0], header[1]], [header[2], header[3]]);
@@ -38,7 +38,7 @@ pub(super) fn passed(passage: &mut Passage, cookie: u64) {
     let segment = Segment { sequence, opens, from, length };
     if !socket.listens() {
         connection(passage, cookie, socket, segment);
-    } else if passage.direction == Direction::In && length != 0 {
+    } else if WAY == IN && length != 0 {
         // The segment that ends the handshake (or, with fast open, begins it) brings bytes. The
         // connection has no socket yet, so they are told as a flow of their own.
         let key = passage.with_peer(cookie);
@@ -47,24 +47,23 @@ pub(super) fn passed(passage: &mut Passage, cookie: u64) {
 }
 
 #[inline(always)]
-fn connection(passage: &Passage, key: u64, socket: PacketSocket, segment: Segment) {
+fn connection<const WAY: usize>(passage: &Passage<WAY>, key: u64, socket: PacketSocket, segment: Segment) {
     let Some(flow) = flows::find_or_begin(key, key, socket) else { return };
-    let way = passage.direction as usize;
-    if flow.ways[way].state & Way::BASE == 0 {
-        find_base(flow, passage.direction, socket, segment);
+    if flow.ways[WAY].state & Way::BASE == 0 {
+        find_base::<WAY>(flow, socket, segment);
     }
     if segment.length != 0 || segment.opens {
         flow.owned_by_socket();
     }
     // The process holds the socket's lock while it sends; what the network's own work sends is of
     // sockets that nobody holds.
-    if passage.direction == Direction::Out
+    if WAY == OUT
         && (segment.length != 0 || flow.owned == 0)
         && flow.sock().number::<u32>(offset!(sock_lock_owned)) != 0
     {
         owned_by_current(flow);
     }
-    if let Some(piece) = next_piece(passage, &mut flow.ways[way], segment)
+    if let Some(piece) = next_piece(passage, &mut flow.ways[WAY], segment)
         && !passage.tell(flow, piece)
     {
         flow.ways[0].state |= Way::DONE;
@@ -74,20 +73,17 @@ fn connection(passage: &Passage, key: u64, socket: PacketSocket, segment: Segmen
 
 /// Finds the sequence number of the direction's first byte.
 #[inline(always)]
-fn find_base(flow: &mut Flow, direction: Direction, socket: PacketSocket, segment: Segment) {
-    let way = &mut flow.ways[direction as usize];
+fn find_base<const WAY: usize>(flow: &mut Flow, socket: PacketSocket, segment: Segment) {
+    let way = &mut flow.ways[WAY];
     way.state |= Way::BASE;
     way.base = segment.sequence;
     if segment.opens {
         return;
     }
-    let known = match direction {
-        Direction::Out => socket.acknowledged(),
-        Direction::In => socket.received(),
-    };
+    let known = if WAY == OUT { socket.acknowledged() } else { socket.received() };
     let Some((number, before)) = known else { return };
     // The one who connects counts its SYN as an acknowledged byte.
-    if direction == Direction::Out && before <= 1 {
+    if WAY == OUT && before <= 1 {
         return;
     }
     way.base = number.wrapping_sub(before as u32);
@@ -99,7 +95,7 @@ fn find_base(flow: &mut Flow, direction: Direction, socket: PacketSocket, segmen
 
 /// What is told of a segment, if it brings something new.
 #[inline(always)]
-fn next_piece(passage: &Passage, way: &mut Way, segment: Segment) -> Option<Piece> {
+fn next_piece<const WAY: usize>(passage: &Passage<WAY>, way: &mut Way, segment: Segment) -> Option<Piece> {
     way.packets += 1;
     if way.packets > FLOW_PACKETS_MAX {
         way.state |= Way::DONE;
@@ -132,7 +128,7 @@ fn next_piece(passage: &Passage, way: &mut Way, segment: Segment) -> Option<Piec
 
 /// True for a record of the handshake (22, version 3.x) that holds a client's hello (1).
 #[inline(always)]
-fn begins_hello(passage: &Passage, segment: Segment) -> bool {
+fn begins_hello<const WAY: usize>(passage: &Passage<WAY>, segment: Segment) -> bool {
     let bytes = passage.packet.load::<[u8; 6]>(segment.from);
     bytes[0] == 22 && bytes[1] == 3 && bytes[5] == 1
 }

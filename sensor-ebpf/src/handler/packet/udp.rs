@@ -5,7 +5,7 @@ use sensor_common::{
     limits::{FLOW_BYTES_MAX, PAYLOAD_BYTES_MAX},
 };
 
-use super::{DNS, Direction, MULTICAST_DNS, Passage, Piece, owned_by_current};
+use super::{DNS, MULTICAST_DNS, OUT, Passage, Piece, owned_by_current};
 use crate::emit::flows::{self, Way};
 
 /// Bytes of the header.
@@ -13,7 +13,7 @@ const HEADER: u32 = 8;
 
 /// A datagram goes out or comes in.
 #[inline(always)]
-pub(super) fn passed(passage: &mut Passage, cookie: u64) {
+pub(super) fn passed<const WAY: usize>(passage: &mut Passage<WAY>, cookie: u64) {
     let header = passage.packet.load::<[u8; 4]>(passage.network.next);
     let Some(socket) = passage.packet.socket() else { return };
     passage.set_ports([header[0], header[1]], [header[2], header[3]]);
@@ -25,7 +25,7 @@ pub(super) fn passed(passage: &mut Passage, cookie: u64) {
     let dns = is_dns(passage.local_port) || is_dns(passage.remote_port);
     if !dns {
         let Some(peer) = flows::find_or_begin(passage.with_peer(cookie), cookie, socket) else { return };
-        let way = &mut peer.ways[passage.direction as usize];
+        let way = &mut peer.ways[WAY];
         if way.state & Way::DONE != 0 {
             return;
         }
@@ -34,7 +34,7 @@ pub(super) fn passed(passage: &mut Passage, cookie: u64) {
     // Who owns the socket is known whoever the peer is.
     let Some(flow) = flows::find_or_begin(cookie, cookie, socket) else { return };
     flow.owned_by_socket();
-    if passage.direction == Direction::Out {
+    if WAY == OUT {
         owned_by_current(flow);
     }
     let most = if dns { PAYLOAD_BYTES_MAX as u32 } else { FLOW_BYTES_MAX };
