@@ -4,7 +4,6 @@
 //! yet: such a record waits a moment for one that names the owner.
 
 use std::collections::VecDeque;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use sensor_common::{
     class::Class,
