@@ -50,10 +50,6 @@ fn of_end(client: &mut Client, class: &str, port: u64, server: bool, wanted: imp
     event
 }
 
-fn is_known(event: &Value) -> bool {
-    !text(event, "socket.payload.application").is_empty()
-}
-
 /// A login and a pool's answer, each in several writes.
 fn mining_in_pieces(lab: &mut Lab) {
     let login = r#"{"id":1,"jsonrpc":"2.0","method":"login","params":{"login":"48edfHu7V9Z84YzzMa6fUueoELZ9ZRXq9VetWzYGzKt52XU5xvqgzYnDK9URnRoJMk1j8nLwEVsaSWJ4fhdUyZijBGUicoD","pass":"x","agent":"XMRig/6.21.0"}}\n"#;
@@ -64,7 +60,8 @@ fn mining_in_pieces(lab: &mut Lab) {
     let pool = ["exchange", "blocking", "tcp", "127.0.0.1:3333", &login, "9", &answered, ",", "join"];
     let mut client = run(lab, None, &[server.as_slice(), &pool].concat());
     for server in [false, true] {
-        let event = of_end(&mut client, "NETWORK_PAYLOAD", 3333, server, is_known);
+        let whole = |event: &Value| text(event, "socket.payload.detail").contains("agent=");
+        let event = of_end(&mut client, "NETWORK_PAYLOAD", 3333, server, whole);
         Expect::of(&event)
             .is("socket.protocol", "tcp")
             .is("socket.family", "ipv4")
@@ -111,7 +108,7 @@ fn http_both_ways(lab: &mut Lab) {
         let (at, to) = (format!("{listens}:{port}"), format!("{asked}:{port}"));
         let request = r"text:GET /metrics HTTP/1.1\r\nHost: shop.example\r\n\r\n";
         let server =
-            ["behind", "serve", "tcp", &at, "1", "48", r"text:HTTP/1.1 204 No Content\r\n\r\n", "2", ","];
+            ["behind", "serve", "tcp", &at, "1", "45", r"text:HTTP/1.1 204 No Content\r\n\r\n", "2", ","];
         let asks = ["exchange", "blocking", "tcp", &to, request, "4", "27", ",", "join"];
         let mut client = run(lab, None, &[server.as_slice(), &asks].concat());
         for server in [false, true] {
