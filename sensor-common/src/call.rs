@@ -124,6 +124,8 @@ calls! {
     KexecFileLoad = 107 "kexec_file_load",
     OpenTreeAttr = 108 "open_tree_attr",
     Write = 109 "write",
+    Clone = 110 "clone",
+    Clone3 = 111 "clone3",
 }
 
 /// How a system call is to be told (value of `CALLS`, indexed by the machine's call number).

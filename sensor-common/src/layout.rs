@@ -215,6 +215,10 @@ layout! {
     inode_rdev,
     /// `inode.i_sb`
     inode_superblock,
+    /// `inode.i_ctime`, seconds
+    inode_changed_s,
+    /// `inode.i_ctime`, nanoseconds
+    inode_changed_ns,
     /// size of `struct inode`, behind which overlayfs keeps its upper directory entry
     inode_size,
     /// `super_block.s_dev`
@@ -311,12 +315,78 @@ layout! {
     message_name_length,
     /// `fs_struct.root`
     fs_root,
+    /// `task_struct.in_execve`: number of the bit, not of the byte
+    task_in_execve_bit,
+    /// `task_struct.thread_info.status`
+    task_thread_status,
+    /// `pt_regs.orig_ax`: number of the system call
+    regs_number,
+    /// `cred.suid`
+    cred_suid,
+    /// `cred.sgid`
+    cred_sgid,
+    /// `cred.fsuid`
+    cred_fsuid,
+    /// `cred.fsgid`
+    cred_fsgid,
+    /// `cred.group_info`
+    cred_groups,
+    /// `kernfs_open_file.file`
+    kernfs_open_file,
+    /// `fs_context.fs_type`
+    fs_context_type,
+    /// `file_system_type.name`
+    filesystem_name,
     /// `file.f_flags`
     file_flags,
     /// `file.f_mode`
     file_mode,
     /// `file.private_data`
     file_private,
+    /// `open_flags.open_flag`
+    open_flag,
+    /// `filename.name`
+    filename_name,
+    /// `pt_regs.orig_ax` (number of the system call)
+    regs_number,
+    /// `task_struct.thread_info.status`
+    thread_status,
+    /// `io_kiocb.opcode`
+    request_opcode,
+    /// `io_kiocb.cqe.res` (since 5.19)
+    request_result,
+    /// size of `struct io_cmd_data` (since 6.0: then the tracepoint's first argument is the request)
+    request_command_size,
+    /// `io_open.dfd`
+    uring_open_directory,
+    /// `io_open.file_slot`
+    uring_open_slot,
+    /// `io_open.filename`
+    uring_open_path,
+    /// `io_open.how.flags`
+    uring_open_flags,
+    /// `io_rename.old_dfd`; `io_link` has its fields in the same places
+    uring_rename_directory,
+    /// `io_rename.oldpath`
+    uring_rename_path,
+    /// `io_rename.new_dfd`
+    uring_rename_new_directory,
+    /// `io_rename.newpath`
+    uring_rename_new_path,
+    /// `io_rename.flags`
+    uring_rename_flags,
+    /// `io_unlink.dfd`
+    uring_unlink_directory,
+    /// `io_unlink.filename`
+    uring_unlink_path,
+    /// `io_unlink.flags`
+    uring_unlink_flags,
+    /// `io_mkdir.dfd`
+    uring_mkdir_directory,
+    /// `io_mkdir.filename`
+    uring_mkdir_path,
+    /// `io_mkdir.mode`
+    uring_mkdir_mode,
     /// `dentry.d_inode`
     dentry_inode,
     /// `pt_regs.di` (first argument of a system call) and so on; the six of a 64-bit call
@@ -343,6 +413,42 @@ layout! {
     helper_current_task_btf,
     /// number of the helper `bpf_task_pt_regs` (since 5.15)
     helper_task_pt_regs,
+    /// `pid_namespace.idr.idr_rt.xa_head`: all processes of a pid namespace by number
+    pid_namespace_head,
+    /// `xa_node.shift`
+    xa_node_shift,
+    /// `xa_node.slots`
+    xa_node_slots,
+    /// `pid.tasks`
+    pid_tasks,
+    /// `task_struct.pid_links`
+    task_pid_links,
+    /// `inode.i_private`
+    inode_private,
+    /// `task_struct.cpus_mask`
+    task_cpus_mask,
+    /// `task_struct.policy`
+    task_policy,
+    /// `task_struct.static_prio`
+    task_static_prio,
+    /// `task_struct.rt_priority`
+    task_rt_priority,
+    /// `bpf_prog.type`
+    bpf_prog_type,
+    /// `bpf_prog.expected_attach_type`
+    bpf_prog_attach_type,
+    /// `bpf_prog.aux`
+    bpf_prog_aux,
+    /// `bpf_prog_aux.name`
+    bpf_prog_aux_name,
+    /// `bpf_map.map_type`
+    bpf_map_type,
+    /// `bpf_map.name`
+    bpf_map_name,
+    /// `bpf_link.prog`
+    bpf_link_prog,
+    /// `perf_event.attr`
+    perf_event_attr,
 }
 
 /// What the agent decides before the programs are loaded.
@@ -361,4 +467,6 @@ pub struct Settings {
     pub own: u32,
     /// Unused; zero.
     pub reserved: u32,
+    /// Set of the capabilities whose use is told, bit n for number n.
+    pub capabilities: u64,
 }

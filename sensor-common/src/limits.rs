@@ -62,11 +62,23 @@ pub const FILES_MAX: u32 = 32 * 1024;
 /// Most events that the kernel remembers in case they repeat.
 pub const REPEATS_MAX: u32 = 16 * 1024;
 
+/// Most threads that can be within a change of a file's names.
+pub const PENDING_MAX: u32 = 4096;
+
 /// Most remote ports with a verdict.
 pub const PORTS_MAX: u32 = 1024;
 
 /// Most networks with a verdict.
 pub const NETWORKS_MAX: u32 = 1024;
+
+/// Shortest time between two wake-ups of the agent, in nanoseconds. A wake-up costs several times what a
+/// record costs; what comes in between is read when the agent looks again, which it does until nothing
+/// came for [`LOOK_AGAIN_NS`].
+pub const WAKE_NS: u64 = 5_000_000;
+
+/// How long the agent waits without being woken after it has read something: longer than [`WAKE_NS`], so
+/// that an event which comes after that wakes it.
+pub const LOOK_AGAIN_NS: u64 = 6_000_000;
 
 /// Most sockets whose owner the kernel remembers.
 pub const SOCKETS_MAX: u32 = 32 * 1024;
@@ -94,6 +106,7 @@ pub const FLOW_PACKETS_MAX: u32 = 1024;
 pub const FLOWS_MAX: u32 = 32 * 1024;
 
 const _: () = {
+    assert!(LOOK_AGAIN_NS > WAKE_NS);
     assert!(TAIL_START_MAX.is_power_of_two());
     assert!(FIELD_BYTES_MAX.is_power_of_two());
     assert!(PAYLOAD_BYTES_MAX.is_power_of_two() && PAYLOAD_BYTES_MAX < FIELD_BYTES_MAX);

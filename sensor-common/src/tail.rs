@@ -48,11 +48,13 @@ pub enum Tail {
     SocketName = 19,
     /// First bytes of a flow, or a datagram.
     Payload = 20,
+    /// Type of a file system, ended by NUL.
+    Filesystem = 30,
 }
 
 impl Tail {
     /// Every kind of field.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Executable,
         Self::Directory,
         Self::Arguments,
@@ -73,6 +75,7 @@ impl Tail {
         Self::Value,
         Self::SocketName,
         Self::Payload,
+        Self::Filesystem,
     ];
 
     /// The kind with this number, if this version knows it.

@@ -3,5 +3,6 @@
 mod always;
 mod cgroup;
 mod network;
-mod trampoline;
+mod objects;
 mod tracepoint;
+mod trampoline;

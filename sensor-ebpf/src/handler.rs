@@ -1,7 +1,11 @@
 //! Handlers: kernel objects in, one record out. None knows by which hook it was reached.
 
+pub(crate) mod capability;
 pub(crate) mod container;
+pub(crate) mod control;
+pub(crate) mod credentials;
 pub(crate) mod file;
 pub(crate) mod net;
 pub(crate) mod packet;
+pub(crate) mod privilege;
 pub(crate) mod process;

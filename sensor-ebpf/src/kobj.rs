@@ -6,9 +6,11 @@ pub(crate) mod current;
 pub(crate) mod file;
 pub(crate) mod packet;
 pub(crate) mod path;
+pub(crate) mod pid;
 pub(crate) mod sock;
 pub(crate) mod syscall;
 pub(crate) mod task;
+pub(crate) mod window;
 
 use core::{
     ffi::c_void,

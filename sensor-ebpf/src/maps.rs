@@ -6,12 +6,12 @@ use aya_ebpf::{
 };
 use sensor_common::{
     call::{CALLS_MAX, CallEntry},
-    class::{Class, Lane},
+    class::Class,
     layout::{ABSENT, Layout, Settings},
     ledger::{ClassCounters, LossKey},
     limits::{
-        ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, FLOWS_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX, PORTS_MAX,
-        REPEATS_MAX, SCRATCH_BYTES, SOCKETS_MAX,
+        ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, FLOWS_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX, PENDING_MAX,
+        PORTS_MAX, REPEATS_MAX, SCRATCH_BYTES, SOCKETS_MAX,
     },
     policy::{
         Account, AccountKey, ClassPolicy, FileKey, FileVerdict, GroupPolicy, Network, Policy, RepeatKey,
@@ -19,7 +19,10 @@ use sensor_common::{
     },
 };
 
-use crate::emit::{flows::Flow, sockets::Owner};
+use crate::{
+    emit::{flows::Flow, sockets::Owner},
+    handler::file::change::Pending,
+};
 
 /// Offsets of kernel fields; written by the agent before the programs are loaded.
 #[unsafe(no_mangle)]
@@ -34,6 +37,7 @@ static SETTINGS: Settings = Settings {
     diagnostics: 0,
     own: 0,
     reserved: 0,
+    capabilities: 0,
 };
 
 /// Offset of a kernel field: a constant to the verifier.
@@ -57,6 +61,13 @@ pub(crate) const fn layout() -> *const Layout {
 pub(crate) fn settings() -> Settings {
     // SAFETY: as in `offset!`.
     unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SETTINGS)) }
+}
+
+/// The capabilities whose use is told.
+#[inline(always)]
+pub(crate) fn watched_capabilities() -> u64 {
+    // SAFETY: as in `offset!`.
+    unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SETTINGS.capabilities)) }
 }
 
 /// Records that must never be lost: process, privilege. Size set by the agent.
@@ -84,6 +95,10 @@ pub(crate) static LOSSES: HashMap<LossKey, u64> = HashMap::with_max_entries(LOSS
 /// Records of files and sockets. Size set by the agent.
 #[map]
 pub(crate) static BULK: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
+
+/// When the agent may be woken again, in nanoseconds since boot: one entry.
+#[map]
+pub(crate) static WAKE: Array<u64> = Array::with_max_entries(1, 0);
 
 /// What is wanted of control groups of which the agent said nothing yet: one entry.
 #[map]
@@ -136,6 +151,28 @@ pub(crate) static SOCKETS: LruHashMap<u64, Owner> = LruHashMap::with_max_entries
 #[map]
 pub(crate) static CALLS: Array<CallEntry> = Array::with_max_entries(CALLS_MAX, 0);
 
+/// What threads are about to change, from the check to the change; a full table forgets the oldest.
+#[map]
+pub(crate) static PENDING: LruHashMap<u32, Pending> = LruHashMap::with_max_entries(PENDING_MAX, 0);
+
+/// Arguments of the ended call that a program of the fallback back end looks at, and constants that its
+/// places can stand for; the last entry is for texts. In a map, so that the verifier takes them for any numbers.
+#[map]
+pub(crate) static ARGUMENTS: PerCpuArray<[u64; 16]> = PerCpuArray::with_max_entries(4, 0);
+/// Where a mount is that a thread is about to unmount.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Mountpoint {
+    /// `vfsmount` of the mount above.
+    pub(crate) parent: u64,
+    /// `mount.mnt_mountpoint`
+    pub(crate) dentry: u64,
+}
+
+/// By thread, from the beginning of `path_umount` to its end.
+#[map]
+pub(crate) static MOUNTPOINTS: LruHashMap<u32, Mountpoint> = LruHashMap::with_max_entries(1024, 0);
+
 /// Where a record with variable fields is put together.
 #[repr(C, align(8))]
 pub(crate) struct Scratch {
@@ -177,8 +214,12 @@ pub(crate) enum Slot {
     Call = 10,
     /// Hooks within such calls.
     Within = 11,
+    /// Changes of names of files.
+    Change = 12,
+    /// Changes of attributes of files.
+    Attribute = 13,
 }
 
 impl Slot {
-    pub(crate) const COUNT: u32 = 12;
+    pub(crate) const COUNT: u32 = 14;
 }

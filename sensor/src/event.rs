@@ -9,10 +9,13 @@ pub mod capability;
 pub mod decode;
 pub mod errno;
 pub mod file;
+pub mod mount;
 pub mod network;
+pub mod open_flags;
 pub mod operation;
 pub mod path;
 pub mod process;
+pub mod request;
 pub mod signal;
 pub mod text;
 pub mod wire;
@@ -58,7 +61,7 @@ pub enum Facts<'a> {
     /// A control group was removed; its path from the hierarchy's root.
     CgroupRemove(&'a [u8]),
     /// A process was moved to another control group.
-    CgroupMove(MoveRecord),
+    CgroupMove(Moved<'a>),
     /// Something was done to a file.
     File(operation::FileOperation<'a>),
     /// Something happened to a socket.
@@ -67,4 +70,13 @@ pub enum Facts<'a> {
     Content(content::Content<'a>),
     /// A call that needs, gives or shows privileges.
     Call(call::PrivilegedCall<'a>),
+}
+
+/// A process that was moved to another control group.
+#[derive(Clone, Copy, Debug)]
+pub struct Moved<'a> {
+    /// Fixed part.
+    pub record: MoveRecord,
+    /// Path of the new group from the hierarchy's root.
+    pub path: &'a [u8],
 }

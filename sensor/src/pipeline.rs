@@ -12,6 +12,7 @@ use prost::Message as _;
 use sensor_common::{
     class::Class,
     policy::{FileKey, Verdict},
+    record::process::Ids,
 };
 
 use self::{parked::Parked, payload::Payloads};
@@ -163,6 +164,7 @@ impl Pipeline {
     }
 
     fn process(&mut self, event: &event::Event<'_>, output: &mut impl Output) {
+        let mut before = Before::default();
         let first_news = match &event.facts {
             Facts::Fork(fork) => {
                 self.tree.fork(event, fork);
@@ -177,13 +179,22 @@ impl Pipeline {
                 true
             }
             Facts::Exit(exit) => self.tree.exit(event, exit.parent),
-            Facts::CgroupCreate(_) | Facts::CgroupRemove(_) => false,
+            Facts::CgroupMove(_) => {
+                before.cgroup = self.tree.moved(event.process.into(), event.cgroup);
+                true
+            }
+            Facts::Call(call) => {
+                if event.class == Class::Credentials {
+                    before.ids = self.tree.credentials(event.process.into(), call.record.ids);
+                }
+                true
+            }
             Facts::File(operation) => self.wants_file(event, operation, output),
             Facts::Socket(operation) => self.socket(event, operation, output),
-            Facts::CgroupMove(_) | Facts::Content(_) | Facts::Call(_) => true,
+            Facts::CgroupCreate(_) | Facts::CgroupRemove(_) | Facts::Content(_) => true,
         };
         if first_news {
-            self.publish(event, output);
+            self.publish(event, before, output);
             self.count(event.class, |count| count.published += 1);
         }
         self.tree.expire(event.time_ns);
@@ -206,6 +217,7 @@ impl Pipeline {
             {
                 let key = FileKey {
                     inode: record.file.inode,
+                    changed_ns: record.file.changed_ns,
                     device: record.file.device,
                     written: u32::from(operation.is_written()),
                 };
@@ -247,6 +259,15 @@ impl Pipeline {
         let mut message = self.context.blank(class, now_ns, self.sequence + 1);
         message.container = Some(encode::container(known));
         self.send(class, &message, Some(&known.container), output);
+    }
+
+    /// A record that another thread read, of a control group that was created or removed.
+    pub fn group_record(&mut self, bytes: &[u8], output: &mut impl Output) {
+        // It was decoded where it was read, and refused there if need be.
+        if let Ok(event) = decode(bytes) {
+            self.count(event.class, |count| count.received += 1);
+            self.process(&event, output);
+        }
     }
 
     /// A control group was removed.
@@ -308,7 +329,7 @@ impl Pipeline {
         }
     }
 
-    fn publish(&mut self, event: &event::Event<'_>, output: &mut impl Output) {
+    fn publish(&mut self, event: &event::Event<'_>, before: Before, output: &mut impl Output) {
         let owner = self.identity.owner(event.cgroup);
         let known = match owner {
             Some(Owner::Container(known)) => Some(known.clone()),
@@ -328,6 +349,8 @@ impl Pipeline {
             owner,
             other,
             other_owner,
+            ids_before: before.ids,
+            path_before: before.cgroup.and_then(|cgroup| self.identity.path(cgroup)),
         };
         let message = self.context.event(event, subject, self.sequence + 1);
         self.encode_ancestors(key, output.ancestors_wanted());
@@ -341,6 +364,7 @@ impl Pipeline {
         let (task, cgroup) = match facts {
             Facts::Socket(socket) => (socket.record.peer, socket.record.peer_cgroup),
             Facts::Call(call) => (call.record.target, call.record.target_cgroup),
+            Facts::CgroupMove(moved) => (moved.record.mover, 0),
             _ => return (None, None),
         };
         if task.pid == 0 {
@@ -390,6 +414,15 @@ impl Pipeline {
         });
         self.ancestors.clear();
     }
+}
+
+/// What the tables said before an event changed them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Before {
+    /// Ids of the process.
+    ids: Option<Ids>,
+    /// Control group of the process.
+    cgroup: Option<u64>,
 }
 
 #[cfg(test)]

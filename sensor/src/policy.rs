@@ -15,6 +15,9 @@ use sensor_common::{
 
 use self::file::FileRules;
 
+/// Equal uses of a capability by a process within so many nanoseconds are one: an hour.
+const CAPABILITY_WINDOW_NS: u64 = 3_600_000_000_000;
+
 /// Whose a control group is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupKind {
@@ -132,6 +135,10 @@ impl Policy {
             Family::File | Family::Network => {
                 let Bounds { rate, burst, window_ns } = self.bounds;
                 ClassPolicy { rate, burst, window_ns }
+            }
+            // The hook is hot, and once for each process, capability and outcome tells all that there is.
+            Family::Privilege if class == Class::Capability => {
+                ClassPolicy { window_ns: CAPABILITY_WINDOW_NS, ..ClassPolicy::default() }
             }
             // Never limited; a program that asks for the same again and again is counted.
             Family::Privilege => ClassPolicy { window_ns: self.bounds.window_ns, ..ClassPolicy::default() },

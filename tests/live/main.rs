@@ -6,9 +6,14 @@
 mod burst;
 mod churn;
 mod commands;
+mod file;
+mod flood;
 mod identity;
 mod input;
+mod network;
+mod objects;
 mod packets;
+mod policy;
 mod process;
 mod workload;
 
@@ -20,12 +25,17 @@ fn main() -> ExitCode {
     let tests = [
         workload::TESTS,
         process::TESTS,
+        file::TESTS,
         packets::TESTS,
         input::TESTS,
+        network::TESTS,
         identity::TESTS,
         commands::TESTS,
         churn::TESTS,
         burst::TESTS,
+        objects::TESTS,
+        policy::TESTS,
+        flood::TESTS,
     ]
     .concat();
     runner::main(&tests)

@@ -4,7 +4,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::header::{RecordHeader, TaskRef};
 
-/// A task was moved. The header's process is the one that was moved, its control group the new one.
+/// A task was moved. The header's process is the one that was moved, its control group the new one. The
+/// new group's path follows as a variable field.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct MoveRecord {

@@ -50,4 +50,8 @@ impl Facts {
     pub const COMPAT: u32 = 1 << 3;
     /// An attribute was removed, not set.
     pub const REMOVED: u32 = 1 << 4;
+    /// The name of an attribute is as the caller's memory had it after the call.
+    pub const NAME_UNVERIFIED: u32 = 1 << 5;
+    /// Told before it was done: the outcome is not known (a request of io_uring).
+    pub const ASKED: u32 = 1 << 6;
 }

@@ -23,6 +23,10 @@ pub struct CallRecord {
     pub ids_before: Ids,
     /// Ids after the call.
     pub ids: Ids,
+    /// The other ids before the call (credential changes).
+    pub further_before: FurtherIds,
+    /// The other ids after the call.
+    pub further: FurtherIds,
     /// Capabilities before the call (credential changes).
     pub capabilities_before: Capabilities,
     /// Capabilities after the call.
@@ -33,14 +37,34 @@ pub struct CallRecord {
     pub target_namespaces: Namespaces,
     /// The file that the call used (module, handle, control file, source device).
     pub file: FileIdentity,
+    /// A further number that the kernel told, by class. Bpf: `enum bpf_attach_type`. Performance
+    /// events: `perf_event_attr.config`. Scheduling: the first 64 CPUs that the task may use, or its
+    /// real-time priority (upper half) and `task_struct.static_prio`.
+    pub detail: u64,
     /// [`crate::call::Call`] as a number.
     pub call: u32,
     /// [`Facts`] bits.
     pub facts: u32,
     /// Equal events since the last one that was sent.
     pub repeats: u32,
-    /// A number that the kernel told: capability, program type.
+    /// A number that the kernel told, by class. Capability: which. Credentials: inode number of the user
+    /// namespace before. Bpf: type of the program or map. Performance events: `perf_event_attr.type`.
+    /// Scheduling: `task_struct.policy`.
     pub number: u32,
+}
+
+/// Ids of a task that programs seldom set apart from those of [`Ids`] (`struct cred`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct FurtherIds {
+    /// Saved user id (`cred.suid`).
+    pub suid: u32,
+    /// Saved group id (`cred.sgid`).
+    pub sgid: u32,
+    /// User id for file systems (`cred.fsuid`).
+    pub fsuid: u32,
+    /// Group id for file systems (`cred.fsgid`).
+    pub fsgid: u32,
 }
 
 /// Bits of [`CallRecord::facts`].
@@ -56,4 +80,6 @@ impl Facts {
     pub const BEFORE: u32 = 1 << 2;
     /// The target was told by the kernel.
     pub const TARGET: u32 = 1 << 3;
+    /// `number` and `detail` are known.
+    pub const NUMBERS: u32 = 1 << 4;
 }

@@ -5,6 +5,7 @@
 
 mod file;
 mod network;
+mod privilege;
 
 use core::ptr::read_volatile;
 
@@ -16,7 +17,7 @@ use crate::maps::CALLS;
 /// Number of the system call and its result (`trace_event_raw_sys_exit` of one call: an `int` at 8,
 /// a `long` at 16).
 #[inline(always)]
-fn ended(ctx: &TracePointContext) -> (u32, i64) {
+pub(super) fn ended(ctx: &TracePointContext) -> (u32, i64) {
     let start = ctx.as_ptr().cast::<u8>();
     // SAFETY: every tracepoint of an ended system call has these fields there, and the verifier
     // checks that they lie within the context.
@@ -25,6 +26,6 @@ fn ended(ctx: &TracePointContext) -> (u32, i64) {
 
 /// What a number means.
 #[inline(always)]
-fn entry(number: u32) -> Option<CallEntry> {
+pub(super) fn entry(number: u32) -> Option<CallEntry> {
     CALLS.get(number).copied().filter(|entry| entry.call != 0)
 }

@@ -36,17 +36,25 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
+    /// True if the class is wanted of the control group, or the canary runs. For hooks so hot that what
+    /// is not wanted is not even counted.
+    #[inline(always)]
+    pub(crate) fn is_wanted(class: Class, cgroup: u64) -> bool {
+        policy(cgroup).classes & class.bit() != 0 || is_canary(bpf_get_current_pid_tgid() as u32)
+    }
+
     /// Counts an event of a control group. `None` if nobody wants its class there, or it is the agent's
     /// own.
     #[inline(always)]
     pub(crate) fn enter(class: Class, cgroup: u64) -> Option<Self> {
         let current = bpf_get_current_pid_tgid();
-        Self::enter_for(class, cgroup, (current >> 32) as u32, current as u32)
+        Self::enter_by(class, cgroup, (current >> 32) as u32, current as u32)
     }
 
-    /// As [`Self::enter`], for an event of another process than the running one.
+    /// As [`Gate::enter`], where the program may not ask for the running process and thread but knows
+    /// them.
     #[inline(always)]
-    pub(crate) fn enter_for(class: Class, cgroup: u64, process: u32, thread: u32) -> Option<Self> {
+    pub(crate) fn enter_by(class: Class, cgroup: u64, process: u32, thread: u32) -> Option<Self> {
         let canary = is_canary(thread);
         if process == settings().own && !canary {
             return None;

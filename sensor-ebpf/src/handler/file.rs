@@ -1,3 +1,9 @@
 //! Files: opened, changed.
 
+pub(crate) mod asked;
+pub(crate) mod call;
+pub(crate) mod change;
 pub(crate) mod open;
+pub(crate) mod origin;
+pub(crate) mod uring;
+mod walk;

@@ -152,7 +152,7 @@ impl<const WAY: usize> Passage<WAY> {
             flow.cgroup
         };
         let process = flow.process;
-        let Some(gate) = Gate::enter_for(piece.class, cgroup, process.pid, process.tid) else {
+        let Some(gate) = Gate::enter_by(piece.class, cgroup, process.pid, process.tid) else {
             return unowned;
         };
         if self.is_quiet() && !gate.is_canary() {

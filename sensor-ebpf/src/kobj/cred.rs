@@ -1,6 +1,9 @@
 //! `cred`: ids, capabilities, user namespace.
 
-use sensor_common::record::process::{Capabilities, Ids};
+use sensor_common::record::{
+    privilege::FurtherIds,
+    process::{Capabilities, Ids},
+};
 
 use super::{Memory, Typed};
 use crate::maps::offset;
@@ -23,6 +26,21 @@ impl<M: Memory> Cred<M> {
         into.gid = self.0.number(offset!(cred_gid));
         into.euid = self.0.number(offset!(cred_euid));
         into.egid = self.0.number(offset!(cred_egid));
+    }
+
+    /// The ids that programs seldom set apart.
+    #[inline(always)]
+    pub(crate) fn further(self, into: &mut FurtherIds) {
+        into.suid = self.0.number(offset!(cred_suid));
+        into.sgid = self.0.number(offset!(cred_sgid));
+        into.fsuid = self.0.number(offset!(cred_fsuid));
+        into.fsgid = self.0.number(offset!(cred_fsgid));
+    }
+
+    /// Where the supplementary groups are: equal for credentials that were copied and not given others.
+    #[inline(always)]
+    pub(crate) fn groups(self) -> u64 {
+        self.0.follow(offset!(cred_groups)).map_or(0, Memory::address)
     }
 
     /// Capability sets.

@@ -22,8 +22,22 @@ pub(crate) enum Walk {
 /// Writes the components of a path (`struct path` at an address), leaf first.
 #[inline(always)]
 pub(crate) fn write(path: Raw, to: &Writer, components: &Components) -> Walk {
-    let Some(mut dentry) = path.follow(offset!(path_dentry)) else { return Walk::Cut };
+    let Some(dentry) = path.follow(offset!(path_dentry)) else { return Walk::Cut };
     let Some(vfsmount) = path.follow(offset!(path_mnt)) else { return Walk::Cut };
+    write_from(dentry, vfsmount, to, components)
+}
+
+/// The mount above a mount (its `vfsmount`), and the directory entry there that it covers.
+#[inline(always)]
+pub(crate) fn mountpoint(vfsmount: Raw) -> (u64, u64) {
+    let mount = mount_of(vfsmount);
+    let above = mount.number::<u64>(offset!(mount_parent));
+    (above.wrapping_add(u64::from(offset!(mount_vfs))), mount.number(offset!(mount_mountpoint)))
+}
+
+/// As [`write`], from an entry of a mount (its `vfsmount`).
+#[inline(always)]
+pub(crate) fn write_from(mut dentry: Raw, vfsmount: Raw, to: &Writer, components: &Components) -> Walk {
     let mut mount = mount_of(vfsmount);
     let mut root = mount.number::<u64>(offset!(mount_vfs).wrapping_add(offset!(vfsmount_root)));
 
@@ -55,6 +69,12 @@ pub(crate) fn write(path: Raw, to: &Writer, components: &Components) -> Walk {
 #[inline(always)]
 pub(crate) fn mount_id(path: Raw) -> u32 {
     path.follow(offset!(path_mnt)).map_or(0, |vfsmount| mount_of(vfsmount).number(offset!(mount_id)))
+}
+
+/// Id of a mount.
+#[inline(always)]
+pub(crate) fn id_of(vfsmount: Raw) -> u32 {
+    mount_of(vfsmount).number(offset!(mount_id))
 }
 
 /// The `struct mount` that embeds a `struct vfsmount`.

@@ -1,6 +1,6 @@
 //! `task_struct`: ids, parent, namespaces.
 
-use sensor_common::{header::TaskRef, record::process::Namespaces};
+use sensor_common::{header::TaskRef, layout::ABSENT, record::process::Namespaces};
 
 use super::{Memory, Raw, Typed};
 use crate::maps::offset;
@@ -10,6 +10,12 @@ const SIGNAL_GROUP_EXIT: u32 = 0x4;
 
 /// `PF_KTHREAD` of `include/linux/sched.h`.
 const PF_KTHREAD: u32 = 0x0020_0000;
+
+/// `PF_IO_WORKER` of `include/linux/sched.h`: a worker or poller of io_uring.
+const PF_IO_WORKER: u32 = 0x0000_0010;
+
+/// `TS_COMPAT` of `arch/x86/include/asm/thread_info.h`: in a 32-bit system call.
+const TS_COMPAT: u32 = 0x0002;
 
 /// A task.
 #[derive(Clone, Copy)]
@@ -62,6 +68,29 @@ impl<M: Memory> Task<M> {
         self.0.number::<u32>(offset!(task_flags)) & PF_KTHREAD != 0
     }
 
+    /// True for a worker or poller of io_uring.
+    #[inline(always)]
+    pub(crate) fn is_uring_worker(self) -> bool {
+        self.0.number::<u32>(offset!(task_flags)) & PF_IO_WORKER != 0
+    }
+
+    /// True within a 32-bit system call.
+    #[inline(always)]
+    pub(crate) fn is_compat(self) -> bool {
+        self.0.number::<u32>(offset!(thread_status)) & TS_COMPAT != 0
+    }
+
+    /// True while it executes a program.
+    #[inline(always)]
+    pub(crate) fn is_executing(self) -> bool {
+        let bit = offset!(task_in_execve_bit);
+        if bit == ABSENT {
+            return false;
+        }
+        // Through the helper: kernels differ in whether a load may touch a bit field.
+        self.0.raw().number::<u8>(bit / 8) & (1 << (bit % 8)) != 0
+    }
+
     /// Pid in the task's own pid namespace, and that namespace's inode number.
     #[inline(always)]
     pub(crate) fn namespace_pid(self) -> (u32, u32) {
@@ -69,6 +98,13 @@ impl<M: Memory> Task<M> {
             Some(pid) => innermost(pid),
             None => (0, 0),
         }
+    }
+
+    /// The pid namespace that the task is in (`task_active_pid_ns`).
+    #[inline(always)]
+    pub(crate) fn pid_namespace(self) -> Option<Raw> {
+        let pid = self.0.follow(offset!(task_thread_pid))?;
+        level(pid).follow(offset!(upid_ns))
     }
 
     /// Session id in the initial pid namespace.
@@ -102,9 +138,9 @@ impl<M: Memory> Task<M> {
     /// Inode number of the network namespace.
     #[inline(always)]
     pub(crate) fn network_namespace(self) -> u32 {
-        self.0.follow(offset!(task_nsproxy)).map_or(0, |proxy| {
-            namespace(proxy, offset!(nsproxy_net), offset!(net_inum))
-        })
+        self.0
+            .follow(offset!(task_nsproxy))
+            .map_or(0, |proxy| namespace(proxy, offset!(nsproxy_net), offset!(net_inum)))
     }
 
     /// True once the last thread of the process is ending.
@@ -140,9 +176,15 @@ fn namespace<M: Memory>(proxy: M, pointer: u32, inum: u32) -> u32 {
 /// Number and namespace of a `struct pid` at its deepest level.
 #[inline(always)]
 fn innermost<M: Memory>(pid: M) -> (u32, u32) {
-    let level = u64::from(pid.number::<u32>(offset!(pid_level)) & 0x3f);
-    let numbers = pid.address() + u64::from(offset!(pid_numbers));
-    let upid = Raw(numbers + level * u64::from(offset!(upid_size)));
+    let upid = level(pid);
     let inum = upid.follow(offset!(upid_ns)).map_or(0, |ns| ns.number(offset!(pid_namespace_inum)));
     (upid.number(offset!(upid_nr)), inum)
+}
+
+/// A `struct pid`'s number at its deepest level, with its namespace.
+#[inline(always)]
+fn level<M: Memory>(pid: M) -> Raw {
+    let level = u64::from(pid.number::<u32>(offset!(pid_level)) & 0x3f);
+    let numbers = pid.address() + u64::from(offset!(pid_numbers));
+    Raw(numbers + level * u64::from(offset!(upid_size)))
 }

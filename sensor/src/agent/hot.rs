@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
-use sensor_common::class::Class;
+use sensor_common::{class::Class, limits::LOOK_AGAIN_NS};
 use tokio::sync::oneshot;
 
 use crate::clock::{self, BootClock};
@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The same while records wait for an identity.
 const PARKED_PATIENCE: Duration = Duration::from_millis(10);
+
+/// The same after there were records: the kernel wakes only so often.
+const BUSY_PATIENCE: Duration = Duration::from_nanos(LOOK_AGAIN_NS);
 
 /// A request to the pipeline.
 #[derive(Debug)]
@@ -135,22 +138,35 @@ impl Hot {
 
     /// Works until `stopped`.
     pub(super) fn run(mut self, stopped: impl Fn() -> bool) {
+        let mut busy = false;
         while !stopped() {
-            let patience = if self.pipeline.has_parked() { PARKED_PATIENCE } else { PATIENCE };
+            let patience = match (busy, self.pipeline.has_parked()) {
+                (true, _) => BUSY_PATIENCE,
+                (false, true) => PARKED_PATIENCE,
+                (false, false) => PATIENCE,
+            };
             if let Err(error) = self.rings.wait(patience) {
                 tracing::error!(%error, "cannot wait for records; the pipeline stops");
                 return;
             }
-            while !stopped() && self.turn() {}
+            busy = false;
+            loop {
+                let records = self.turn();
+                busy |= records > 0;
+                if records < BATCH || stopped() {
+                    break;
+                }
+            }
         }
     }
 
-    /// One batch; true if there may be more.
-    fn turn(&mut self) -> bool {
+    /// One batch; how many records there were.
+    fn turn(&mut self) -> usize {
         let Self { rings, pipeline, exits, entries } = self;
         while let Ok(news) = entries.news.try_recv() {
             match news {
                 News::Answer(answer) => pipeline.answer(answer, clock::boot_ns(), exits),
+                News::Group(record) => pipeline.group_record(&record, exits),
                 News::Removed(cgroup) => pipeline.removed(cgroup),
             }
         }
@@ -160,7 +176,7 @@ impl Hot {
         exits.hub.poll();
         let now = clock::boot_ns();
         pipeline.release(now, exits);
-        rings.drain(BATCH, |bytes| pipeline.record(bytes, now, exits)) == BATCH
+        rings.drain(BATCH, |bytes| pipeline.record(bytes, now, exits))
     }
 }
 

@@ -8,6 +8,7 @@ use sensor_common::layout::Settings;
 use super::{AgentError, policy};
 use crate::clock::{self, BootClock};
 use crate::config::Config;
+use crate::event::capability;
 use crate::identity::container::Container;
 use crate::identity::store::{Question, Store};
 use crate::kernel::{
@@ -101,6 +102,7 @@ fn load(config: &Config) -> Result<Kernel, AgentError> {
             diagnostics: u32::from(config.kernel.diagnostics),
             own: std::process::id(),
             reserved: 0,
+            capabilities: capability::UNUSUAL,
         },
         ring_bytes: config.kernel.ring_bytes,
         bulk_ring_bytes: config.kernel.bulk_ring_bytes,
@@ -132,15 +134,21 @@ pub(super) fn report(attached: &[Attached], coverage: &[Coverage], attach_ns: u6
             Some(back_end) => {
                 tracing::info!(service = service.service, back_end = back_end.name(), reasons, "served");
             }
-            None => {
+            None if service.required => {
                 tracing::error!(service = service.service, reasons, "not served");
-                problems.push(format!("no {}: {reasons}", service.service));
+                // What this kernel cannot tell, the coverage says; and services without a class of their
+                // own but add to others.
+                if service.required || !service.lacking && !service.classes.is_empty() {
+                    problems.push(format!("no {}: {reasons}", service.service));
+                }
             }
+            // Said by the status, class by class: a kernel without modules has no loading of modules.
+            None => tracing::warn!(service = service.service, reasons, "not served on this kernel"),
         }
     }
     let milliseconds = attach_ns / 1_000_000;
     if problems.is_empty() {
-        tracing::info!(hooks, milliseconds, "every class is served");
+        tracing::info!(hooks, milliseconds, "every hook is attached");
     }
     problems
 }

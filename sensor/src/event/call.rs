@@ -21,6 +21,8 @@ pub struct PrivilegedCall<'a> {
     pub base: Option<Components<'a>>,
     /// Name: file system, parameter, module, kernel setting.
     pub name: &'a [u8],
+    /// Type of a file system.
+    pub filesystem: &'a [u8],
     /// Value: options, what was written.
     pub value: &'a [u8],
 }

@@ -45,6 +45,29 @@ const NAMES: [&str; 41] = [
     "CHECKPOINT_RESTORE",
 ];
 
+/// Capabilities that a container should not need, as a set: what reaches beyond it to the kernel, the
+/// machine, or other processes. Those that runtimes give by default are not among them.
+pub const UNUSUAL: u64 = 1 << 2 // DAC_READ_SEARCH
+    | 1 << 12 // NET_ADMIN
+    | 1 << 16 // SYS_MODULE
+    | 1 << 17 // SYS_RAWIO
+    | 1 << 19 // SYS_PTRACE
+    | 1 << 20 // SYS_PACCT
+    | 1 << 21 // SYS_ADMIN
+    | 1 << 22 // SYS_BOOT
+    | 1 << 25 // SYS_TIME
+    | 1 << 26 // SYS_TTY_CONFIG
+    | 1 << 30 // AUDIT_CONTROL
+    | 1 << 32 // MAC_OVERRIDE
+    | 1 << 33 // MAC_ADMIN
+    | 1 << 34 // SYSLOG
+    | 1 << 35 // WAKE_ALARM
+    | 1 << 36 // BLOCK_SUSPEND
+    | 1 << 37 // AUDIT_READ
+    | 1 << 38 // PERFMON
+    | 1 << 39 // BPF
+    | 1 << 40; // CHECKPOINT_RESTORE
+
 /// Most absent capabilities for which a set is told as all but them.
 const ABSENT_MAX: u32 = 8;
 
@@ -66,7 +89,9 @@ fn numbers(set: u64) -> impl Iterator<Item = u32> {
     (0u32..64).filter(move |number| set & (1 << number) != 0)
 }
 
-fn name(number: u32) -> String {
+/// Name of one capability.
+#[must_use]
+pub fn name(number: u32) -> String {
     NAMES.get(number as usize).map_or_else(|| format!("CAP_{number}"), |name| (*name).to_owned())
 }
 

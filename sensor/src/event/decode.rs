@@ -17,7 +17,7 @@ use thiserror::Error;
 use zerocopy::FromBytes;
 
 use super::{
-    Event, Facts,
+    Event, Facts, Moved,
     call::PrivilegedCall,
     network::SocketOperation,
     operation::FileOperation,
@@ -108,7 +108,7 @@ fn facts(class: Class, bytes: &[u8]) -> Result<Facts<'_>, DecodeError> {
         }
         Class::CgroupCreate => Facts::CgroupCreate(cgroup_path(bytes)?),
         Class::CgroupRemove => Facts::CgroupRemove(cgroup_path(bytes)?),
-        Class::CgroupMove => Facts::CgroupMove(fixed::<MoveRecord>(bytes)?.0),
+        Class::CgroupMove => Facts::CgroupMove(moved(bytes)?),
         class => match class.family() {
             Family::File => Facts::File(file(bytes)?),
             Family::Network => Facts::Socket(socket(bytes)?),
@@ -170,6 +170,7 @@ fn call(bytes: &[u8]) -> Result<PrivilegedCall<'_>, DecodeError> {
         new_path_text: &[],
         base: None,
         name: &[],
+        filesystem: &[],
         value: &[],
     };
     for tail in Tails::new(tails) {
@@ -181,6 +182,7 @@ fn call(bytes: &[u8]) -> Result<PrivilegedCall<'_>, DecodeError> {
             Some(Tail::NewPathText) => call.new_path_text = until_nul(value),
             Some(Tail::Base) => call.base = Some(Components(value)),
             Some(Tail::Name) => call.name = until_nul(value),
+            Some(Tail::Filesystem) => call.filesystem = until_nul(value),
             Some(Tail::Value) => call.value = value,
             _ => {}
         }
@@ -211,7 +213,16 @@ fn exec(bytes: &[u8]) -> Result<Exec<'_>, DecodeError> {
 }
 
 fn cgroup_path(bytes: &[u8]) -> Result<&[u8], DecodeError> {
-    let (_, tails) = fixed::<RecordHeader>(bytes)?;
+    path_among(fixed::<RecordHeader>(bytes)?.1)
+}
+
+fn moved(bytes: &[u8]) -> Result<Moved<'_>, DecodeError> {
+    let (record, tails) = fixed::<MoveRecord>(bytes)?;
+    Ok(Moved { record, path: path_among(tails)? })
+}
+
+/// Path of a control group among variable fields.
+fn path_among(tails: &[u8]) -> Result<&[u8], DecodeError> {
     for tail in Tails::new(tails) {
         let (kind, value) = tail.map_err(|cut| DecodeError::Tail { left: cut.left })?;
         if kind == Tail::CgroupPath as u16 {

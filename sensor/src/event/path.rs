@@ -17,7 +17,7 @@ pub enum End {
     Cut,
 }
 
-impl Components<'_> {
+impl<'a> Components<'a> {
     /// The path from the root, written onto `to`. A cut path begins with `…/`.
     pub fn render(self, end: End, to: &mut String) {
         if self.0.is_empty() {
@@ -54,8 +54,36 @@ impl Components<'_> {
     /// Name of the last component.
     #[must_use]
     pub fn leaf(&self) -> &[u8] {
+        self.first()
+    }
+
+    /// As [`Components::leaf`], for as long as the record lives.
+    #[must_use]
+    pub fn first(self) -> &'a [u8] {
         Strings(self.0).iter().next().unwrap_or_default()
     }
+}
+
+/// A path as it was asked for, from the directory where a relative one begins. `.` and double separators are left
+/// out; `..` stays, since what is before it may be a symbolic link.
+#[must_use]
+pub fn absolute(text: &[u8], base: Option<Components<'_>>) -> String {
+    let mut path = match base {
+        Some(base) if !text.starts_with(b"/") => base.to_text(End::Root),
+        _ => String::new(),
+    };
+    let relative = base.is_none() && !text.starts_with(b"/");
+    for component in text.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".") {
+        let first = relative && path.is_empty();
+        if !first && !path.ends_with('/') {
+            path.push('/');
+        }
+        path.push_str(&lossy(component));
+    }
+    if path.is_empty() && text.starts_with(b"/") {
+        path.push('/');
+    }
+    path
 }
 
 #[cfg(test)]
@@ -74,5 +102,23 @@ mod tests {
         assert_eq!(text(b"c\0b\0", End::Cut), "…/b/c");
         assert_eq!(text(b"\xff\0bin\0", End::Root), "/bin/\u{fffd}");
         assert_eq!(Components(b"busybox\0bin\0").leaf(), b"busybox");
+    }
+
+    #[test]
+    fn asked_paths_begin_at_their_base() {
+        let base = Some(Components(b"b\0a\0"));
+        for (text, expected) in [
+            ("c", "/a/b/c"),
+            ("./c//d/", "/a/b/c/d"),
+            ("../c", "/a/b/../c"),
+            ("", "/a/b"),
+            ("/x/./y", "/x/y"),
+            ("/", "/"),
+        ] {
+            assert_eq!(absolute(text.as_bytes(), base), expected, "{text}");
+        }
+        assert_eq!(absolute(b"c", Some(Components(b""))), "/c");
+        assert_eq!(absolute(b"./c/d", None), "c/d");
+        assert_eq!(absolute(b"", None), "");
     }
 }

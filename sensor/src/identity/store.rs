@@ -56,6 +56,8 @@ struct Group {
     sent_unidentified: bool,
     /// An executed program of it was seen.
     executed: bool,
+    /// Its path from the hierarchy's root; empty where unknown.
+    path: Box<str>,
     /// Nothing is known of it: it is here only to remember that events of it were sent.
     unknown: bool,
 }
@@ -112,6 +114,12 @@ impl Store {
         }
     }
 
+    /// Path of a control group from the hierarchy's root, if it is known.
+    #[must_use]
+    pub fn path(&self, cgroup: u64) -> Option<&str> {
+        self.groups.get(&cgroup).map(|group| group.path.as_ref()).filter(|path| !path.is_empty())
+    }
+
     /// A program of the group was executed. Learns the group from its path if it is new; the
     /// question that then arises is for the sources.
     pub fn executed(&mut self, cgroup: u64, path: impl FnOnce() -> String) -> Option<Question> {
@@ -133,7 +141,7 @@ impl Store {
     /// An event of the group was sent as it is known now.
     pub fn sent(&mut self, cgroup: u64) {
         if self.is_expected(cgroup) {
-            self.insert(cgroup, Owner::Host { unit: None });
+            self.insert(cgroup, Owner::Host { unit: None }, "");
             if let Some(group) = self.groups.get_mut(&cgroup) {
                 group.unknown = true;
             }
@@ -159,7 +167,7 @@ impl Store {
             },
         };
         let Some(group) = self.groups.get_mut(&answer.cgroup) else {
-            self.insert(answer.cgroup, owner);
+            self.insert(answer.cgroup, owner, &answer.path);
             return None;
         };
         // An identity is never taken back by a source that knows less.
@@ -169,6 +177,7 @@ impl Store {
         let late = group.sent_unidentified && is_identified(&owner);
         group.unknown = false;
         group.owner = owner;
+        group.path = answer.path.into_boxed_str();
         let Owner::Container(known) = &group.owner else { return None };
         group.sent_unidentified &= !late;
         late.then(|| Arc::clone(known))
@@ -218,22 +227,25 @@ impl Store {
     fn learn(&mut self, cgroup: u64, path: String) -> Option<Question> {
         match reference(&path) {
             None => {
-                self.insert(cgroup, host(&path));
+                self.insert(cgroup, host(&path), &path);
                 return None;
             }
             // Not a container unless a source says so.
-            Some((_, Certainty::Candidate)) => self.insert(cgroup, host(&path)),
+            Some((_, Certainty::Candidate)) => self.insert(cgroup, host(&path), &path),
             Some((container, Certainty::Certain)) => self.insert(
                 cgroup,
                 Owner::Container(Arc::new(Known { container, unresolved: Some(NOT_YET.into()) })),
+                &path,
             ),
         }
         Some(Question { cgroup, path })
     }
 
-    fn insert(&mut self, cgroup: u64, owner: Owner) {
+    fn insert(&mut self, cgroup: u64, owner: Owner, path: &str) {
+        let path = path.into();
         if let Some(group) = self.groups.get_mut(&cgroup) {
             group.owner = owner;
+            group.path = path;
             group.unknown = false;
             return;
         }
@@ -247,8 +259,8 @@ impl Store {
             self.order.retain(|known| self.groups.contains_key(known));
         }
         self.order.push_back(cgroup);
-        self.groups
-            .insert(cgroup, Group { owner, sent_unidentified: false, executed: false, unknown: false });
+        let group = Group { owner, sent_unidentified: false, executed: false, path, unknown: false };
+        self.groups.insert(cgroup, group);
     }
 
     /// Gives a group up: the oldest of the host among the oldest few, else the oldest. What is given

@@ -57,6 +57,8 @@ struct Member {
     name: u32,
     kind: u32,
     bits: u32,
+    /// Bits of a bit field, 0 for other members.
+    width: u32,
 }
 
 impl Btf {
@@ -89,15 +91,29 @@ impl Btf {
     /// structures and unions. `None` if there is none, or if it is a bit field.
     #[must_use]
     pub fn offset(&self, path: &str) -> Option<u32> {
+        let (bits, width) = self.place(path)?;
+        (width == 0 && bits.is_multiple_of(8)).then_some(bits / 8)
+    }
+
+    /// Number of the bit of a bit field that is one bit wide, such as `task_struct.in_execve`.
+    #[must_use]
+    pub fn bit(&self, path: &str) -> Option<u32> {
+        let (bits, width) = self.place(path)?;
+        (width == 1).then_some(bits)
+    }
+
+    /// Offset in bits of a member, and its width if it is a bit field.
+    fn place(&self, path: &str) -> Option<(u32, u32)> {
         let mut parts = path.split('.');
         let mut kind = *self.structs.get(parts.next()?)?;
-        let mut bits = 0u32;
+        let (mut bits, mut width) = (0u32, 0);
         for part in parts {
             let member = self.member(kind, part, 0)?;
             bits = bits.checked_add(member.bits)?;
+            width = member.width;
             kind = self.bare(member.kind)?;
         }
-        bits.is_multiple_of(8).then_some(bits / 8)
+        Some((bits, width))
     }
 
     /// Size in bytes of a structure or union.
@@ -175,9 +191,7 @@ impl Btf {
                 let entry = at + 12 + index * 12;
                 let offset = self.word(entry + 8)?;
                 let (width, bits) = if bit_fields { (offset >> 24, offset & 0xff_ffff) } else { (0, offset) };
-                // A bit field cannot be read as a number: give it a place that is no byte.
-                let bits = if width == 0 { bits } else { bits | 1 };
-                Some(Member { name: self.word(entry)?, kind: self.word(entry + 4)?, bits })
+                Some(Member { name: self.word(entry)?, kind: self.word(entry + 4)?, bits, width })
             })
             .collect()
     }

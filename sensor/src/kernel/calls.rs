@@ -118,6 +118,43 @@ pub const CALLS: &[Entry] = table! {
     PidfdSendSignal Signal 424;
 };
 
+/// Calls in which the kernel checks whether there is memory enough, which looks like a use of
+/// `CAP_SYS_ADMIN` where the hook does not tell more: not told themselves, but marked with that class.
+pub const MEMORY_CALLS: &[i64] = &[
+    libc::SYS_mmap,
+    libc::SYS_brk,
+    libc::SYS_mprotect,
+    libc::SYS_mremap,
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_pwrite64,
+    libc::SYS_pwritev,
+    libc::SYS_pwritev2,
+    libc::SYS_read,
+    libc::SYS_readv,
+    libc::SYS_pread64,
+    libc::SYS_sendfile,
+    libc::SYS_copy_file_range,
+    libc::SYS_fallocate,
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_memfd_create,
+    libc::SYS_io_uring_enter,
+    libc::SYS_clone,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_fork,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_vfork,
+    435, // clone3
+];
+
+/// Value of a call that is not told, but marked.
+pub const MEMORY_CALL: CallEntry = CallEntry { call: 0, class: Class::Capability.index() };
+
 /// Calls that only older kinds of machines have.
 #[cfg(target_arch = "x86_64")]
 pub const OLD_CALLS: &[Entry] = table! {
@@ -152,6 +189,10 @@ mod tests {
         for entry in CALLS.iter().chain(OLD_CALLS) {
             assert!(entry.number < CALLS_MAX, "{:?}", entry.call);
             assert!(numbers.insert(entry.number), "{:?} has the number of another", entry.call);
+        }
+        for number in MEMORY_CALLS {
+            let number = u32::try_from(*number).unwrap();
+            assert!(number < CALLS_MAX && numbers.insert(number), "{number} is told, or listed twice");
         }
     }
 }

@@ -154,6 +154,10 @@ impl Loaded {
         let map = self.ebpf.map_mut("CALLS").ok_or(LoadError::Incomplete { what: "CALLS" })?;
         let mut table = aya::maps::Array::<_, [u32; 2]>::try_from(map)
             .map_err(|_| LoadError::Incomplete { what: "CALLS" })?;
+        let mark = [calls::MEMORY_CALL.call, calls::MEMORY_CALL.class];
+        for number in calls::MEMORY_CALLS.iter().filter_map(|number| u32::try_from(*number).ok()) {
+            table.set(number, mark, 0).map_err(|error| LoadError::Object { reason: chain(&error) })?;
+        }
         for entry in calls::CALLS.iter().chain(calls::OLD_CALLS) {
             let value = entry.value();
             table
@@ -193,8 +197,12 @@ impl Loaded {
             let served = attach::service(&mut self.ebpf, service, &types.aya, only);
             let good = served.programs.iter().filter(|program| program.error.is_none());
             for program in good.filter(|program| lane(program.program.name) == Lane::First) {
-                // What the kernel did not call a program for is booked on one class only.
-                self.firsts.extend(service.classes.first().map(|class| (*class, program.program.name)));
+                // What the kernel did not call a program for is booked on one class only, that of the first
+                // service where several share it.
+                let name = program.program.name;
+                if self.firsts.iter().all(|(_, known)| *known != name) {
+                    self.firsts.extend(service.classes.first().map(|class| (*class, name)));
+                }
             }
             attached.extend(served.programs);
             coverage.push(served.coverage);

@@ -13,6 +13,8 @@ use super::btf::Btf;
 pub enum Source {
     /// Offset of the first of these members that exists: newest name first.
     Member(&'static [&'static str]),
+    /// Number of a bit field's first bit.
+    Bit(&'static str),
     /// Offset of an element of an array of pointers, indexed by an enumerator.
     Element(&'static str, &'static str),
     /// Size of a type.
@@ -96,6 +98,7 @@ fn find(btf: &Btf, source: Source) -> Option<u32> {
         Source::Element(array, index) => {
             btf.offset(array)?.checked_add(btf.enumerator(index)?.checked_mul(8)?)
         }
+        Source::Bit(name) => btf.bit(name),
         Source::Size(name) => btf.size(name),
         Source::Enumerator(name) => btf.enumerator(name),
     }
@@ -104,7 +107,7 @@ fn find(btf: &Btf, source: Source) -> Option<u32> {
 fn looked_for(source: Source) -> &'static str {
     match source {
         Source::Member(names) => names.first().copied().unwrap_or_default(),
-        Source::Element(name, _) | Source::Size(name) | Source::Enumerator(name) => name,
+        Source::Bit(name) | Source::Element(name, _) | Source::Size(name) | Source::Enumerator(name) => name,
     }
 }
 

@@ -16,7 +16,7 @@ pub struct PolicyMaps {
     groups: HashMap<MapData, u64, [u64; 2]>,
     classes: Array<MapData, [u64; 2]>,
     policy: Array<MapData, [u32; 2]>,
-    files: HashMap<MapData, [u64; 2], [u32; 2]>,
+    files: HashMap<MapData, [u64; 3], [u32; 2]>,
     /// Verdicts on remote ports.
     pub ports: HashMap<MapData, u32, u32>,
     /// Verdicts on networks.
@@ -97,9 +97,9 @@ impl PolicyMaps {
     }
 }
 
-/// A value of two words as aya takes it.
-fn words<T: IntoBytes + zerocopy::Immutable>(value: &T) -> [u64; 2] {
-    let mut words = [0u64; 2];
+/// A value of so many words as aya takes it.
+fn words<T: IntoBytes + zerocopy::Immutable, const N: usize>(value: &T) -> [u64; N] {
+    let mut words = [0u64; N];
     let bytes = value.as_bytes();
     for (word, chunk) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
         *word = u64::from_ne_bytes(*chunk);

@@ -136,6 +136,7 @@ fn programs(types: &KernelTypes) -> Vec<Finding> {
         diagnostics: 0,
         own: 0,
         reserved: 0,
+        capabilities: 0,
     };
     let options = Options { settings, ring_bytes: TRIAL_RING_BYTES, bulk_ring_bytes: TRIAL_RING_BYTES };
     let ways = match Loaded::new(types, options) {

@@ -31,7 +31,8 @@ pub enum Hook {
     Fentry(&'static [&'static str]),
     /// End of the first of these functions that the kernel has.
     Fexit(&'static [&'static str]),
-    /// Ends of all of these system calls that the kernel has (`syscalls:sys_exit_NAME`).
+    /// Ends of all of these system calls that the kernel has (`syscalls:sys_exit_NAME`). Several services
+    /// may share such a program, each with its own calls.
     SyscallExit(&'static [&'static str]),
     /// Packets that control groups send.
     PacketsOut,
@@ -93,7 +94,13 @@ pub struct Service {
 /// was seen.
 #[must_use]
 pub fn services() -> Vec<&'static Service> {
-    [always::SERVICES, file::SERVICES, network::SERVICES, packets::SERVICES, privilege::SERVICES].into_iter().flatten().collect()
+    let network = [network::SERVICES, packets::SERVICES];
+    let privilege = [privilege::SERVICES, privilege::OBJECTS];
+    [[always::SERVICES, file::SERVICES], network, privilege]
+        .into_iter()
+        .flatten()
+        .flatten()
+        .collect()
 }
 
 /// Programs of which the second takes what the first was not called for: class and first program.
@@ -158,7 +165,8 @@ mod tests {
             for class in service.classes {
                 assert!(classes.insert(*class), "{class:?} is served twice");
             }
-            // Ways may share a program: one of them is taken. Services may not.
+            // Ways may share a program: one of them is taken. Services may share one that is attached
+            // to the ends of several system calls.
             let mut own = HashMap::new();
             for way in service.ways {
                 let mut of_way = HashSet::new();
@@ -168,8 +176,9 @@ mod tests {
                     assert!(known.is_none_or(|hook| hook == program.hook), "{}", program.name);
                 }
             }
-            for name in own.into_keys() {
-                assert!(programs.insert(name), "{name} is of two services");
+            for (name, hook) in own {
+                let shared = matches!(hook, Hook::SyscallExit(_));
+                assert!(programs.insert(name) || shared, "{name} is of two services");
             }
         }
     }

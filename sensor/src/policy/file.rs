@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn sensitive_files_are_wanted_however_they_are_opened() {
-        for path in ["/etc/shadow", "/root/.ssh/id_rsa", "/home/a/.ssh/keys/x", "/proc/12/environ"] {
+        for path in ["/etc/shadow", "/home/app/.ssh/id_rsa", "/home/a/.ssh/keys/x", "/proc/12/environ"] {
             assert_eq!(rules().opened(path, 0o100_600, false), Some(Verdict::Wanted), "{path}");
             assert_eq!(rules().opened(path, 0o100_600, true), Some(Verdict::Wanted), "{path}");
         }

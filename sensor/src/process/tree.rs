@@ -99,6 +99,18 @@ impl Tree {
         });
     }
 
+    /// A process changed its ids. What they were, if it is known.
+    pub fn credentials(&mut self, key: Key, ids: Ids) -> Option<Ids> {
+        let entry = self.processes.get_mut(&key)?;
+        Some(std::mem::replace(&mut entry.process.ids, ids))
+    }
+
+    /// A process is in another control group now. The one that it was in, if it is known.
+    pub fn moved(&mut self, key: Key, cgroup: u64) -> Option<u64> {
+        let entry = self.processes.get_mut(&key)?;
+        Some(std::mem::replace(&mut entry.process.cgroup, cgroup)).filter(|before| *before != 0)
+    }
+
     /// A process ended. False if that was known already (two last threads that end at once are
     /// both told as the last).
     pub fn exit(&mut self, event: &Event<'_>, parent: TaskRef) -> bool {

@@ -40,6 +40,8 @@ const BATCH: usize = 256;
 pub enum News {
     /// An answer about a control group.
     Answer(Answer),
+    /// Record of a control group that was created or removed.
+    Group(Box<[u8]>),
     /// A control group was removed.
     Removed(u64),
 }
@@ -116,14 +118,18 @@ impl Resolver {
     fn turn(&mut self, stopped: &impl Fn() -> bool) -> Result<(), Closed> {
         let mut created = Vec::new();
         let mut removed = Vec::new();
+        let mut records = Vec::new();
         self.ring.drain(BATCH, |bytes| match decode(bytes) {
-            Ok(event) => match event.facts {
-                Facts::CgroupCreate(path) => {
-                    created.push(Question { cgroup: event.cgroup, path: lossy(path).into_owned() });
+            Ok(event) => {
+                match event.facts {
+                    Facts::CgroupCreate(path) => {
+                        created.push(Question { cgroup: event.cgroup, path: lossy(path).into_owned() });
+                    }
+                    Facts::CgroupRemove(_) => removed.push(event.cgroup),
+                    _ => {}
                 }
-                Facts::CgroupRemove(_) => removed.push(event.cgroup),
-                _ => {}
-            },
+                records.push(Box::from(bytes));
+            }
             Err(error) => tracing::error!(%error, "a record of a control group was refused"),
         });
         while let Ok(question) = self.questions.try_recv() {
@@ -134,6 +140,10 @@ impl Resolver {
                 return Err(Closed);
             }
             self.answer(question, 0)?;
+        }
+        // After the answers, so that they wait for nothing and an event of a new group names its container.
+        for record in records {
+            self.tell(News::Group(record))?;
         }
         let now = clock::boot_ns();
         for _ in 0..self.retries.len() {

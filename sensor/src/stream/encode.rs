@@ -55,6 +55,10 @@ pub struct Subject<'a> {
     pub other: Option<&'a Process>,
     /// Owner of that one's control group.
     pub other_owner: Option<&'a Owner>,
+    /// Ids of the process before the event changed them.
+    pub ids_before: Option<Ids>,
+    /// Path of the control group that the process was moved from.
+    pub path_before: Option<&'a str>,
 }
 
 impl Context {
@@ -103,8 +107,13 @@ impl Context {
         });
         match subject.owner {
             Some(Owner::Container(known)) => message.container = Some(container(known)),
-            Some(Owner::Host { unit: Some(unit) }) => process.unit = unit.as_ref().to_owned(),
-            Some(Owner::Host { unit: None }) | None => {}
+            // A group that comes or goes is not the one of the process that makes or removes it.
+            Some(Owner::Host { unit: Some(unit) })
+                if !matches!(event.facts, Facts::CgroupCreate(_) | Facts::CgroupRemove(_)) =>
+            {
+                process.unit = unit.as_ref().to_owned();
+            }
+            Some(Owner::Host { .. }) | None => {}
         }
         message.incomplete = incomplete(event.incomplete);
         message.facts = match &event.facts {
@@ -123,15 +132,18 @@ impl Context {
                     ..proto::ControlGroup::default()
                 }))
             }
-            Facts::CgroupMove(record) => {
-                let other = Key::from(record.mover) != Key::from(event.process);
+            Facts::CgroupMove(moved) => {
+                let mover = moved.record.mover;
+                let other = Key::from(mover) != Key::from(event.process);
                 Some(proto::event::Facts::ControlGroup(proto::ControlGroup {
-                    mover: other.then(|| unknown(record.mover)),
-                    ..proto::ControlGroup::default()
+                    path: lossy(moved.path).into_owned(),
+                    from: subject.path_before.unwrap_or_default().to_owned(),
+                    mover: other
+                        .then(|| subject.other.map_or_else(|| unknown(mover), |mover| self.process(mover))),
                 }))
             }
             Facts::File(operation) => {
-                Some(proto::event::Facts::File(file::operation(event.class, operation)))
+                Some(proto::event::Facts::File(file::operation(event.class, operation, event.incomplete)))
             }
             Facts::Socket(operation) => {
                 Some(proto::event::Facts::Socket(self.socket(event, operation, subject)))
@@ -241,6 +253,7 @@ impl Context {
             bounding: names(sets.bounding, sets.bounding != sets.permitted),
             inheritable: names(sets.inheritable, sets.inheritable != 0),
             ambient: names(sets.ambient, sets.ambient != 0),
+            ..proto::Credentials::default()
         }
     }
 }

@@ -1,50 +1,78 @@
-//! A file was opened.
+//! A file was opened, or an open was refused.
 
 use sensor_common::{
     class::{Class, Lane},
-    header::Incomplete,
     policy::{FileKey, Verdict},
-    record::{file::FileRecord, process::FileFlags},
-    tail::Tail,
+    record::file::{Facts, FileRecord},
 };
 
+use super::{
+    asked::{self, Name},
+    origin::Origin,
+    walk,
+};
 use crate::{
     emit::{begin_gated, gate::Gate, writer::Writer},
     kobj::{
         Memory, Raw,
         cgroup::Cgroup,
         current::Current,
-        file,
-        path::{self, Walk},
+        file::{self, FileWindow, InodeWindow},
         task::Task,
     },
     maps::{BULK, FILES, POLICY, Slot, offset},
 };
 
-/// Bits of `O_ACCMODE` and those with which a file changes: `O_CREAT`, `O_TRUNC`.
+/// The bits of `O_ACCMODE` with which a file can be changed.
 const WRITES: u32 = 0o3;
+/// `FMODE_CREATED` of `include/linux/fs.h`: this open made the file.
+const CREATED: u32 = 1 << 20;
 
 /// The running task has opened a file and was given this descriptor.
 #[inline(always)]
-pub(crate) fn by_descriptor(descriptor: u32, call: u32) {
+pub(crate) fn by_descriptor(descriptor: u32, origin: Origin) {
     let Some(current) = Current::task() else { return };
     let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
     let Some(gate) = Gate::enter(Class::FileOpen, cgroup) else { return };
     match file::behind(current.0, descriptor) {
-        Some(file) => opened(gate, current, file, call),
+        Some(file) => opened(gate, current, file, Ok(origin)),
+        // Another thread has closed it already.
         None => gate.filter(),
     }
 }
 
-/// A file was opened; what the kernel has of it is what is told.
+/// The kernel has opened a file for the running task.
 #[inline(always)]
-pub(crate) fn opened(gate: Gate, current: Task<Current>, file: Raw, call: u32) {
+pub(crate) fn by_object(file: Raw, requested: u32) {
+    let Some(current) = Current::task() else { return };
+    let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
+    let Some(gate) = Gate::enter(Class::FileOpen, cgroup) else { return };
+    opened(gate, current, file, Err(requested));
+}
+
+/// The kernel refused an open; the asked path is its own copy.
+#[inline(always)]
+pub(crate) fn refused(error: i32, flags: u32, name: Name) {
+    if !asked::is_signal(error) {
+        return;
+    }
+    let Some(current) = Current::task() else { return };
+    asked::refused_open(current, error, flags, None, name, |_| {});
+}
+
+/// A file was opened; what the kernel has of it is what is told. Where the origin is not known yet, there are the
+/// flags that were asked for.
+#[inline(always)]
+fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Result<Origin, u32>) {
+    let file = FileWindow::of(file);
     let flags = file.number::<u32>(offset!(file_flags));
-    let inode = file.number::<u64>(offset!(file_inode));
-    let superblock = Raw(inode).number::<u64>(offset!(inode_superblock));
+    let inode = InodeWindow::of(Raw(file.number(offset!(file_inode))));
+    let superblock = Raw(inode.number(offset!(inode_superblock)));
+    let device = superblock.number::<u32>(offset!(superblock_device));
     let key = FileKey {
-        inode: Raw(inode).number(offset!(inode_number)),
-        device: Raw(superblock).number(offset!(superblock_device)),
+        inode: inode.number(offset!(inode_number)),
+        changed_ns: file::changed_ns(inode.object()),
+        device,
         written: u32::from(flags & WRITES != 0),
     };
     let verdict = verdict(&key);
@@ -54,26 +82,30 @@ pub(crate) fn opened(gate: Gate, current: Task<Current>, file: Raw, call: u32) {
     }
     let process = current.reference();
     let access = u64::from(flags) << 32 | u64::from(key.device);
-    let Some(repeats) = gate.repeats(process, key.inode, access, 0) else { return };
+    let path = offset!(file_path);
+    let dentry = Raw(file.number(path.wrapping_add(offset!(path_dentry))));
+    let vfsmount = Raw(file.number(path.wrapping_add(offset!(path_mnt))));
+    // By another name or through another mount it is another event.
+    let way = dentry.0 ^ vfsmount.0.rotate_left(32);
+    let Some(repeats) = gate.repeats(process, key.inode, access, way) else { return };
     if verdict != Verdict::Wanted as u32 && !gate.permits() {
         return;
     }
     let Some((writer, record)) = Writer::new::<FileRecord>(Slot::File, Lane::First, Class::FileOpen) else {
         return;
     };
-    *record = FileRecord { flags, repeats, call, ..Default::default() };
-    begin_gated(gate, process, &mut record.header);
-    file::identity(file, &mut record.file);
-    let place = Raw(file.0 + u64::from(offset!(file_path)));
-    record.file.mount_id = path::mount_id(place);
-    if let Some(components) = writer.components() {
-        match path::write(place, &writer, &components) {
-            Walk::Complete => {}
-            Walk::Detached => record.file.flags |= FileFlags::DETACHED,
-            Walk::Cut => record.header.incomplete |= Incomplete::PATH,
-        }
-        writer.end_components(Tail::Path, &components);
+    let origin = match origin {
+        Ok(origin) => origin,
+        Err(requested) => Origin::of(current, requested),
+    };
+    let flags = flags | origin.dropped_flags(current);
+    *record = FileRecord { flags, repeats, call: origin.call, facts: origin.facts, ..Default::default() };
+    if file.number::<u32>(offset!(file_mode)) & CREATED != 0 {
+        record.facts |= Facts::CREATED;
     }
+    begin_gated(gate, process, &mut record.header);
+    file::of_window(&inode, superblock, device, &mut record.file);
+    walk::own(dentry, vfsmount, &writer, record);
     writer.send(&BULK, gate.cgroup);
 }
 

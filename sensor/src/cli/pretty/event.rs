@@ -185,6 +185,9 @@ fn notes(event: &Event) -> Vec<String> {
     if let Some(Facts::Exec(exec)) = &event.facts {
         exec_notes(exec, &mut notes);
     }
+    if let Some(Facts::File(operation)) = &event.facts {
+        file::notes(operation, &mut notes);
+    }
     if let Some(container) = &event.container
         && !container.unresolved.is_empty()
     {

@@ -4,12 +4,25 @@ use sensor_common::layout::Field;
 
 use super::{
     Need::{Optional, Required},
-    Source::{Element, Enumerator, Member, Size},
+    Source::{Bit, Element, Enumerator, Member, Size},
     Spec,
 };
 
 /// What is lost without the registers of a system call.
 const ARGUMENTS: &str = "arguments of system calls, and with them every class that is told by these";
+
+/// What is lost without the table of a pid namespace.
+const TARGETS: &str = "the process that a call is aimed at; its number stays";
+/// What is lost without these fields of a task.
+const SCHEDULING: &str = "how a task is scheduled after a call that sets it";
+/// What is lost without these fields of programs and maps.
+const BPF: &str = "kinds and names of BPF programs and maps, as the kernel has them";
+/// What is lost without the fields of an open.
+const FILE: &str = "files opened below the system-call layer: opens are told by tracepoints";
+/// What is lost without the number of a call.
+const CALL: &str = "the names of the system calls that open and change files";
+/// What is lost without the requests of io_uring.
+const URING: &str = "files opened and changed by io_uring on the tracepoint back end";
 
 /// Sources of every field of the layout.
 pub(super) const SPECS: &[Spec] = &[
@@ -148,6 +161,16 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::inode_rdev, source: Member(&["inode.i_rdev"]), need: Required },
     Spec { field: Field::inode_superblock, source: Member(&["inode.i_sb"]), need: Required },
     Spec {
+        field: Field::inode_changed_s,
+        source: Member(&["inode.i_ctime_sec", "inode.__i_ctime.tv_sec", "inode.i_ctime.tv_sec"]),
+        need: Required,
+    },
+    Spec {
+        field: Field::inode_changed_ns,
+        source: Member(&["inode.i_ctime_nsec", "inode.__i_ctime.tv_nsec", "inode.i_ctime.tv_nsec"]),
+        need: Required,
+    },
+    Spec {
         field: Field::inode_size,
         source: Size("inode"),
         need: Optional("the overlay layer of executed files"),
@@ -203,34 +226,192 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::sock_family, source: Member(&["sock.__sk_common.skc_family"]), need: Required },
     Spec { field: Field::sock_state, source: Member(&["sock.__sk_common.skc_state"]), need: Required },
     Spec { field: Field::sock_daddr, source: Member(&["sock.__sk_common.skc_daddr"]), need: Required },
-    Spec { field: Field::sock_rcv_saddr, source: Member(&["sock.__sk_common.skc_rcv_saddr"]), need: Required },
+    Spec {
+        field: Field::sock_rcv_saddr,
+        source: Member(&["sock.__sk_common.skc_rcv_saddr"]),
+        need: Required,
+    },
     Spec { field: Field::sock_dport, source: Member(&["sock.__sk_common.skc_dport"]), need: Required },
     Spec { field: Field::sock_num, source: Member(&["sock.__sk_common.skc_num"]), need: Required },
-    Spec { field: Field::inet_sport, source: Member(&["inet_sock.inet_sport"]), need: Optional("this end's port of closed connections") },
-    Spec { field: Field::sock_v6_daddr, source: Member(&["sock.__sk_common.skc_v6_daddr"]), need: Optional("IPv6 addresses of sockets") },
-    Spec { field: Field::sock_v6_rcv_saddr, source: Member(&["sock.__sk_common.skc_v6_rcv_saddr"]), need: Optional("IPv6 addresses of sockets") },
-    Spec { field: Field::sock_net, source: Member(&["sock.__sk_common.skc_net"]), need: Optional("network namespaces of sockets") },
-    Spec { field: Field::sock_device, source: Member(&["sock.__sk_common.skc_bound_dev_if"]), need: Optional("the scope of link-local addresses") },
-    Spec { field: Field::sock_flags, source: Member(&["sock.__sk_common.skc_flags"]), need: Optional("one byte in the count of received bytes") },
+    Spec {
+        field: Field::inet_sport,
+        source: Member(&["inet_sock.inet_sport"]),
+        need: Optional("this end's port of closed connections"),
+    },
+    Spec {
+        field: Field::sock_v6_daddr,
+        source: Member(&["sock.__sk_common.skc_v6_daddr"]),
+        need: Optional("IPv6 addresses of sockets"),
+    },
+    Spec {
+        field: Field::sock_v6_rcv_saddr,
+        source: Member(&["sock.__sk_common.skc_v6_rcv_saddr"]),
+        need: Optional("IPv6 addresses of sockets"),
+    },
+    Spec {
+        field: Field::sock_net,
+        source: Member(&["sock.__sk_common.skc_net"]),
+        need: Optional("network namespaces of sockets"),
+    },
+    Spec {
+        field: Field::sock_device,
+        source: Member(&["sock.__sk_common.skc_bound_dev_if"]),
+        need: Optional("the scope of link-local addresses"),
+    },
+    Spec {
+        field: Field::sock_flags,
+        source: Member(&["sock.__sk_common.skc_flags"]),
+        need: Optional("one byte in the count of received bytes"),
+    },
     Spec { field: Field::sock_type, source: Member(&["sock.sk_type"]), need: Optional("all of sockets") },
-    Spec { field: Field::sock_protocol, source: Member(&["sock.sk_protocol"]), need: Optional("all of sockets") },
-    Spec { field: Field::sock_error, source: Member(&["sock.sk_err"]), need: Optional("why connections failed") },
-    Spec { field: Field::sock_backlog, source: Member(&["sock.sk_max_ack_backlog"]), need: Optional("the queue's length of listening sockets") },
-    Spec { field: Field::sock_peer_pid, source: Member(&["sock.sk_peer_pid"]), need: Optional("peers of local sockets") },
-    Spec { field: Field::tcp_bytes_sent, source: Member(&["tcp_sock.bytes_sent"]), need: Optional("bytes of connections") },
-    Spec { field: Field::tcp_bytes_retransmitted, source: Member(&["tcp_sock.bytes_retrans"]), need: Optional("bytes of connections") },
-    Spec { field: Field::tcp_bytes_received, source: Member(&["tcp_sock.bytes_received"]), need: Optional("bytes of connections") },
-    Spec { field: Field::unix_address, source: Member(&["unix_sock.addr"]), need: Optional("names of local sockets") },
-    Spec { field: Field::unix_path, source: Member(&["unix_sock.path"]), need: Optional("paths of local sockets") },
-    Spec { field: Field::unix_peer, source: Member(&["unix_sock.peer"]), need: Optional("peers of local sockets") },
-    Spec { field: Field::unix_name_length, source: Member(&["unix_address.len"]), need: Optional("names of local sockets") },
-    Spec { field: Field::unix_name, source: Member(&["unix_address.name"]), need: Optional("names of local sockets") },
-    Spec { field: Field::message_name, source: Member(&["msghdr.msg_name"]), need: Optional("where datagrams go") },
-    Spec { field: Field::message_name_length, source: Member(&["msghdr.msg_namelen"]), need: Optional("where datagrams go") },
+    Spec {
+        field: Field::sock_protocol,
+        source: Member(&["sock.sk_protocol"]),
+        need: Optional("all of sockets"),
+    },
+    Spec {
+        field: Field::sock_error,
+        source: Member(&["sock.sk_err"]),
+        need: Optional("why connections failed"),
+    },
+    Spec {
+        field: Field::sock_backlog,
+        source: Member(&["sock.sk_max_ack_backlog"]),
+        need: Optional("the queue's length of listening sockets"),
+    },
+    Spec {
+        field: Field::sock_peer_pid,
+        source: Member(&["sock.sk_peer_pid"]),
+        need: Optional("peers of local sockets"),
+    },
+    Spec {
+        field: Field::tcp_bytes_sent,
+        source: Member(&["tcp_sock.bytes_sent"]),
+        need: Optional("bytes of connections"),
+    },
+    Spec {
+        field: Field::tcp_bytes_retransmitted,
+        source: Member(&["tcp_sock.bytes_retrans"]),
+        need: Optional("bytes of connections"),
+    },
+    Spec {
+        field: Field::tcp_bytes_received,
+        source: Member(&["tcp_sock.bytes_received"]),
+        need: Optional("bytes of connections"),
+    },
+    Spec {
+        field: Field::unix_address,
+        source: Member(&["unix_sock.addr"]),
+        need: Optional("names of local sockets"),
+    },
+    Spec {
+        field: Field::unix_path,
+        source: Member(&["unix_sock.path"]),
+        need: Optional("paths of local sockets"),
+    },
+    Spec {
+        field: Field::unix_peer,
+        source: Member(&["unix_sock.peer"]),
+        need: Optional("peers of local sockets"),
+    },
+    Spec {
+        field: Field::unix_name_length,
+        source: Member(&["unix_address.len"]),
+        need: Optional("names of local sockets"),
+    },
+    Spec {
+        field: Field::unix_name,
+        source: Member(&["unix_address.name"]),
+        need: Optional("names of local sockets"),
+    },
+    Spec {
+        field: Field::message_name,
+        source: Member(&["msghdr.msg_name"]),
+        need: Optional("where datagrams go"),
+    },
+    Spec {
+        field: Field::message_name_length,
+        source: Member(&["msghdr.msg_namelen"]),
+        need: Optional("where datagrams go"),
+    },
     Spec { field: Field::fs_root, source: Member(&["fs_struct.root"]), need: Required },
+    Spec {
+        field: Field::task_in_execve_bit,
+        source: Bit("task_struct.in_execve"),
+        need: Optional("nothing: changes of credentials by executed programs are told twice"),
+    },
+    // x86-64; elsewhere 32-bit calls are not told apart.
+    Spec {
+        field: Field::task_thread_status,
+        source: Member(&["task_struct.thread_info.status"]),
+        need: Optional("the mark of 32-bit system calls"),
+    },
+    Spec {
+        field: Field::regs_number,
+        source: Member(&["pt_regs.orig_ax"]),
+        need: Optional("the system call in which credentials change or a capability is used"),
+    },
+    Spec { field: Field::cred_suid, source: Member(&["cred.suid"]), need: Required },
+    Spec { field: Field::cred_sgid, source: Member(&["cred.sgid"]), need: Required },
+    Spec { field: Field::cred_fsuid, source: Member(&["cred.fsuid"]), need: Required },
+    Spec { field: Field::cred_fsgid, source: Member(&["cred.fsgid"]), need: Required },
+    Spec { field: Field::cred_groups, source: Member(&["cred.group_info"]), need: Required },
+    Spec {
+        field: Field::kernfs_open_file,
+        source: Member(&["kernfs_open_file.file"]),
+        need: Optional("the path of control files that are written"),
+    },
+    Spec { field: Field::fs_context_type, source: Member(&["fs_context.fs_type"]), need: Required },
+    Spec { field: Field::filesystem_name, source: Member(&["file_system_type.name"]), need: Required },
     Spec { field: Field::file_flags, source: Member(&["file.f_flags"]), need: Required },
     Spec { field: Field::file_mode, source: Member(&["file.f_mode"]), need: Required },
     Spec { field: Field::file_private, source: Member(&["file.private_data"]), need: Required },
+    Spec { field: Field::open_flag, source: Member(&["open_flags.open_flag"]), need: Optional(FILE) },
+    Spec { field: Field::filename_name, source: Member(&["filename.name"]), need: Optional(FILE) },
+    Spec { field: Field::regs_number, source: Member(&["pt_regs.orig_ax"]), need: Optional(CALL) },
+    Spec {
+        field: Field::thread_status,
+        source: Member(&["task_struct.thread_info.status"]),
+        need: Optional(CALL),
+    },
+    Spec { field: Field::request_opcode, source: Member(&["io_kiocb.opcode"]), need: Optional(URING) },
+    Spec {
+        field: Field::request_result,
+        source: Member(&["io_kiocb.cqe.res"]),
+        need: Optional("the file of opens by io_uring on the tracepoint back end (before 5.19)"),
+    },
+    Spec {
+        field: Field::request_command_size,
+        source: Size("io_cmd_data"),
+        need: Optional("nothing: the tracepoint of io_uring has other arguments (before 6.0)"),
+    },
+    Spec { field: Field::uring_open_directory, source: Member(&["io_open.dfd"]), need: Optional(URING) },
+    Spec { field: Field::uring_open_slot, source: Member(&["io_open.file_slot"]), need: Optional(URING) },
+    Spec { field: Field::uring_open_path, source: Member(&["io_open.filename"]), need: Optional(URING) },
+    Spec { field: Field::uring_open_flags, source: Member(&["io_open.how.flags"]), need: Optional(URING) },
+    Spec {
+        field: Field::uring_rename_directory,
+        source: Member(&["io_rename.old_dfd"]),
+        need: Optional(URING),
+    },
+    Spec { field: Field::uring_rename_path, source: Member(&["io_rename.oldpath"]), need: Optional(URING) },
+    Spec {
+        field: Field::uring_rename_new_directory,
+        source: Member(&["io_rename.new_dfd"]),
+        need: Optional(URING),
+    },
+    Spec {
+        field: Field::uring_rename_new_path,
+        source: Member(&["io_rename.newpath"]),
+        need: Optional(URING),
+    },
+    Spec { field: Field::uring_rename_flags, source: Member(&["io_rename.flags"]), need: Optional(URING) },
+    Spec { field: Field::uring_unlink_directory, source: Member(&["io_unlink.dfd"]), need: Optional(URING) },
+    Spec { field: Field::uring_unlink_path, source: Member(&["io_unlink.filename"]), need: Optional(URING) },
+    Spec { field: Field::uring_unlink_flags, source: Member(&["io_unlink.flags"]), need: Optional(URING) },
+    Spec { field: Field::uring_mkdir_directory, source: Member(&["io_mkdir.dfd"]), need: Optional(URING) },
+    Spec { field: Field::uring_mkdir_path, source: Member(&["io_mkdir.filename"]), need: Optional(URING) },
+    Spec { field: Field::uring_mkdir_mode, source: Member(&["io_mkdir.mode"]), need: Optional(URING) },
     Spec { field: Field::dentry_inode, source: Member(&["dentry.d_inode"]), need: Required },
     Spec { field: Field::regs_argument_0, source: Member(&["pt_regs.di"]), need: Optional(ARGUMENTS) },
     Spec { field: Field::regs_argument_1, source: Member(&["pt_regs.si"]), need: Optional(ARGUMENTS) },
@@ -251,5 +432,55 @@ pub(super) const SPECS: &[Spec] = &[
         field: Field::helper_task_pt_regs,
         source: Enumerator("BPF_FUNC_task_pt_regs"),
         need: Optional("nothing: the registers are found from the stack (before 5.15)"),
+    },
+    Spec {
+        field: Field::pid_namespace_head,
+        source: Member(&["pid_namespace.idr.idr_rt.xa_head"]),
+        need: Optional(TARGETS),
+    },
+    Spec { field: Field::xa_node_shift, source: Member(&["xa_node.shift"]), need: Optional(TARGETS) },
+    Spec { field: Field::xa_node_slots, source: Member(&["xa_node.slots"]), need: Optional(TARGETS) },
+    Spec { field: Field::pid_tasks, source: Member(&["pid.tasks"]), need: Optional(TARGETS) },
+    Spec {
+        field: Field::task_pid_links,
+        source: Member(&["task_struct.pid_links"]),
+        need: Optional(TARGETS),
+    },
+    Spec {
+        field: Field::inode_private,
+        source: Member(&["inode.i_private"]),
+        need: Optional("the targets of pidfds (since 6.9)"),
+    },
+    Spec {
+        field: Field::task_cpus_mask,
+        source: Member(&["task_struct.cpus_mask"]),
+        need: Optional(SCHEDULING),
+    },
+    Spec { field: Field::task_policy, source: Member(&["task_struct.policy"]), need: Optional(SCHEDULING) },
+    Spec {
+        field: Field::task_static_prio,
+        source: Member(&["task_struct.static_prio"]),
+        need: Optional(SCHEDULING),
+    },
+    Spec {
+        field: Field::task_rt_priority,
+        source: Member(&["task_struct.rt_priority"]),
+        need: Optional(SCHEDULING),
+    },
+    Spec { field: Field::bpf_prog_type, source: Member(&["bpf_prog.type"]), need: Optional(BPF) },
+    Spec {
+        field: Field::bpf_prog_attach_type,
+        source: Member(&["bpf_prog.expected_attach_type"]),
+        need: Optional(BPF),
+    },
+    Spec { field: Field::bpf_prog_aux, source: Member(&["bpf_prog.aux"]), need: Optional(BPF) },
+    Spec { field: Field::bpf_prog_aux_name, source: Member(&["bpf_prog_aux.name"]), need: Optional(BPF) },
+    Spec { field: Field::bpf_map_type, source: Member(&["bpf_map.map_type"]), need: Optional(BPF) },
+    Spec { field: Field::bpf_map_name, source: Member(&["bpf_map.name"]), need: Optional(BPF) },
+    Spec { field: Field::bpf_link_prog, source: Member(&["bpf_link.prog"]), need: Optional(BPF) },
+    Spec {
+        field: Field::perf_event_attr,
+        source: Member(&["perf_event.attr"]),
+        need: Optional("what performance events measure, as the kernel has it"),
     },
 ];

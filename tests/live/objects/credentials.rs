@@ -1,0 +1,98 @@
+//! Changes of credentials, and capabilities that are asked for.
+
+use picket_tests::expect::{Expect, text};
+use picket_tests::lab::{Lab, marker};
+use picket_tests::skip::report;
+use picket_tests::workload;
+
+use super::{Waiting, back_end, event_of};
+
+const CLASS: &str = "PRIVILEGE_CREDENTIALS";
+
+/// Ids are dropped step by step; then a user namespace gives everything back inside.
+pub(super) fn changes(lab: &mut Lab) {
+    let mut client = lab.watch();
+    let tracepoint = back_end(lab, CLASS) == "tracepoint";
+    let script = "setgroups 5 , setresgid 7 7 7 , setresuid 8 9 10 , unshare user , say ready , wait";
+    let (child, _) = Waiting::start(lab, script);
+    let pid = child.pid();
+    let group = event_of(&mut client, CLASS, pid, |event| text(event, "call.call") == "setresgid");
+    Expect::of(&group)
+        .is("call.credentialsBefore.gid", 0)
+        .is("call.credentials.uid", 0)
+        .is("call.credentials.gid", 7)
+        .absent("call.credentials.sgid");
+    let user = event_of(&mut client, CLASS, pid, |event| text(event, "call.call") == "setresuid");
+    let namespace = picket_tests::truth::namespace(std::process::id(), "user");
+    let expect = Expect::of(&user)
+        .is("process.uid", 8)
+        .is("process.effectiveUid", 9)
+        .is("call.credentialsBefore.uid", 0)
+        .is("call.credentialsBefore.gid", 7)
+        .is("call.credentials.uid", 8)
+        .is("call.credentials.euid", 9)
+        .is("call.credentials.suid", 10)
+        .lists("call.credentials.effective", &["NONE"])
+        .is("call.namespaces.user", namespace)
+        .absent("call.error");
+    if !tracepoint {
+        expect.such("call.credentialsBefore.effective", "not empty", |sets| {
+            sets.as_array().is_some_and(|sets| !sets.is_empty() && sets[0] != "NONE")
+        });
+        event_of(&mut client, CLASS, pid, |event| text(event, "call.call") == "setgroups");
+        let entered = event_of(&mut client, CLASS, pid, |event| text(event, "call.call") == "unshare");
+        Expect::of(&entered)
+            .is("call.userNamespaceBefore", namespace)
+            .is("call.namespaces.user", picket_tests::truth::namespace(pid, "user"))
+            .lists("call.credentials.effective", &["ALL"]);
+    }
+    child.end();
+    // Nothing changes: no event where the hook can tell.
+    let (child, _) = Waiting::start(lab, "setuid 0 , say ready , wait");
+    let pid = child.pid();
+    child.end();
+    lab.fence(&mut client);
+    if !tracepoint {
+        let told = client.of_process(pid).into_iter().filter(|event| text(event, "class") == CLASS).count();
+        assert_eq!(told, 0, "setuid to the same id is no change");
+    }
+}
+
+/// A container without `CAP_SYS_ADMIN` asks for it in vain, three times.
+pub(super) fn capability(lab: &mut Lab) {
+    const CLASS: &str = "PRIVILEGE_CAPABILITY";
+    if back_end(lab, CLASS) == "none" {
+        report("objects::capability", "this kernel has no such tracepoint, and trampolines are not used");
+        return;
+    }
+    let mut client = lab.watch();
+    let marker = marker("capability");
+    let container = lab.container(&[
+        workload::IN_CONTAINER,
+        "--may-fail",
+        "repeat",
+        "3",
+        "unshare",
+        "mount",
+        ",",
+        "exec",
+        "/bin/true",
+        &marker,
+    ]);
+    let id = container.id().to_owned();
+    container.run_ok();
+    let exec = client.exec(&marker);
+    let pid = picket_tests::truth::pid(&exec);
+    let event = event_of(&mut client, CLASS, pid, |event| text(event, "call.capability") == "SYS_ADMIN");
+    Expect::of(&event)
+        .is("call.call", "unshare")
+        .is("call.error", "EPERM")
+        .is("container.id", id)
+        .is("call.namespaces.user", picket_tests::truth::namespace(std::process::id(), "user"))
+        .is("call.targetNamespaces.user", picket_tests::truth::namespace(std::process::id(), "user"));
+    lab.fence(&mut client);
+    let told = client.of_process(pid).into_iter().filter(|event| {
+        text(event, "call.capability") == "SYS_ADMIN" && text(event, "call.error") == "EPERM"
+    });
+    assert_eq!(told.count(), 1, "told once for a process and outcome");
+}
