@@ -247,6 +247,10 @@ layout! {
     kernfs_parent,
     /// `kernfs_node.name`
     kernfs_name,
+    /// `sock.__sk_common.skc_cookie`
+    sock_cookie,
+    /// `sock.sk_lock.owned`
+    sock_lock_owned,
     /// `task_struct.flags`
     task_flags,
     /// `task_struct.stack`

@@ -89,13 +89,28 @@ pub const SOCKET_NAME_BYTES_MAX: usize = 108;
 /// Bytes of a value that was written or set.
 pub const VALUE_BYTES_MAX: usize = 512;
 
-/// Bytes of one record's payload.
-pub const PAYLOAD_BYTES_MAX: usize = 1024;
+/// Bytes of one record's payload; a power of two, so that a mask bounds it.
+pub const PAYLOAD_BYTES_MAX: usize = 2048;
+
+/// Bytes that are sent of each direction of a connection.
+pub const FLOW_BYTES_MAX: u32 = 512;
+
+/// The same where more are needed: a client's TLS hello with a post-quantum key share has 1.5 to 2 KiB,
+/// and some put the server's name behind that share; DNS over TCP is for long answers.
+pub const FLOW_BYTES_LONG: u32 = 2048;
+
+/// Packets of each direction that are looked at for its first bytes.
+pub const FLOW_PACKETS_MAX: u32 = 1024;
+
+/// Most flows that the kernel remembers.
+pub const FLOWS_MAX: u32 = 32 * 1024;
 
 const _: () = {
     assert!(LOOK_AGAIN_NS > WAKE_NS);
     assert!(TAIL_START_MAX.is_power_of_two());
     assert!(FIELD_BYTES_MAX.is_power_of_two());
+    assert!(PAYLOAD_BYTES_MAX.is_power_of_two() && PAYLOAD_BYTES_MAX < FIELD_BYTES_MAX);
+    assert!(FLOW_BYTES_LONG as usize <= PAYLOAD_BYTES_MAX);
     // The per-CPU allocator of Linux gives no more than 32 KiB at once.
     assert!(SCRATCH_BYTES < 32 * 1024 - 64);
     assert!(PATH_BYTES_MAX + COMPONENT_BYTES_MAX <= FIELD_BYTES_MAX);

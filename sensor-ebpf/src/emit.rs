@@ -1,5 +1,6 @@
 //! Sending records, and the ledger of what was sent and what was not.
 
+pub(crate) mod flows;
 pub(crate) mod gate;
 pub(crate) mod lane;
 pub(crate) mod sockets;

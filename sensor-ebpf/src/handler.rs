@@ -6,5 +6,6 @@ pub(crate) mod control;
 pub(crate) mod credentials;
 pub(crate) mod file;
 pub(crate) mod net;
+pub(crate) mod packet;
 pub(crate) mod privilege;
 pub(crate) mod process;

@@ -4,6 +4,7 @@ pub(crate) mod cgroup;
 pub(crate) mod cred;
 pub(crate) mod current;
 pub(crate) mod file;
+pub(crate) mod packet;
 pub(crate) mod path;
 pub(crate) mod pid;
 pub(crate) mod sock;

@@ -10,8 +10,8 @@ use sensor_common::{
     layout::{ABSENT, Layout, Settings},
     ledger::{ClassCounters, LossKey},
     limits::{
-        ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX, PENDING_MAX,
-        PORTS_MAX, REPEATS_MAX, SCRATCH_BYTES, SOCKETS_MAX,
+        ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, FLOWS_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX,
+        PENDING_MAX, PORTS_MAX, REPEATS_MAX, SCRATCH_BYTES, SOCKETS_MAX,
     },
     policy::{
         Account, AccountKey, ClassPolicy, FileKey, FileVerdict, GroupPolicy, Network, Policy, RepeatKey,
@@ -19,8 +19,10 @@ use sensor_common::{
     },
 };
 
-use crate::emit::sockets::Owner;
-use crate::handler::file::change::Pending;
+use crate::{
+    emit::{flows::Flow, sockets::Owner},
+    handler::file::change::Pending,
+};
 
 /// Offsets of kernel fields; written by the agent before the programs are loaded.
 #[unsafe(no_mangle)]
@@ -148,6 +150,11 @@ pub(crate) static PORTS: HashMap<u32, u32> = HashMap::with_max_entries(PORTS_MAX
 /// See [`PORTS`].
 #[map]
 pub(crate) static NETWORKS: LpmTrie<Network, u32> = LpmTrie::with_max_entries(NETWORKS_MAX, 1);
+
+/// How far the first bytes of a flow are; a full table forgets the oldest. Only [`crate::emit::flows`]
+/// reads and writes it.
+#[map]
+pub(crate) static FLOWS: LruHashMap<u64, Flow> = LruHashMap::with_max_entries(FLOWS_MAX, 0);
 
 /// Who uses a socket, by the address of its `struct sock`; a full table forgets the oldest. Only
 /// [`crate::emit::sockets`] reads and writes it.

@@ -5,6 +5,7 @@
 
 pub mod call;
 pub mod capability;
+pub mod content;
 pub mod decode;
 pub mod errno;
 pub mod file;
@@ -65,6 +66,8 @@ pub enum Facts<'a> {
     File(operation::FileOperation<'a>),
     /// Something happened to a socket.
     Socket(network::SocketOperation<'a>),
+    /// First bytes of a flow, or a message of the domain name system.
+    Content(content::Content<'a>),
     /// A call that needs, gives or shows privileges.
     Call(call::PrivilegedCall<'a>),
 }

@@ -5,6 +5,7 @@
 
 mod own;
 mod parked;
+mod payload;
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use sensor_common::{
     record::process::Ids,
 };
 
-use self::{own::Own, parked::Parked};
+use self::{own::Own, parked::Parked, payload::Payloads};
 use crate::clock::BootClock;
 use crate::event::{self, Facts, decode::decode, operation::FileOperation};
 use crate::identity::{
@@ -91,6 +92,7 @@ pub struct Pipeline {
     identity_wait_ns: u64,
     parked: Parked,
     own: Own,
+    payloads: Payloads,
     buffer: Vec<u8>,
     ancestors: EncodedAncestors,
 }
@@ -104,6 +106,7 @@ impl Pipeline {
             identity_wait_ns,
             parked: Parked::default(),
             own: Own::default(),
+            payloads: Payloads::default(),
             context,
             tree,
             identity,
@@ -137,7 +140,9 @@ impl Pipeline {
         if self.parked.holds(event.cgroup) {
             self.resume(event.cgroup, output);
         }
-        self.process(&event, output);
+        if !self.awaits_owner(&event, bytes, output) {
+            self.process(&event, output);
+        }
     }
 
     /// Lets go on what waited long enough, whether or not its control group is known by now.
@@ -145,18 +150,21 @@ impl Pipeline {
         while let Some(cgroup) = self.parked.due(now_ns) {
             self.resume(cgroup, output);
         }
+        self.release_payloads(now_ns, output);
     }
 
-    /// True if records wait for an identity.
+    /// True if records wait for an identity or an owner.
     #[must_use]
     pub fn has_parked(&self) -> bool {
-        !self.parked.is_empty()
+        !self.parked.is_empty() || self.payloads.has_waiting()
     }
 
     fn resume(&mut self, cgroup: u64, output: &mut impl Output) {
         for record in self.parked.take(cgroup) {
             // It was decoded when it came.
-            if let Ok(event) = decode(&record) {
+            if let Ok(event) = decode(&record)
+                && !self.awaits_owner(&event, &record, output)
+            {
                 self.process(&event, output);
             }
         }
@@ -190,7 +198,8 @@ impl Pipeline {
                 true
             }
             Facts::File(operation) => own || self.wants_file(event, operation, output),
-            Facts::CgroupCreate(_) | Facts::CgroupRemove(_) | Facts::Socket(_) => true,
+            Facts::Socket(operation) => self.socket(event, operation, output),
+            Facts::CgroupCreate(_) | Facts::CgroupRemove(_) | Facts::Content(_) => true,
         };
         if first_news {
             self.publish(event, own, before, output);

@@ -55,6 +55,8 @@ pub struct Policy {
     pub quiet_ports: Vec<u16>,
     /// Networks to which connections are not wanted.
     pub quiet_networks: Vec<IpNet>,
+    /// Bytes of payload that events show of each direction of a flow.
+    pub payload_bytes: usize,
 }
 
 /// A change for the kernel's maps.
@@ -94,6 +96,7 @@ impl Policy {
             files: FileRules::everything(),
             quiet_ports: Vec::new(),
             quiet_networks: Vec::new(),
+            payload_bytes: 0,
         }
     }
 
@@ -112,6 +115,17 @@ impl Policy {
     #[must_use]
     pub const fn unknown(&self) -> GroupPolicy {
         GroupPolicy { classes: self.host | self.containers, flags: GroupFlags::CONTAINER, reserved: 0 }
+    }
+
+    /// Whether a class is wanted of a control group: of one that is not known, whatever anybody could want.
+    #[must_use]
+    pub const fn wants(&self, class: Class, kind: Option<GroupKind>) -> bool {
+        let classes = match kind {
+            Some(GroupKind::Host) => self.host,
+            Some(GroupKind::Container) => self.containers,
+            None => self.host | self.containers,
+        };
+        classes & class.bit() != 0
     }
 
     /// Bounds of a class.

@@ -14,6 +14,7 @@ mod identity;
 mod input;
 mod network;
 mod objects;
+mod packets;
 mod policy;
 mod process;
 mod workload;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         workload::TESTS,
         process::TESTS,
         file::TESTS,
+        packets::TESTS,
         input::TESTS,
         network::TESTS,
         identity::TESTS,

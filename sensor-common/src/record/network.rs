@@ -92,7 +92,7 @@ impl Facts {
     pub const IO_URING: u32 = 1 << 1;
     /// The socket's name is abstract (AF_UNIX).
     pub const ABSTRACT: u32 = 1 << 2;
-    /// The payload was cut.
+    /// The payload was cut: no more of a datagram, or of this direction of a connection, is sent.
     pub const CUT: u32 = 1 << 3;
     /// The owner was not known: the process is the one that happened to run, or none.
     pub const OWNER_UNKNOWN: u32 = 1 << 4;

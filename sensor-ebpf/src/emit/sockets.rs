@@ -5,7 +5,10 @@ use core::ptr::{NonNull, addr_of_mut, read_volatile, write_volatile};
 use aya_ebpf::helpers::{bpf_get_smp_processor_id, generated::bpf_ktime_get_boot_ns};
 use sensor_common::header::TaskRef;
 
-use crate::maps::SOCKETS;
+use crate::{
+    kobj::{Memory, Raw},
+    maps::{SOCKETS, offset},
+};
 
 /// The owner of a socket: the process that connected, accepted, bound it or sent by it first.
 #[repr(C)]
@@ -68,6 +71,10 @@ pub(crate) fn own(sock: u64, process: TaskRef, cgroup: u64, stage: Stage) -> u64
         if known.stage == Stage::Used as u32 {
             id = known.id;
         }
+    }
+    if id == 0 {
+        // What went over it already was told by this name.
+        id = Raw(sock).number(offset!(sock_cookie));
     }
     if id == 0 {
         // SAFETY: the helper reads nothing but the current CPU's number.

@@ -14,12 +14,15 @@ use sensor_common::{
     class::{Class, Lane},
     header::RecordHeader,
     ledger::LossReason,
-    limits::{COMPONENT_BYTES_MAX, SCRATCH_BYTES, TAIL_HEADER_BYTES, TAIL_START_MAX},
+    limits::{COMPONENT_BYTES_MAX, PAYLOAD_BYTES_MAX, SCRATCH_BYTES, TAIL_HEADER_BYTES, TAIL_START_MAX},
     tail::{Tail, TailHeader},
 };
 
 use super::{book, wake};
-use crate::maps::{SCRATCH, Scratch, Slot};
+use crate::{
+    kobj::packet::Packet,
+    maps::{SCRATCH, Scratch, Slot},
+};
 
 /// Bounds a position to the first part of the buffer.
 const MASK: u64 = TAIL_START_MAX as u64 - 1;
@@ -166,6 +169,29 @@ impl Writer {
         self.set_cursor(at + length);
         self.end(kind, header);
         result >= 0
+    }
+
+    /// Adds bytes of a packet as a field: `wanted`, at least 1 and at most [`PAYLOAD_BYTES_MAX`]. False if
+    /// they cannot be read.
+    #[inline(always)]
+    pub(crate) fn packet(&self, kind: Tail, packet: Packet, from: u32, wanted: u32) -> bool {
+        const LAST: u32 = PAYLOAD_BYTES_MAX as u32 - 1;
+        let Some(header) = self.begin() else { return false };
+        if self.cursor() > MASK {
+            return false;
+        }
+        let at = self.position();
+        // SAFETY: the pointer is that of a local. The read is volatile so that the compiler knows nothing
+        // of the value and keeps the mask, which the verifier needs.
+        let length = (unsafe { read_volatile(addr_of!(wanted)) }.wrapping_sub(1) & LAST) + 1;
+        // SAFETY: the destination lies in the buffer for `length` bytes.
+        if !unsafe { packet.copy(from, self.at(at), length) } {
+            self.set_cursor(header);
+            return false;
+        }
+        self.set_cursor(at + u64::from(length));
+        self.end(kind, header);
+        true
     }
 
     /// Begins a field made of several strings.

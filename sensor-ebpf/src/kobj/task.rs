@@ -62,6 +62,12 @@ impl<M: Memory> Task<M> {
         }
     }
 
+    /// True for a thread of the kernel.
+    #[inline(always)]
+    pub(crate) fn is_kernel(self) -> bool {
+        self.0.number::<u32>(offset!(task_flags)) & PF_KTHREAD != 0
+    }
+
     /// True for a worker or poller of io_uring.
     #[inline(always)]
     pub(crate) fn is_uring_worker(self) -> bool {

@@ -190,6 +190,7 @@ pub(super) fn pipeline(
     let wait_ns = clock::nanos(config.identity.wait);
     let mut pipeline = Pipeline::new(context, tree, identity, wait_ns);
     pipeline.set_policy(Arc::clone(policy));
+    pipeline.set_flows_max(config.flows_max);
 
     let host = &config.identity.host_root;
     let cgroups = CgroupTree::new(&host.join("sys/fs/cgroup"), &kernel.hierarchy.name);

@@ -32,6 +32,8 @@ pub struct Config {
     pub identity: Identity,
     /// `[events]`, `[files]`, `[network]` and `[limits]`
     pub wanted: Wanted,
+    /// Connections whose first bytes are kept (`network.flows_max`).
+    pub flows_max: usize,
     /// `[log]`
     pub log: Log,
 }
@@ -51,6 +53,8 @@ pub struct Wanted {
     pub quiet_ports: Vec<u16>,
     /// Quiet networks.
     pub quiet_networks: Vec<IpNet>,
+    /// Bytes of payload that events show.
+    pub payload_bytes: usize,
     /// Bounds of files and sockets.
     pub bounds: Bounds,
 }
@@ -69,6 +73,7 @@ impl Wanted {
             files: FileRules::new(&self.sensitive, &self.quiet)?,
             quiet_ports: self.quiet_ports.clone(),
             quiet_networks: self.quiet_networks.clone(),
+            payload_bytes: self.payload_bytes,
         })
     }
 }
@@ -197,12 +202,14 @@ impl Config {
                 quiet: values.list(&setting::FILES_QUIET),
                 quiet_ports: values.parsed(&setting::NETWORK_QUIET_PORTS),
                 quiet_networks: values.parsed(&setting::NETWORK_QUIET_NETWORKS),
+                payload_bytes: values.size(&setting::NETWORK_PAYLOAD_BYTES)?,
                 bounds: Bounds {
                     rate: values.number(&setting::LIMITS_EVENTS_PER_SECOND)?,
                     burst: values.number(&setting::LIMITS_BURST)?,
                     window_ns: values.number::<u64>(&setting::LIMITS_REPEAT_WINDOW_S)? * 1_000_000_000,
                 },
             },
+            flows_max: values.size(&setting::NETWORK_FLOWS_MAX)?,
             log: Log {
                 level: values.text(&setting::LOG_LEVEL).unwrap_or_default(),
                 format: match values.text(&setting::LOG_FORMAT).as_deref() {

@@ -125,6 +125,10 @@ settings! {
         "Remote ports to which connections and datagrams are not told.";
     NETWORK_QUIET_NETWORKS: "network.quiet_networks", Kind::Networks, "[]",
         "Networks, such as `10.96.0.0/12`, to which connections and datagrams are not told.";
+    NETWORK_PAYLOAD_BYTES: "network.payload_bytes", Kind::Number(0, 2_048, "bytes"), "0",
+        "Bytes that NETWORK_PAYLOAD events show of each direction of a flow. The protocol, the server's name and what the first messages say are told without; the bytes themselves may hold secrets.";
+    NETWORK_FLOWS_MAX: "network.flows_max", Kind::Number(64, 1_048_576, "flows"), "8192",
+        "Connections whose first bytes the agent keeps, at most 2,048 of each direction, to tell the protocol. Beyond it those that were quiet for longest are forgotten. A new value holds from the next start on.";
     LIMITS_EVENTS_PER_SECOND: "limits.events_per_second", Kind::Number(0, 1_000_000, "events"), "500",
         "Events of files and of the network, of each class, that a container may cause on average; what is beyond is counted, and told as LOSS with the reason RATE_LIMITED. Processes, containers and privileges are never limited. 0: no limit.";
     LIMITS_BURST: "limits.burst", Kind::Number(1, 1_000_000, "events"), "5000",

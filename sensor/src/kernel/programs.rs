@@ -6,6 +6,7 @@
 mod always;
 mod file;
 mod network;
+mod packets;
 mod privilege;
 
 use sensor_common::class::{Class, Lane};
@@ -93,10 +94,9 @@ pub struct Service {
 /// was seen.
 #[must_use]
 pub fn services() -> Vec<&'static Service> {
-    [always::SERVICES, file::SERVICES, network::SERVICES, privilege::SERVICES, privilege::OBJECTS]
-        .into_iter()
-        .flatten()
-        .collect()
+    let network = [network::SERVICES, packets::SERVICES];
+    let privilege = [privilege::SERVICES, privilege::OBJECTS];
+    [[always::SERVICES, file::SERVICES], network, privilege].into_iter().flatten().flatten().collect()
 }
 
 /// Programs of which the second takes what the first was not called for: class and first program.

@@ -1,7 +1,8 @@
 //! Events of the pipeline → the messages of the schema. One file each for what is done to files, to
-//! sockets, and by privileged calls.
+//! sockets, what goes over them, and by privileged calls.
 
 mod file;
+mod payload;
 mod privilege;
 mod socket;
 
@@ -147,9 +148,13 @@ impl Context {
             Facts::Socket(operation) => {
                 Some(proto::event::Facts::Socket(self.socket(event, operation, subject)))
             }
+            Facts::Content(content) => {
+                Some(proto::event::Facts::Socket(self.content(event, content, subject)))
+            }
             Facts::Call(call) => Some(proto::event::Facts::Call(self.call(event, call, subject))),
         };
-        message.process = Some(process);
+        // Packets can come for a socket of which no owner is known.
+        message.process = (event.process.pid != 0).then_some(process);
         message
     }
 

@@ -1,6 +1,7 @@
 //! One line for each event: time, class, where, process id, what, and what deserves a look.
 
 mod file;
+mod payload;
 mod privilege;
 mod socket;
 
@@ -100,7 +101,10 @@ fn what(event: &Event) -> (String, Colour) {
             (format!("{id} image {image}"), Colour::Place)
         }
         Some(Facts::File(operation)) => (executable(process) + &file::what(operation), Colour::Place),
-        Some(Facts::Socket(operation)) => (executable(process) + &socket::what(operation), Colour::Place),
+        Some(Facts::Socket(operation)) => {
+            let what = payload::what(operation).unwrap_or_else(|| socket::what(operation));
+            (executable(process) + &what, Colour::Place)
+        }
         Some(Facts::Call(call)) => (executable(process) + &privilege::what(call), Colour::Notable),
         Some(Facts::ControlGroup(group)) => (safe(&group.path), Colour::Dim),
         None => (executable(process), Colour::Dim),

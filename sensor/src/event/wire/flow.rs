@@ -11,11 +11,10 @@ mod prefix;
 #[cfg(test)]
 mod tests;
 
-/// Bytes kept of each direction.
-///
-/// A client's first message with a post-quantum key share is longer (1.5 to 2 KiB); its server name is
-/// mostly, but not always, within this bound.
-pub const PREFIX_MAX: usize = 512;
+/// Bytes kept of each direction: as many as the kernel programs send of the longest first messages, a
+/// client's TLS hello with a post-quantum key share and DNS over TCP. Of all others they send less, and
+/// say with the last chunk that it is the last.
+pub const PREFIX_MAX: usize = sensor_common::limits::FLOW_BYTES_LONG as usize;
 
 /// Which way bytes went, seen from the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +36,8 @@ pub struct Chunk<'a> {
     pub offset: u32,
     /// The bytes.
     pub bytes: &'a [u8],
+    /// Nothing that lies behind them will come.
+    pub last: bool,
 }
 
 /// Beginnings of the flows that were active last. At most as many as [`Flows::new`] was told, each with
@@ -64,6 +65,8 @@ struct Flow {
     received: Prefix,
     outcome: Outcome,
     turn: Turn,
+    /// What was told of what was sent, and of what was received.
+    told: [usize; 2],
 }
 
 impl Flows {
@@ -85,7 +88,11 @@ impl Flows {
             self.add(time_ns, chunk.flow);
         }
         let flow = self.flows.get_mut(&chunk.flow)?;
-        let grown = flow.prefix_mut(chunk.direction).add(offset, chunk.bytes);
+        let prefix = flow.prefix_mut(chunk.direction);
+        let mut grown = prefix.add(offset, chunk.bytes);
+        if chunk.last {
+            grown |= prefix.end(offset.saturating_add(chunk.bytes.len()));
+        }
         let firmer = grown && flow.judge(false);
         self.order.remove(&flow.turn);
         flow.turn.time_ns = flow.turn.time_ns.max(time_ns);
@@ -119,6 +126,24 @@ impl Flows {
         }
     }
 
+    /// True if no more bytes of that direction are wanted, or the flow is not known.
+    #[must_use]
+    pub fn is_ended(&self, flow: u64, direction: Direction) -> bool {
+        self.flows.get(&flow).is_none_or(|flow| match direction {
+            Direction::Sent => flow.sent.so_far(false).ended,
+            Direction::Received => flow.received.so_far(false).ended,
+        })
+    }
+
+    /// A count of the caller's for each direction: how much of it was told.
+    pub fn told_mut(&mut self, flow: u64, direction: Direction) -> Option<&mut usize> {
+        let [sent, received] = &mut self.flows.get_mut(&flow)?.told;
+        Some(match direction {
+            Direction::Sent => sent,
+            Direction::Received => received,
+        })
+    }
+
     /// Forgets flows of which nothing came since `time_ns`, and says how many.
     pub fn forget_before(&mut self, time_ns: u64) -> usize {
         let quiet: Vec<_> = self.order.iter().filter(|turn| turn.time_ns < time_ns).copied().collect();
@@ -133,6 +158,12 @@ impl Flows {
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.evicted
+    }
+
+    /// Most flows that are kept.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.limit
     }
 
     /// Flows that are kept.
@@ -158,7 +189,13 @@ impl Flows {
         self.order.insert(turn);
         self.flows.insert(
             flow,
-            Flow { sent: Prefix::default(), received: Prefix::default(), outcome: Outcome::default(), turn },
+            Flow {
+                sent: Prefix::default(),
+                received: Prefix::default(),
+                outcome: Outcome::default(),
+                turn,
+                told: [0; 2],
+            },
         );
     }
 }

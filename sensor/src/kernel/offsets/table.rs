@@ -205,6 +205,16 @@ pub(super) const SPECS: &[Spec] = &[
         need: Required,
     },
     Spec { field: Field::kernfs_name, source: Member(&["kernfs_node.name"]), need: Required },
+    Spec {
+        field: Field::sock_cookie,
+        source: Member(&["sock.__sk_common.skc_cookie"]),
+        need: Optional("one name for a socket in all events"),
+    },
+    Spec {
+        field: Field::sock_lock_owned,
+        source: Member(&["sock.sk_lock.owned"]),
+        need: Optional("who sent the first bytes of a connection"),
+    },
     Spec { field: Field::task_flags, source: Member(&["task_struct.flags"]), need: Required },
     Spec {
         field: Field::task_stack,

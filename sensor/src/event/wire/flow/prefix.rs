@@ -10,9 +10,11 @@ const WORD: usize = 64;
 pub(super) struct Prefix {
     bytes: Vec<u8>,
     /// One bit per byte that has come, the first byte in the lowest bit.
-    known: [u64; PREFIX_MAX / WORD],
+    known: Vec<u64>,
     /// Bytes before the first that has not come.
     length: usize,
+    /// Where the bytes end that will come, once that is known.
+    end: Option<usize>,
 }
 
 impl Prefix {
@@ -26,6 +28,7 @@ impl Prefix {
         let end = offset.saturating_add(bytes.len());
         if self.bytes.len() < end {
             self.bytes.resize(end, 0);
+            self.known.resize(end.div_ceil(WORD), 0);
         }
         for (at, byte) in (offset..).zip(bytes) {
             if let Some(place) = self.bytes.get_mut(at)
@@ -43,13 +46,21 @@ impl Prefix {
         self.length > before
     }
 
+    /// No bytes from there on will come. Returns whether that changes what is known.
+    pub(super) fn end(&mut self, at: usize) -> bool {
+        let before = self.so_far(false).ended;
+        self.end = Some(self.end.map_or(at, |end| end.min(at)));
+        self.so_far(false).ended != before
+    }
+
     /// The contiguous part.
     pub(super) fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
     pub(super) fn so_far(&self, ended: bool) -> SoFar<'_> {
-        SoFar { bytes: self.bytes(), ended: ended || self.length >= PREFIX_MAX }
+        let all = self.end.unwrap_or(PREFIX_MAX).min(PREFIX_MAX);
+        SoFar { bytes: self.bytes(), ended: ended || self.length >= all }
     }
 }
 
@@ -72,6 +83,16 @@ mod tests {
         assert_eq!(prefix.bytes(), b"abcdef");
         assert!(!prefix.add(0, b"zzzzzz"));
         assert_eq!(prefix.bytes(), b"abcdef");
+    }
+
+    #[test]
+    fn the_end_may_be_known_before_it_comes() {
+        let mut prefix = Prefix::default();
+        prefix.add(0, b"abc");
+        assert!(!prefix.end(5));
+        assert!(!prefix.so_far(false).ended);
+        prefix.add(3, b"de");
+        assert!(prefix.so_far(false).ended);
     }
 
     #[test]
