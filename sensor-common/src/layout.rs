@@ -215,6 +215,10 @@ layout! {
     inode_rdev,
     /// `inode.i_sb`
     inode_superblock,
+    /// `inode.i_ctime`, seconds
+    inode_changed_s,
+    /// `inode.i_ctime`, nanoseconds
+    inode_changed_ns,
     /// size of `struct inode`, behind which overlayfs keeps its upper directory entry
     inode_size,
     /// `super_block.s_dev`
@@ -249,6 +253,62 @@ layout! {
     task_stack,
     /// `task_struct.real_cred`
     task_real_cred,
+    /// `socket.sk`
+    socket_sk,
+    /// `sock.__sk_common.skc_family`
+    sock_family,
+    /// `sock.__sk_common.skc_state`
+    sock_state,
+    /// `sock.__sk_common.skc_daddr`
+    sock_daddr,
+    /// `sock.__sk_common.skc_rcv_saddr`
+    sock_rcv_saddr,
+    /// `sock.__sk_common.skc_dport`
+    sock_dport,
+    /// `sock.__sk_common.skc_num`
+    sock_num,
+    /// `inet_sock.inet_sport`
+    inet_sport,
+    /// `sock.__sk_common.skc_v6_daddr`
+    sock_v6_daddr,
+    /// `sock.__sk_common.skc_v6_rcv_saddr`
+    sock_v6_rcv_saddr,
+    /// `sock.__sk_common.skc_net`
+    sock_net,
+    /// `sock.__sk_common.skc_bound_dev_if`
+    sock_device,
+    /// `sock.__sk_common.skc_flags`
+    sock_flags,
+    /// `sock.sk_type`
+    sock_type,
+    /// `sock.sk_protocol`
+    sock_protocol,
+    /// `sock.sk_err`
+    sock_error,
+    /// `sock.sk_max_ack_backlog`
+    sock_backlog,
+    /// `sock.sk_peer_pid`
+    sock_peer_pid,
+    /// `tcp_sock.bytes_sent`
+    tcp_bytes_sent,
+    /// `tcp_sock.bytes_retrans`
+    tcp_bytes_retransmitted,
+    /// `tcp_sock.bytes_received`
+    tcp_bytes_received,
+    /// `unix_sock.addr`
+    unix_address,
+    /// `unix_sock.path`
+    unix_path,
+    /// `unix_sock.peer`
+    unix_peer,
+    /// `unix_address.len`
+    unix_name_length,
+    /// `unix_address.name`
+    unix_name,
+    /// `msghdr.msg_name`
+    message_name,
+    /// `msghdr.msg_namelen`
+    message_name_length,
     /// `fs_struct.root`
     fs_root,
     /// `file.f_flags`
@@ -327,6 +387,42 @@ layout! {
     helper_current_task_btf,
     /// number of the helper `bpf_task_pt_regs` (since 5.15)
     helper_task_pt_regs,
+    /// `pid_namespace.idr.idr_rt.xa_head`: all processes of a pid namespace by number
+    pid_namespace_head,
+    /// `xa_node.shift`
+    xa_node_shift,
+    /// `xa_node.slots`
+    xa_node_slots,
+    /// `pid.tasks`
+    pid_tasks,
+    /// `task_struct.pid_links`
+    task_pid_links,
+    /// `inode.i_private`
+    inode_private,
+    /// `task_struct.cpus_mask`
+    task_cpus_mask,
+    /// `task_struct.policy`
+    task_policy,
+    /// `task_struct.static_prio`
+    task_static_prio,
+    /// `task_struct.rt_priority`
+    task_rt_priority,
+    /// `bpf_prog.type`
+    bpf_prog_type,
+    /// `bpf_prog.expected_attach_type`
+    bpf_prog_attach_type,
+    /// `bpf_prog.aux`
+    bpf_prog_aux,
+    /// `bpf_prog_aux.name`
+    bpf_prog_aux_name,
+    /// `bpf_map.map_type`
+    bpf_map_type,
+    /// `bpf_map.name`
+    bpf_map_name,
+    /// `bpf_link.prog`
+    bpf_link_prog,
+    /// `perf_event.attr`
+    perf_event_attr,
 }
 
 /// What the agent decides before the programs are loaded.
@@ -341,4 +437,8 @@ pub struct Settings {
     pub environment: u32,
     /// 1 to write diagnostics through aya-log.
     pub diagnostics: u32,
+    /// Process id of the agent, which does not watch itself; 0 for none.
+    pub own: u32,
+    /// Unused; zero.
+    pub reserved: u32,
 }

@@ -2,4 +2,6 @@
 
 pub(crate) mod container;
 pub(crate) mod file;
+pub(crate) mod net;
+pub(crate) mod privilege;
 pub(crate) mod process;

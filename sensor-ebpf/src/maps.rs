@@ -11,7 +11,7 @@ use sensor_common::{
     ledger::{ClassCounters, LossKey},
     limits::{
         ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX, PENDING_MAX,
-        PORTS_MAX, REPEATS_MAX, SCRATCH_BYTES,
+        PORTS_MAX, REPEATS_MAX, SCRATCH_BYTES, SOCKETS_MAX,
     },
     policy::{
         Account, AccountKey, ClassPolicy, FileKey, FileVerdict, GroupPolicy, Network, Policy, RepeatKey,
@@ -19,7 +19,7 @@ use sensor_common::{
     },
 };
 
-use crate::handler::file::change::Pending;
+use crate::{emit::sockets::Owner, handler::file::change::Pending};
 
 /// Offsets of kernel fields; written by the agent before the programs are loaded.
 #[unsafe(no_mangle)]
@@ -27,8 +27,14 @@ static LAYOUT: Layout = Layout::UNKNOWN;
 
 /// The agent's decisions; written before the programs are loaded.
 #[unsafe(no_mangle)]
-static SETTINGS: Settings =
-    Settings { cgroup_hierarchy: 0, cgroup_subsystem: ABSENT, environment: 0, diagnostics: 0 };
+static SETTINGS: Settings = Settings {
+    cgroup_hierarchy: 0,
+    cgroup_subsystem: ABSENT,
+    environment: 0,
+    diagnostics: 0,
+    own: 0,
+    reserved: 0,
+};
 
 /// Offset of a kernel field: a constant to the verifier.
 macro_rules! offset {
@@ -79,6 +85,10 @@ pub(crate) static LOSSES: HashMap<LossKey, u64> = HashMap::with_max_entries(LOSS
 #[map]
 pub(crate) static BULK: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
 
+/// When the agent may be woken again, in nanoseconds since boot: one entry.
+#[map]
+pub(crate) static WAKE: Array<u64> = Array::with_max_entries(1, 0);
+
 /// What is wanted of control groups of which the agent said nothing yet: one entry.
 #[map]
 pub(crate) static DEFAULTS: Array<GroupPolicy> = Array::with_max_entries(1, 0);
@@ -115,6 +125,11 @@ pub(crate) static PORTS: HashMap<u32, u32> = HashMap::with_max_entries(PORTS_MAX
 /// See [`PORTS`].
 #[map]
 pub(crate) static NETWORKS: LpmTrie<Network, u32> = LpmTrie::with_max_entries(NETWORKS_MAX, 1);
+
+/// Who uses a socket, by the address of its `struct sock`; a full table forgets the oldest. Only
+/// [`crate::emit::sockets`] reads and writes it.
+#[map]
+pub(crate) static SOCKETS: LruHashMap<u64, Owner> = LruHashMap::with_max_entries(SOCKETS_MAX, 0);
 
 /// Which system calls are told, by the machine's number. Filled by the agent before anything is attached.
 #[map]

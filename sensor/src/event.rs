@@ -13,8 +13,10 @@ pub mod open_flags;
 pub mod operation;
 pub mod path;
 pub mod process;
+pub mod request;
 pub mod signal;
 pub mod text;
+pub mod wire;
 
 use sensor_common::{class::Class, header::TaskRef, record::container::MoveRecord};
 

@@ -7,8 +7,11 @@ mod burst;
 mod churn;
 mod commands;
 mod file;
+mod flood;
 mod identity;
 mod input;
+mod network;
+mod policy;
 mod process;
 mod workload;
 
@@ -22,10 +25,13 @@ fn main() -> ExitCode {
         process::TESTS,
         file::TESTS,
         input::TESTS,
+        network::TESTS,
         identity::TESTS,
         commands::TESTS,
         churn::TESTS,
         burst::TESTS,
+        policy::TESTS,
+        flood::TESTS,
     ]
     .concat();
     runner::main(&tests)

@@ -4,6 +4,8 @@
 //! the tracepoint gives. Arguments come from the registers that the call was entered with.
 
 mod file;
+mod network;
+mod privilege;
 
 use core::ptr::read_volatile;
 

@@ -3,6 +3,7 @@
 use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
 
 use aya_ebpf::{
+    bindings::BPF_RB_FORCE_WAKEUP,
     helpers::generated::{
         bpf_ktime_get_boot_ns, bpf_probe_read_kernel, bpf_probe_read_kernel_str, bpf_probe_read_user,
         bpf_probe_read_user_str, bpf_ringbuf_output,
@@ -11,12 +12,13 @@ use aya_ebpf::{
 };
 use sensor_common::{
     class::{Class, Lane},
+    header::RecordHeader,
     ledger::LossReason,
     limits::{COMPONENT_BYTES_MAX, SCRATCH_BYTES, TAIL_HEADER_BYTES, TAIL_START_MAX},
     tail::{Tail, TailHeader},
 };
 
-use super::book;
+use super::{book, wake};
 use crate::maps::{SCRATCH, Scratch, Slot};
 
 /// Bounds a position to the first part of the buffer.
@@ -88,9 +90,11 @@ impl Writer {
         }
         let at = self.position();
         let length = if wanted > MAX as u64 { MAX as u64 } else { wanted };
-        // SAFETY: the destination lies in the buffer for `MAX` bytes, the source is checked by
+        let to = self.at(at);
+        // SAFETY: the destination lies in the buffer for twice `MAX` bytes, the source is checked by
         // the helper.
-        let read = unsafe { bpf_probe_read_user(self.at(at).cast(), length as u32, start as *const _) };
+        let read =
+            unsafe { bpf_probe_read_user(to.cast(), bounded::<MAX>(length) as u32, start as *const _) };
         if read != 0 {
             self.set_cursor(header);
             return None;
@@ -131,8 +135,10 @@ impl Writer {
         }
         let at = self.position();
         let length = if wanted > MAX as u64 { MAX as u64 } else { wanted };
+        let to = self.at(at);
         // SAFETY: as in `user_bytes`.
-        let read = unsafe { bpf_probe_read_kernel(self.at(at).cast(), length as u32, address as *const _) };
+        let read =
+            unsafe { bpf_probe_read_kernel(to.cast(), bounded::<MAX>(length) as u32, address as *const _) };
         if read != 0 {
             self.set_cursor(header);
             return None;
@@ -178,6 +184,19 @@ impl Writer {
     /// Sends the record and books its fate. The length in its header is set here.
     #[inline(always)]
     pub(crate) fn send(self, ring: &'static RingBuf, cgroup: u64) {
+        // SAFETY: the header is where every record begins.
+        let time_ns = unsafe { read_volatile(addr_of!((*self.at(0).cast::<RecordHeader>()).time_ns)) };
+        self.send_with(ring, cgroup, wake(time_ns));
+    }
+
+    /// As [`Writer::send`], and the reader is woken at once.
+    #[inline(always)]
+    pub(crate) fn send_now(self, ring: &'static RingBuf, cgroup: u64) {
+        self.send_with(ring, cgroup, u64::from(BPF_RB_FORCE_WAKEUP));
+    }
+
+    #[inline(always)]
+    fn send_with(self, ring: &'static RingBuf, cgroup: u64, flags: u64) {
         // SAFETY: as in `new`.
         if unsafe { read_volatile(addr_of!((*self.scratch).owner)) } != self.owner {
             // SAFETY: as in `new`. The other one's record may be mixed with this one's as well.
@@ -194,7 +213,7 @@ impl Writer {
         unsafe { write_volatile(self.at(0).cast::<u32>(), length as u32) };
         // SAFETY: the buffer holds `length` bytes of the record, the ring is a map of this object.
         let sent = unsafe {
-            bpf_ringbuf_output(core::ptr::from_ref(ring).cast_mut().cast(), self.at(0).cast(), length, 0)
+            bpf_ringbuf_output(core::ptr::from_ref(ring).cast_mut().cast(), self.at(0).cast(), length, flags)
         };
         book(self.lane, self.class, cgroup, if sent == 0 { None } else { Some(LossReason::RingFull) });
     }
@@ -246,4 +265,20 @@ impl Writer {
         // SAFETY: callers bound the position to the buffer, and the verifier checks that they do.
         unsafe { addr_of_mut!((*self.scratch).bytes).cast::<u8>().add(position as usize) }
     }
+}
+
+/// A length of at most `MAX`, such that verifiers before 5.12 see its bound as well: they forget that of
+/// a number which was on the stack meanwhile. The compiler would drop a mask that changes nothing.
+#[inline(always)]
+fn bounded<const MAX: usize>(mut length: u64) -> u64 {
+    // SAFETY: an operation on the named register only.
+    unsafe {
+        core::arch::asm!(
+            "{0} &= {1}",
+            inout(reg) length,
+            const (MAX + 1).next_power_of_two() - 1,
+            options(pure, nomem, nostack)
+        );
+    }
+    length
 }

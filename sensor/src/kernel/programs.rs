@@ -30,7 +30,8 @@ pub enum Hook {
     Fentry(&'static [&'static str]),
     /// End of the first of these functions that the kernel has.
     Fexit(&'static [&'static str]),
-    /// Ends of all of these system calls that the kernel has (`syscalls:sys_exit_NAME`).
+    /// Ends of all of these system calls that the kernel has (`syscalls:sys_exit_NAME`). Several services
+    /// may share such a program, each with its own calls.
     SyscallExit(&'static [&'static str]),
     /// Packets that control groups send.
     PacketsOut,
@@ -144,7 +145,7 @@ impl Program {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{HashMap, HashSet};
 
     use super::*;
 
@@ -157,8 +158,20 @@ mod tests {
             for class in service.classes {
                 assert!(classes.insert(*class), "{class:?} is served twice");
             }
-            for program in service.ways.iter().flat_map(|way| way.programs) {
-                assert!(programs.insert(program.name), "{} is listed twice", program.name);
+            // Ways may share a program: one of them is taken. Services may share one that is attached
+            // to the ends of several system calls.
+            let mut own = HashMap::new();
+            for way in service.ways {
+                let mut of_way = HashSet::new();
+                for program in way.programs {
+                    assert!(of_way.insert(program.name), "{} is listed twice", program.name);
+                    let known = own.insert(program.name, program.hook);
+                    assert!(known.is_none_or(|hook| hook == program.hook), "{}", program.name);
+                }
+            }
+            for (name, hook) in own {
+                let shared = matches!(hook, Hook::SyscallExit(_));
+                assert!(programs.insert(name) || shared, "{name} is of two services");
             }
         }
     }

@@ -37,6 +37,8 @@ pub struct Tree {
     processes: HashMap<Key, Entry>,
     /// Running processes by pid.
     running: HashMap<u32, Key>,
+    /// The latest process of each pid that is known, also after its end.
+    latest: HashMap<u32, Key>,
     ended: Ended,
     /// Ended processes whose time is over, kept for their descendants; oldest first.
     kept: VecDeque<Key>,
@@ -52,6 +54,7 @@ impl Tree {
             limits,
             processes: HashMap::new(),
             running: HashMap::new(),
+            latest: HashMap::new(),
             ended: Ended::default(),
             kept: VecDeque::new(),
             evicted: 0,
@@ -149,6 +152,13 @@ impl Tree {
         self.processes.get(&key).map(|entry| &entry.process)
     }
 
+    /// The process that has this pid or had it last: what the kernel tells of a process by its number
+    /// only may be read after the process has ended.
+    #[must_use]
+    pub fn by_pid(&self, pid: u32) -> Option<&Process> {
+        self.get(*self.latest.get(&pid)?)
+    }
+
     /// The ancestors of a process, its parent first.
     pub fn ancestors(&self, key: Key) -> impl Iterator<Item = &Process> {
         let mut next = self.get(key).and_then(|process| process.parent);
@@ -227,6 +237,7 @@ impl Tree {
         if let Some(parent) = process.parent.and_then(|parent| self.processes.get_mut(&parent)) {
             parent.children += 1;
         }
+        self.latest.insert(key.pid, key);
         self.processes.insert(key, Entry { process, children: 0, expired: false });
     }
 
@@ -260,6 +271,9 @@ impl Tree {
         let mut next = Some(key);
         while let Some(key) = next {
             let Some(entry) = self.processes.remove(&key) else { return };
+            if self.latest.get(&key.pid) == Some(&key) {
+                self.latest.remove(&key.pid);
+            }
             next = entry.process.parent.filter(|parent| {
                 let Some(parent) = self.processes.get_mut(parent) else { return false };
                 parent.children = parent.children.saturating_sub(1);

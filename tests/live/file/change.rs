@@ -110,6 +110,9 @@ pub(super) fn attributes(bench: &mut Bench<'_>) {
         let ran = bench.run(&format!("truncate {way} 3 file"));
         attribute(bench, &ran, "FILE_TRUNCATE", way);
     }
+}
+
+pub(super) fn extended(bench: &mut Bench<'_>) {
     for (way, set, remove) in [
         ("set", "setxattr", "removexattr"),
         ("lset", "lsetxattr", "lremovexattr"),

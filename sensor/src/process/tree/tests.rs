@@ -76,6 +76,11 @@ fn a_reused_pid_is_another_process() {
     assert_eq!(tree.get(task(10, 5).into()).unwrap().program.executable, "/new");
     let old = tree.get(task(10, 1).into()).unwrap();
     assert_eq!((old.program.executable.as_str(), old.exited_ns), ("/old", Some(5 * SECOND)));
+    assert_eq!(tree.by_pid(10).unwrap().program.executable, "/new");
+    assert!(exit(&mut tree, task(10, 5), 7));
+    assert_eq!(tree.by_pid(10).unwrap().exited_ns, Some(7 * SECOND), "until another one has the pid");
+    tree.expire(100 * SECOND);
+    assert!(tree.by_pid(10).is_none(), "a forgotten process does not answer for its pid");
 }
 
 #[test]

@@ -1,22 +1,83 @@
 //! What happens to sockets.
 
-use super::{Context, Subject};
-use crate::event::{self, errno, network::SocketOperation};
+use sensor_common::{
+    class::Class,
+    header::Incomplete,
+    record::network::{Address, Facts, NetRecord, Phase},
+};
+
+use super::{Context, Subject, container, unknown};
+use crate::event::{
+    self, errno,
+    network::{self, SocketOperation},
+    path::End,
+};
+use crate::identity::store::Owner;
 use crate::proto;
 
 impl Context {
     /// The message of an operation on a socket.
     pub(super) fn socket(
         &self,
-        _event: &event::Event<'_>,
+        event: &event::Event<'_>,
         operation: &SocketOperation<'_>,
-        _subject: Subject<'_>,
+        subject: Subject<'_>,
     ) -> proto::SocketOperation {
         let record = &operation.record;
+        let end = if event.incomplete & Incomplete::PATH != 0 { End::Cut } else { End::Root };
+        let closed = event.class == Class::NetClose;
+        let peer = (record.peer.pid != 0).then(|| match subject.other {
+            Some(process) => self.process(process),
+            None => unknown(record.peer),
+        });
+        let peer_container = match subject.other_owner {
+            Some(Owner::Container(known)) => Some(container(known)),
+            Some(Owner::Host { .. }) | None => None,
+        };
         proto::SocketOperation {
+            protocol: network::protocol(record),
+            family: network::family(record.family),
+            r#type: network::kind(record.kind),
+            local: endpoint(&record.local),
+            remote: endpoint(&record.remote),
+            unix_path: operation.unix_path(end),
+            peer,
+            peer_container,
+            phase: phase(record).into(),
             error: errno::name(record.error.into()),
+            sent_bytes: closed.then_some(record.sent_bytes),
+            received_bytes: closed.then_some(record.received_bytes),
+            duration: (closed && record.since_ns != 0).then(|| {
+                let nanoseconds = event.time_ns.saturating_sub(record.since_ns);
+                proto::Duration::from_nanos(i64::try_from(nanoseconds).unwrap_or(i64::MAX))
+            }),
+            socket: if record.socket == 0 { String::new() } else { format!("{:x}", record.socket) },
+            network_namespace: record.namespace,
+            unverified: record.facts & Facts::UNVERIFIED != 0,
+            io_uring: record.facts & Facts::IO_URING != 0,
+            backlog: (event.class == Class::NetListen).then_some(record.offset),
             repeats: record.repeats.into(),
+            protocol_number: record.protocol.into(),
             ..proto::SocketOperation::default()
         }
+    }
+}
+
+fn endpoint(address: &Address) -> Option<proto::Endpoint> {
+    let (_, port) = network::end(address)?;
+    Some(proto::Endpoint { address: network::address_text(address), port: port.into() })
+}
+
+/// Phases of payloads are its direction.
+const fn phase(record: &NetRecord) -> proto::socket_operation::Phase {
+    use proto::socket_operation::Phase as Shown;
+    const ATTEMPT: u16 = Phase::Attempt as u16;
+    const ESTABLISHED: u16 = Phase::Established as u16;
+    const FAILED: u16 = Phase::Failed as u16;
+    match record.phase {
+        ATTEMPT => Shown::Attempt,
+        ESTABLISHED => Shown::Established,
+        FAILED => Shown::Failed,
+        _ => Shown::Unspecified,
     }
 }

@@ -1,0 +1,113 @@
+//! Sockets: what is told of connections, listeners, datagrams and unusual sockets, against what the
+//! workload did. Internet traffic stays on the loopback device of a network namespace of its own.
+
+mod connect;
+mod local;
+mod other;
+
+use picket_tests::client::Client;
+use picket_tests::expect::{field, number, text};
+use picket_tests::lab::Lab;
+use picket_tests::runner::Test;
+use picket_tests::workload;
+use serde_json::Value;
+
+pub(crate) const TESTS: &[Test] = &[
+    Test::new("network::tcp", connect::tcp),
+    Test::new("network::tcp_of_version_6", connect::tcp_of_version_6),
+    Test::new("network::mapped", connect::mapped),
+    Test::new("network::fast_open", connect::fast_open),
+    Test::new("network::by_io_uring", connect::by_io_uring),
+    Test::new("network::refused", connect::refused),
+    Test::new("network::unreachable", connect::unreachable),
+    Test::new("network::in_a_container", connect::in_a_container),
+    Test::new("network::local_path", local::path),
+    Test::new("network::local_abstract", local::abstract_name),
+    Test::new("network::local_datagrams", local::datagrams),
+    Test::new("network::local_failures", local::failures),
+    Test::new("network::local_peer", local::peer),
+    Test::new("network::udp_connected", other::udp_connected),
+    Test::new("network::datagrams", other::datagrams),
+    Test::new("network::bind_and_listen", other::bind_and_listen),
+    Test::new("network::unusual_sockets", other::unusual_sockets),
+];
+
+/// Begins a namespace of its own with a loopback device.
+const OWN: &str = "unshare net , loopback ,";
+
+/// Events of one process.
+struct Seen {
+    events: Vec<Value>,
+}
+
+/// Runs a workload in the scratch folder and gives the events of its process; `@` in it is the folder.
+fn run(lab: &mut Lab, script: &str) -> Seen {
+    let mut client = lab.watch();
+    let folder = lab.scratch().folder("network");
+    let words = script.split_whitespace().map(|word| word.replace('@', &folder.to_string_lossy()));
+    let child = workload::command("--may-fail").args(words).current_dir(&folder).spawn();
+    let mut child = child.expect("the workload program runs");
+    let pid = child.id();
+    let status = child.wait().expect("our own child");
+    assert!(status.success(), "`{script}`: {status}");
+    seen(lab, &mut client, pid)
+}
+
+/// What was told of a process that has ended.
+fn seen(lab: &Lab, client: &mut Client, pid: u32) -> Seen {
+    // Sockets have a ring of their own, so an exit does not mean that everything came: wait for what the
+    // fence's own process does with one.
+    lab.fence(client);
+    let marker = workload::command("socket").arg("raw").spawn();
+    let mut marker = marker.expect("the workload program runs");
+    marker.wait().expect("our own child");
+    let last = marker.id();
+    client.wait_for("the socket of the fence", |event| {
+        text(event, "class") == "NETWORK_SOCKET" && number(event, "process.pid") == Some(last.into())
+    });
+    Seen { events: client.of_process(pid) }
+}
+
+impl Seen {
+    /// The events of a class of which this field has this value.
+    fn all(&self, class: &str, path: &str, value: &str) -> Vec<&Value> {
+        let wanted = |event: &&Value| {
+            text(event, "class") == class
+                && field(event, path).is_some_and(|found| match found {
+                    Value::String(text) => text == value,
+                    other => other.to_string() == value,
+                })
+        };
+        self.events.iter().filter(wanted).collect()
+    }
+
+    /// The only such event.
+    fn one(&self, class: &str, path: &str, value: &str) -> &Value {
+        match self.all(class, path, value).as_slice() {
+            [event] => event,
+            other => panic!(
+                "{} events {class} with {path} = {value}; all of the process: {:#?}",
+                other.len(),
+                self.events.iter().filter(|event| field(event, "socket").is_some()).collect::<Vec<_>>()
+            ),
+        }
+    }
+
+    /// How many events of a class there are.
+    fn count(&self, class: &str) -> usize {
+        self.events.iter().filter(|event| text(event, "class") == class).count()
+    }
+}
+
+/// True if a class is served by tracepoints of system calls, to which only the caller's memory tells the
+/// address of a call that failed.
+fn by_tracepoint(lab: &mut Lab, class: &str) -> bool {
+    let status = lab.agent().status();
+    let coverage = field(&status, "coverage").and_then(Value::as_array).cloned().unwrap_or_default();
+    let of_class = coverage.iter().find(|coverage| text(coverage, "class") == class);
+    match of_class.map(|coverage| text(coverage, "backEnd")) {
+        Some("tracepoint") => true,
+        Some("trampoline") => false,
+        other => panic!("{class} is served by {other:?}"),
+    }
+}

@@ -1,0 +1,159 @@
+//! Connections of TCP: attempt, outcome, acceptance, end.
+
+use picket_tests::expect::{Expect, number, text};
+use picket_tests::lab::Lab;
+use picket_tests::workload::IN_CONTAINER;
+
+use super::{OWN, Seen, by_tracepoint, run, seen};
+
+/// What holds for a connection to 127.0.0.1:80 over which 1000 bytes went there and 5000 back.
+fn check_exchange(seen: &Seen, address: &str) {
+    let attempt = seen.one("NETWORK_CONNECT", "socket.phase", "ATTEMPT");
+    let stands = seen.one("NETWORK_CONNECT", "socket.phase", "ESTABLISHED");
+    for event in [attempt, stands] {
+        Expect::of(event)
+            .is("socket.protocol", "tcp")
+            .is("socket.type", "stream")
+            .is("socket.remote.address", address)
+            .is("socket.remote.port", 80)
+            .absent("socket.error")
+            .absent("socket.unverified")
+            .is("socket.socket", text(stands, "socket.socket"))
+            .such("socket.networkNamespace", "an inode number", |inode| inode.as_u64() > Some(0));
+    }
+    let port = number(stands, "socket.local.port").expect("a port of its own");
+    Expect::of(stands).is("socket.local.address", address);
+    let accepted = seen.one("NETWORK_ACCEPT", "socket.phase", "ESTABLISHED");
+    Expect::of(accepted)
+        .is("socket.protocol", "tcp")
+        .is("socket.local.address", address)
+        .is("socket.local.port", 80)
+        .is("socket.remote.address", address)
+        .is("socket.remote.port", port);
+    let client = seen.one("NETWORK_CLOSE", "socket.remote.port", "80");
+    Expect::of(client)
+        .is("socket.socket", text(stands, "socket.socket"))
+        .is("socket.local.port", port)
+        .is("socket.sentBytes", 1000)
+        .is("socket.receivedBytes", 5000)
+        .such("socket.duration", "a time", |time| time.as_str().is_some_and(|time| time.ends_with('s')));
+    let server = seen.one("NETWORK_CLOSE", "socket.local.port", "80");
+    Expect::of(server)
+        .is("socket.socket", text(accepted, "socket.socket"))
+        .is("socket.remote.port", port)
+        .is("socket.sentBytes", 5000)
+        .is("socket.receivedBytes", 1000);
+}
+
+fn exchange(lab: &mut Lab, how: &str, address: &str) -> Seen {
+    run(
+        lab,
+        &format!(
+            "{OWN} behind serve tcp {address}:80 1 1000 zero:5000 , \
+             exchange {how} tcp {address}:80 zero:1000 3 5000 , join"
+        ),
+    )
+}
+
+pub(super) fn tcp(lab: &mut Lab) {
+    for how in ["blocking", "nonblocking"] {
+        let seen = exchange(lab, how, "127.0.0.1");
+        check_exchange(&seen, "127.0.0.1");
+        Expect::of(seen.one("NETWORK_CONNECT", "socket.phase", "ATTEMPT")).is("socket.family", "ipv4");
+    }
+}
+
+pub(super) fn tcp_of_version_6(lab: &mut Lab) {
+    let seen = exchange(lab, "blocking", "[::1]");
+    check_exchange(&seen, "::1");
+    Expect::of(seen.one("NETWORK_CONNECT", "socket.phase", "ATTEMPT")).is("socket.family", "ipv6");
+}
+
+/// The first bytes go with the first packet, by sendto and without connect.
+pub(super) fn fast_open(lab: &mut Lab) {
+    check_exchange(&exchange(lab, "fastopen", "127.0.0.1"), "127.0.0.1");
+}
+
+/// An IPv6 socket that speaks IPv4 is told by what it speaks.
+pub(super) fn mapped(lab: &mut Lab) {
+    let script = "behind serve tcp 127.0.0.1:80 1 0 none , connect blocking tcp [::ffff:127.0.0.1]:80 , join";
+    let seen = run(lab, &format!("{OWN} {script}"));
+    for phase in ["ATTEMPT", "ESTABLISHED"] {
+        Expect::of(seen.one("NETWORK_CONNECT", "socket.phase", phase))
+            .is("socket.family", "ipv4")
+            .is("socket.remote.address", "127.0.0.1")
+            .is("socket.local.address", "127.0.0.1");
+    }
+}
+
+pub(super) fn by_io_uring(lab: &mut Lab) {
+    for how in ["uring", "uring-async", "uring-sqpoll"] {
+        let seen = run(
+            lab,
+            &format!("{OWN} behind serve tcp 127.0.0.1:80 1 0 none , connect {how} tcp 127.0.0.1:80"),
+        );
+        if seen.count("NETWORK_LISTEN") == 0 || seen.count("NETWORK_CONNECT") == 0 {
+            println!("network: {how} is not possible on this kernel");
+            continue;
+        }
+        for phase in ["ATTEMPT", "ESTABLISHED"] {
+            Expect::of(seen.one("NETWORK_CONNECT", "socket.phase", phase)).is("socket.remote.port", 80);
+        }
+    }
+}
+
+/// An attempt that fails is told twice, for whoever waits for it and for who does not.
+pub(super) fn refused(lab: &mut Lab) {
+    for how in ["blocking", "nonblocking"] {
+        let seen = run(lab, &format!("{OWN} connect {how} tcp 127.0.0.1:81"));
+        seen.one("NETWORK_CONNECT", "socket.phase", "ATTEMPT");
+        Expect::of(seen.one("NETWORK_CONNECT", "socket.phase", "FAILED"))
+            .is("socket.error", "ECONNREFUSED")
+            .is("socket.remote.address", "127.0.0.1")
+            .is("socket.remote.port", 81);
+        assert_eq!(seen.count("NETWORK_CLOSE"), 0, "nothing stood");
+    }
+}
+
+/// No packet goes out: only the call's result tells it.
+pub(super) fn unreachable(lab: &mut Lab) {
+    let unverified = by_tracepoint(lab, "NETWORK_CONNECT");
+    for (kind, address) in [("tcp", "203.0.113.9"), ("udp", "203.0.113.9"), ("tcp", "2001:db8::9")] {
+        let word = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
+        let seen = run(lab, &format!("{OWN} connect blocking {kind} {word}:81"));
+        let failed = seen.one("NETWORK_CONNECT", "socket.phase", "FAILED");
+        Expect::of(failed)
+            .is("socket.protocol", kind)
+            .is("socket.remote.address", address)
+            .is("socket.remote.port", 81)
+            .such("socket.error", "no way there", |error| error == "ENETUNREACH" || error == "EADDRNOTAVAIL");
+        assert_eq!(failed["socket"]["unverified"] == true, unverified, "{failed:#}");
+        assert_eq!(seen.count("NETWORK_CONNECT"), 1);
+    }
+}
+
+/// The outcome is told of the container, although no process of it runs then.
+pub(super) fn in_a_container(lab: &mut Lab) {
+    let mut client = lab.watch();
+    let script = "unshare net , loopback , behind serve tcp 127.0.0.1:80 1 0 none , \
+                  connect nonblocking tcp 127.0.0.1:80 , join , connect blocking tcp 127.0.0.1:81";
+    let mut arguments = vec![IN_CONTAINER, "--may-fail"];
+    arguments.extend(script.split_whitespace());
+    let container = lab.container(&arguments);
+    container.run_ok();
+    let marker = |event: &serde_json::Value| {
+        text(event, "class") == "NETWORK_CONNECT"
+            && text(event, "socket.phase") == "FAILED"
+            && number(event, "socket.remote.port") == Some(81)
+            && text(event, "container.id") == container.id()
+    };
+    let failed = client.wait_for("the refused connection", marker);
+    let pid = u32::try_from(number(&failed, "process.pid").expect("a process")).expect("a pid");
+    let seen = seen(lab, &mut client, pid);
+    for class in ["NETWORK_BIND", "NETWORK_LISTEN", "NETWORK_CONNECT", "NETWORK_ACCEPT", "NETWORK_CLOSE"] {
+        assert!(seen.count(class) > 0, "no {class} of the container");
+    }
+    for event in seen.events.iter().filter(|event| event.get("socket").is_some()) {
+        Expect::of(event).is("container.id", container.id()).is("process.executable", IN_CONTAINER);
+    }
+}
