@@ -201,14 +201,16 @@ pub(super) fn load(ebpf: &mut Ebpf, program: &Program, btf: &Btf) -> Result<(), 
 
 /// The first name that works; the error of the first that the kernel knows, or else of the last.
 fn first(names: &[&str], mut load: impl FnMut(&str) -> Result<(), String>) -> Result<(), String> {
-    let mut last = "no target".to_owned();
+    let mut told = "no target".to_owned();
     for name in names {
         match load(name) {
             Ok(()) => return Ok(()),
-            Err(error) => last = error,
+            // aya's words for a name that the kernel does not have.
+            Err(error) if error.contains("unknown BTF type") => told = error,
+            Err(error) => return Err(error),
         }
     }
-    Err(last)
+    Err(told)
 }
 
 /// Links of a program that several services may share; empty for other programs.
