@@ -13,7 +13,8 @@ use super::value::Value;
 use super::{ConfigError, Flag, Origin};
 
 /// Variables with the prefix that are no settings: log filter, file name, and those of the tests.
-const OTHER_VARIABLES: [&str; 5] = ["PICKET_LOG", "PICKET_CONFIG", "PICKET_BIN", "PICKET_VM", "PICKET_BLESS"];
+const OTHER_VARIABLES: [&str; 6] =
+    ["PICKET_LOG", "PICKET_CONFIG", "PICKET_BIN", "PICKET_WORKLOAD", "PICKET_VM", "PICKET_BLESS"];
 
 /// What was given, by key; what is added later goes before what was added earlier.
 #[derive(Debug, Default)]
