@@ -32,18 +32,18 @@ fn sizes_are_the_ones_of_this_version() {
             ("TaskRef", 16),
             ("RecordHeader", 56),
             ("ForkRecord", 112),
-            ("ExecRecord", 288),
+            ("ExecRecord", 296),
             ("ExitRecord", 80),
             ("MoveRecord", 80),
-            ("FileRecord", 144),
+            ("FileRecord", 152),
             ("NetRecord", 192),
-            ("CallRecord", 376),
+            ("CallRecord", 384),
             ("Account", 48),
             ("RepeatKey", 40),
             ("TailHeader", 8),
             ("ClassCounters", 80),
             ("LossKey", 16),
-            ("Settings", 16),
+            ("Settings", 24),
         ]
     );
 }

@@ -215,6 +215,10 @@ layout! {
     inode_rdev,
     /// `inode.i_sb`
     inode_superblock,
+    /// `inode.i_ctime`, seconds
+    inode_changed_s,
+    /// `inode.i_ctime`, nanoseconds
+    inode_changed_ns,
     /// size of `struct inode`, behind which overlayfs keeps its upper directory entry
     inode_size,
     /// `super_block.s_dev`
@@ -339,6 +343,42 @@ layout! {
     helper_current_task_btf,
     /// number of the helper `bpf_task_pt_regs` (since 5.15)
     helper_task_pt_regs,
+    /// `pid_namespace.idr.idr_rt.xa_head`: all processes of a pid namespace by number
+    pid_namespace_head,
+    /// `xa_node.shift`
+    xa_node_shift,
+    /// `xa_node.slots`
+    xa_node_slots,
+    /// `pid.tasks`
+    pid_tasks,
+    /// `task_struct.pid_links`
+    task_pid_links,
+    /// `inode.i_private`
+    inode_private,
+    /// `task_struct.cpus_mask`
+    task_cpus_mask,
+    /// `task_struct.policy`
+    task_policy,
+    /// `task_struct.static_prio`
+    task_static_prio,
+    /// `task_struct.rt_priority`
+    task_rt_priority,
+    /// `bpf_prog.type`
+    bpf_prog_type,
+    /// `bpf_prog.expected_attach_type`
+    bpf_prog_attach_type,
+    /// `bpf_prog.aux`
+    bpf_prog_aux,
+    /// `bpf_prog_aux.name`
+    bpf_prog_aux_name,
+    /// `bpf_map.map_type`
+    bpf_map_type,
+    /// `bpf_map.name`
+    bpf_map_name,
+    /// `bpf_link.prog`
+    bpf_link_prog,
+    /// `perf_event.attr`
+    perf_event_attr,
 }
 
 /// What the agent decides before the programs are loaded.
@@ -353,4 +393,8 @@ pub struct Settings {
     pub environment: u32,
     /// 1 to write diagnostics through aya-log.
     pub diagnostics: u32,
+    /// Process id of the agent, which does not watch itself; 0 for none.
+    pub own: u32,
+    /// Unused; zero.
+    pub reserved: u32,
 }

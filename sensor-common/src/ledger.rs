@@ -44,11 +44,15 @@ pub enum LossReason {
     NotCalled = 3,
     /// A program that preempted this one took the buffer in which the record was put together.
     Preempted = 4,
+    /// The control group made more events than it may. Counted in its account, not by the table of
+    /// losses.
+    RateLimited = 5,
 }
 
 impl LossReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::RingFull, Self::Unreadable, Self::NotCalled, Self::Preempted];
+    pub const ALL: [Self; 5] =
+        [Self::RingFull, Self::Unreadable, Self::NotCalled, Self::Preempted, Self::RateLimited];
 
     /// The reason with this number, if this version knows it.
     #[must_use]

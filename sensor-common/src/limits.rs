@@ -74,6 +74,15 @@ pub const SOCKETS_MAX: u32 = 32 * 1024;
 /// Longest name of an AF_UNIX socket (`sun_path`).
 pub const SOCKET_NAME_BYTES_MAX: usize = 108;
 
+/// Shortest time between two wake-ups of the agent, in nanoseconds. A wake-up costs several times what a
+/// record costs; what comes in between is read when the agent looks again, which it does until nothing
+/// came for [`LOOK_AGAIN_NS`].
+pub const WAKE_NS: u64 = 5_000_000;
+
+/// How long the agent waits without being woken after it has read something: longer than [`WAKE_NS`], so
+/// that an event which comes after that wakes it.
+pub const LOOK_AGAIN_NS: u64 = 6_000_000;
+
 /// Bytes of a value that was written or set.
 pub const VALUE_BYTES_MAX: usize = 512;
 
@@ -81,6 +90,7 @@ pub const VALUE_BYTES_MAX: usize = 512;
 pub const PAYLOAD_BYTES_MAX: usize = 1024;
 
 const _: () = {
+    assert!(LOOK_AGAIN_NS > WAKE_NS);
     assert!(TAIL_START_MAX.is_power_of_two());
     assert!(FIELD_BYTES_MAX.is_power_of_two());
     // The per-CPU allocator of Linux gives no more than 32 KiB at once.

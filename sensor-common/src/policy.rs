@@ -76,11 +76,16 @@ pub struct Account {
 }
 
 /// A file, whatever its names (`FILES`).
+///
+/// An inode's number is given again after the file is gone, and a file can be given another name: both
+/// change the time, so that a verdict on what was there before counts for nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct FileKey {
     /// `inode.i_ino`
     pub inode: u64,
+    /// [`crate::record::process::FileIdentity::changed_ns`]
+    pub changed_ns: u64,
     /// `super_block.s_dev`, the kernel's encoding.
     pub device: u32,
     /// 0 where it is opened to be read, 1 to be written.

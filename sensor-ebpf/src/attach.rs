@@ -2,5 +2,6 @@
 
 mod always;
 mod network;
-mod trampoline;
 mod tracepoint;
+mod trampoline;
+mod trampoline;

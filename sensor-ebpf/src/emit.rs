@@ -5,8 +5,10 @@ pub(crate) mod lane;
 pub(crate) mod sockets;
 pub(crate) mod writer;
 
+use core::ptr::{read_volatile, write_volatile};
+
 use aya_ebpf::{
-    bindings::BPF_NOEXIST,
+    bindings::{BPF_NOEXIST, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
     helpers::{bpf_get_smp_processor_id, generated::bpf_ktime_get_boot_ns},
     maps::RingBuf,
 };
@@ -15,11 +17,12 @@ use sensor_common::{
     class::{Class, Lane},
     header::{RecordHeader, TaskRef},
     ledger::{LossKey, LossReason},
+    limits::WAKE_NS,
 };
 use zerocopy::IntoBytes;
 
 use self::gate::Gate;
-use crate::maps::{COUNTERS, LOSSES};
+use crate::maps::{COUNTERS, LOSSES, WAKE};
 
 /// Fills in the common part of the record of an event that passed its gate.
 #[inline(always)]
@@ -94,6 +97,22 @@ pub(crate) fn count_recovered(class: Class) {
     }
 }
 
+/// Whether the agent is woken for a record that was made at this time: not more often than every
+/// [`WAKE_NS`]. Two CPUs may wake it at once, which does no harm.
+#[inline(always)]
+pub(crate) fn wake(time_ns: u64) -> u64 {
+    let Some(next) = WAKE.get_ptr_mut(0) else { return u64::from(BPF_RB_FORCE_WAKEUP) };
+    // SAFETY: the pointer is that of a map's value, valid while the program runs; the value is one
+    // aligned word.
+    unsafe {
+        if time_ns < read_volatile(next) {
+            return u64::from(BPF_RB_NO_WAKEUP);
+        }
+        write_volatile(next, time_ns + WAKE_NS);
+    }
+    u64::from(BPF_RB_FORCE_WAKEUP)
+}
+
 /// Sends a finished record of fixed size.
 #[inline(always)]
 pub(crate) fn send<T: IntoBytes + zerocopy::Immutable>(
@@ -101,9 +120,10 @@ pub(crate) fn send<T: IntoBytes + zerocopy::Immutable>(
     ring: &RingBuf,
     class: Class,
     cgroup: u64,
+    time_ns: u64,
     record: &T,
 ) {
-    let sent = ring.output::<T>(record, 0).is_ok();
+    let sent = ring.output::<T>(record, wake(time_ns)).is_ok();
     book(lane, class, cgroup, if sent { None } else { Some(LossReason::RingFull) });
 }
 

@@ -3,4 +3,5 @@
 pub(crate) mod container;
 pub(crate) mod file;
 pub(crate) mod net;
+pub(crate) mod privilege;
 pub(crate) mod process;

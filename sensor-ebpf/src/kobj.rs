@@ -5,6 +5,7 @@ pub(crate) mod cred;
 pub(crate) mod current;
 pub(crate) mod file;
 pub(crate) mod path;
+pub(crate) mod pid;
 pub(crate) mod sock;
 pub(crate) mod syscall;
 pub(crate) mod task;

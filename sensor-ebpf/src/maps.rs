@@ -27,8 +27,14 @@ static LAYOUT: Layout = Layout::UNKNOWN;
 
 /// The agent's decisions; written before the programs are loaded.
 #[unsafe(no_mangle)]
-static SETTINGS: Settings =
-    Settings { cgroup_hierarchy: 0, cgroup_subsystem: ABSENT, environment: 0, diagnostics: 0 };
+static SETTINGS: Settings = Settings {
+    cgroup_hierarchy: 0,
+    cgroup_subsystem: ABSENT,
+    environment: 0,
+    diagnostics: 0,
+    own: 0,
+    reserved: 0,
+};
 
 /// Offset of a kernel field: a constant to the verifier.
 macro_rules! offset {
@@ -78,6 +84,10 @@ pub(crate) static LOSSES: HashMap<LossKey, u64> = HashMap::with_max_entries(LOSS
 /// Records of files and sockets. Size set by the agent.
 #[map]
 pub(crate) static BULK: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
+
+/// When the agent may be woken again, in nanoseconds since boot: one entry.
+#[map]
+pub(crate) static WAKE: Array<u64> = Array::with_max_entries(1, 0);
 
 /// What is wanted of control groups of which the agent said nothing yet: one entry.
 #[map]

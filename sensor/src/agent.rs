@@ -20,11 +20,12 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, resolved::Wanted};
 use crate::kernel::{
     load::LoadError,
     ring::{Ring, Rings, Waker},
 };
+use crate::policy::file::PatternError;
 use crate::sources::resolver::Resolver;
 use crate::stream::{
     hub::Hub,
@@ -36,6 +37,8 @@ use crate::stream::{
 const QUESTIONS_WAITING_MAX: usize = 4096;
 /// Requests that may wait for the pipeline.
 const CONTROLS_WAITING_MAX: usize = 64;
+/// Changes of the kernel's policy that may wait.
+const CHANGES_WAITING_MAX: usize = 8192;
 
 /// Why the agent ended.
 #[derive(Debug, Error)]
@@ -51,6 +54,9 @@ pub enum AgentError {
     /// Programs.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// A pattern of a path.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
     /// Socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -99,24 +105,29 @@ impl Stop {
     }
 }
 
-/// Runs the agent until `stop` turns true.
+/// Runs the agent until `stop` turns true. What comes through `reload` replaces what is wanted.
 ///
 /// # Errors
 /// See [`AgentError`]; each message says what to do.
-pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), AgentError> {
+pub async fn run(
+    config: Config,
+    stop: watch::Receiver<bool>,
+    reload: mpsc::Receiver<Wanted>,
+) -> Result<(), AgentError> {
     let started_ns = clock::boot_ns();
     start::permitted()?;
     let listener = Listener::bind(&config.stream.listen)?;
     let mut kernel = start::kernel(&config)?;
-    let mut policy = policy::Keeper::new(&mut kernel.policy);
-    policy.apply_defaults();
+    let wanted = Arc::new(config.wanted.policy(1)?);
+    let (forgotten, buried) = mpsc::channel(QUESTIONS_WAITING_MAX);
+    let mut writer = policy::Writer::new(kernel.loaded.policy()?, Arc::clone(&wanted), forgotten);
     let (attached, coverage) = kernel.loaded.attach(&kernel.types, config.kernel.back_end);
     let attach_ns = clock::boot_ns().saturating_sub(started_ns);
     let problems = start::report(&attached, &coverage, attach_ns);
 
     let (hub, handle) = Hub::new(config.stream.limits, config.node.clone());
     let bundles = start::bundles(&config)?;
-    let (pipeline, unanswered) = start::pipeline(&config, &kernel, &bundles)?;
+    let (pipeline, unanswered) = start::pipeline(&config, &kernel, &bundles, &wanted, &mut writer)?;
 
     let waker = |action| Waker::new().map_err(|source| AgentError::System { action, source });
     let pipeline_waker = waker("create an event descriptor for the pipeline")?;
@@ -124,6 +135,7 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
     let (questions, asked) = sync_channel(QUESTIONS_WAITING_MAX);
     let (news, told) = sync_channel(QUESTIONS_WAITING_MAX);
     let (controls, control) = sync_channel(CONTROLS_WAITING_MAX);
+    let (changes, changed) = sync_channel(CHANGES_WAITING_MAX);
     let ending = Stop::default();
 
     let resolver = Resolver::new(
@@ -132,12 +144,13 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
         asked,
         news,
         pipeline_waker.clone(),
+        changes.clone(),
     )
     .with_unanswered(unanswered);
     let hot = hot::Hot::new(
         Rings::new(kernel.loaded.ring("VITAL")?, kernel.loaded.ring("BULK")?, pipeline_waker.clone()),
         pipeline,
-        hot::Exits { hub, questions, resolver: resolver_waker.clone() },
+        hot::Exits { hub, questions, resolver: resolver_waker.clone(), changes },
         hot::Entries { news: told, controls: control },
     );
     let diagnostics = start::diagnostics(&config, &mut kernel);
@@ -145,6 +158,10 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
         resolver: spawn("resolver", {
             let stop = ending.clone();
             move || resolver.run(|| stop.is_set())
+        })?,
+        policy: spawn("policy", {
+            let stop = ending.clone();
+            move || writer.run(&changed, || stop.is_set())
         })?,
         pipeline: spawn("pipeline", {
             let stop = ending.clone();
@@ -163,6 +180,8 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
         attach_ns,
         started: clock::BootClock::read().to_wall(started_ns),
         problems,
+        buried,
+        reload,
         controls: hot::Controls::new(controls, pipeline_waker.clone()),
         threads,
         ready,
@@ -194,18 +213,24 @@ pub async fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), Agen
 struct Threads {
     resolver: JoinHandle<()>,
     pipeline: JoinHandle<()>,
+    policy: JoinHandle<()>,
 }
 
 impl Threads {
     /// Names of those that ended although they should not.
     fn dead(&self) -> impl Iterator<Item = &'static str> {
-        [("the pipeline", self.pipeline.is_finished()), ("the resolver", self.resolver.is_finished())]
-            .into_iter()
-            .filter_map(|(name, dead)| dead.then_some(name))
+        [
+            ("the pipeline", self.pipeline.is_finished()),
+            ("the resolver", self.resolver.is_finished()),
+            ("the policy's thread", self.policy.is_finished()),
+        ]
+        .into_iter()
+        .filter_map(|(name, dead)| dead.then_some(name))
     }
 
     fn join(self) {
-        for (name, thread) in [("pipeline", self.pipeline), ("resolver", self.resolver)] {
+        let threads = [("pipeline", self.pipeline), ("resolver", self.resolver), ("policy", self.policy)];
+        for (name, thread) in threads {
             if thread.join().is_err() {
                 tracing::error!(name, "a thread ended by a panic");
             }

@@ -12,8 +12,10 @@ pub mod network;
 pub mod operation;
 pub mod path;
 pub mod process;
+pub mod request;
 pub mod signal;
 pub mod text;
+pub mod wire;
 
 use sensor_common::{class::Class, header::TaskRef, record::container::MoveRecord};
 

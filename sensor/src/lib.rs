@@ -7,6 +7,7 @@ pub mod event; // 1  bytes → typed events
 pub mod identity; // 3  container, pod, host unit
 pub mod kernel; // 0  load, attach, read the rings
 pub mod pipeline; //    the stages, in order, for one record
+pub mod policy; //    which events are wanted
 pub mod process; // 2  process tree and lineage
 pub mod sources; //    procfs, control groups, bundles: answers as inputs
 pub mod stream; // 5  encode once, subscribers, gRPC

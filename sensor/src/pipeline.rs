@@ -8,15 +8,19 @@ mod parked;
 use std::sync::Arc;
 
 use prost::Message as _;
-use sensor_common::class::Class;
+use sensor_common::{
+    class::Class,
+    policy::{FileKey, Verdict},
+};
 
 use self::parked::Parked;
 use crate::clock::BootClock;
-use crate::event::{self, Facts, decode::decode};
+use crate::event::{self, Facts, decode::decode, operation::FileOperation};
 use crate::identity::{
     container::Container,
     store::{Answer, Known, Owner, Question, Store},
 };
+use crate::policy::{Change, Policy};
 use crate::process::{Key, Process, Running, tree::Tree};
 use crate::proto;
 use crate::stream::{
@@ -38,6 +42,8 @@ pub trait Output {
     fn publish(&mut self, published: &Published<'_>);
     /// Asks for the identity of a control group.
     fn ask(&mut self, question: Question);
+    /// Tells the kernel what is not wanted of it any more.
+    fn change(&mut self, change: Change);
 }
 
 /// Records lost since they were last told.
@@ -62,6 +68,8 @@ pub struct ClassCount {
     pub received: u64,
     /// Events that went through every stage.
     pub published: u64,
+    /// Events that the policy does not want, once their path was known.
+    pub quiet: u64,
 }
 
 /// The stages and their state.
@@ -70,6 +78,7 @@ pub struct Pipeline {
     context: Context,
     tree: Tree,
     identity: Store,
+    policy: Arc<Policy>,
     sequence: u64,
     counts: [ClassCount; Class::SLOTS as usize],
     rejected: u64,
@@ -90,6 +99,7 @@ impl Pipeline {
             context,
             tree,
             identity,
+            policy: Arc::new(Policy::everything()),
             sequence: 0,
             counts: [ClassCount::default(); Class::SLOTS as usize],
             rejected: 0,
@@ -160,13 +170,52 @@ impl Pipeline {
             }
             Facts::Exit(exit) => self.tree.exit(event, exit.parent),
             Facts::CgroupCreate(_) | Facts::CgroupRemove(_) => false,
-            Facts::CgroupMove(_) | Facts::File(_) | Facts::Socket(_) | Facts::Call(_) => true,
+            Facts::File(operation) => self.wants_file(event, operation, output),
+            Facts::CgroupMove(_) | Facts::Socket(_) | Facts::Call(_) => true,
         };
         if first_news {
             self.publish(event, output);
             self.count(event.class, |count| count.published += 1);
         }
         self.tree.expire(event.time_ns);
+    }
+
+    /// Whether the policy wants an operation on a file. What it thinks of an opened one is for the kernel
+    /// too, which need not send it again.
+    fn wants_file(
+        &mut self,
+        event: &event::Event<'_>,
+        operation: &FileOperation<'_>,
+        output: &mut impl Output,
+    ) -> bool {
+        let (path, new_path) = operation.paths(event.incomplete);
+        let wanted = if event.class == Class::FileOpen {
+            let record = &operation.record;
+            let verdict = self.policy.files.opened(&path, record.file.mode, operation.is_written());
+            if let Some(verdict) = verdict
+                && record.file.inode != 0
+            {
+                let key = FileKey {
+                    inode: record.file.inode,
+                    changed_ns: record.file.changed_ns,
+                    device: record.file.device,
+                    written: u32::from(operation.is_written()),
+                };
+                output.change(Change::File { key, verdict, generation: self.policy.generation });
+            }
+            verdict != Some(Verdict::Quiet)
+        } else {
+            self.policy.files.changed(&path, &new_path)
+        };
+        if !wanted {
+            self.count(event.class, |count| count.quiet += 1);
+        }
+        wanted
+    }
+
+    /// Another policy holds from now on.
+    pub fn set_policy(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
     }
 
     /// An answer about a control group.

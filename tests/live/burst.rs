@@ -199,7 +199,8 @@ fn settled(agent: &Agent) -> (HashMap<String, Ledger>, Value) {
     let mut status = agent.status();
     for _ in 0..attempts {
         let table = ledgers(&status);
-        if table.values().all(|ledger| ledger.seen == ledger.received + ledger.lost) {
+        let of_processes = CLASSES.iter().filter_map(|class| table.get(*class));
+        if of_processes.clone().all(|ledger| ledger.seen == ledger.received + ledger.lost) {
             return (table, status);
         }
         sleep(Duration::from_millis(100));

@@ -6,9 +6,11 @@
 mod burst;
 mod churn;
 mod commands;
+mod flood;
 mod identity;
 mod input;
 mod network;
+mod policy;
 mod process;
 mod workload;
 
@@ -26,6 +28,8 @@ fn main() -> ExitCode {
         commands::TESTS,
         churn::TESTS,
         burst::TESTS,
+        policy::TESTS,
+        flood::TESTS,
     ]
     .concat();
     runner::main(&tests)

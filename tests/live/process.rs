@@ -15,8 +15,8 @@ use picket_tests::truth;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("process::container_exec", exec::container_exec),
-    Test::new("process::host_exec", exec::host_exec),
+    Test::new("process::container_exec", exec::container_exec).proves(&["PROCESS_EXEC"]),
+    Test::new("process::host_exec", exec::host_exec).proves(&["PROCESS_EXEC"]),
     Test::new("process::script", exec::script),
     Test::new("process::standard_streams", exec::standard_streams),
     Test::new("process::terminal", exec::terminal),
@@ -30,8 +30,8 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("process::ancestors", lineage::ancestors),
     Test::new("process::double_fork", lineage::double_fork),
     Test::new("process::exec_ids", lineage::exec_ids),
-    Test::new("process::fork_and_exit_code", fork_and_exit_code),
-    Test::new("process::exit_by_signal", exit_by_signal),
+    Test::new("process::fork_and_exit_code", fork_and_exit_code).proves(&["PROCESS_FORK", "PROCESS_EXIT"]),
+    Test::new("process::exit_by_signal", exit_by_signal).proves(&["PROCESS_EXIT"]),
 ];
 
 /// A shell forks a child that ends with 3, then ends itself with 7.

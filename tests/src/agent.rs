@@ -1,5 +1,6 @@
 //! A running `picket run`: started, asked for its status, stopped or killed; its log kept.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,40 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Lines of the log that are shown when a test fails.
 const LOG_LINES: usize = 60;
 
+/// `kernel.back_end`: how an agent attaches to what has more than one way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackEnd {
+    /// The agent tries, and takes the best for each class.
+    #[default]
+    Auto,
+    /// Trampolines only.
+    Trampoline,
+    /// Tracepoints only.
+    Tracepoint,
+}
+
+impl BackEnd {
+    /// The one with this name on the command line.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Auto, Self::Trampoline, Self::Tracepoint].into_iter().find(|one| one.name() == name)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Trampoline => "trampoline",
+            Self::Tracepoint => "tracepoint",
+        }
+    }
+}
+
+impl fmt::Display for BackEnd {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
 /// How an agent is started.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -24,8 +59,12 @@ pub struct Options {
     pub folder: PathBuf,
     /// State folders given with `--runtime-state`.
     pub states: Vec<PathBuf>,
+    /// The back end; `Auto` is given with no option, as a user would.
+    pub back_end: BackEnd,
     /// More arguments of `picket run`.
     pub arguments: Vec<String>,
+    /// Settings by their variables, such as `PICKET_FILES_QUIET`.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 /// A running agent; killed when dropped.
@@ -60,7 +99,11 @@ pub fn run_command(options: &Options) -> Command {
     for state in &options.states {
         command.arg("--runtime-state").arg(state);
     }
+    if options.back_end != BackEnd::Auto {
+        command.args(["--back-end", options.back_end.name()]);
+    }
     command.args(&options.arguments).stdin(Stdio::null());
+    command.envs(options.settings.iter().map(|(name, value)| (name, value)));
     command
 }
 

@@ -133,6 +133,14 @@ impl Client {
         }
     }
 
+    /// Keeps the next event, for [`Client::all`]. False when none came for a long time.
+    pub fn keep_next(&mut self) -> bool {
+        let next = self.next_event();
+        let came = next.is_some();
+        self.events.extend(next);
+        came
+    }
+
     /// The first event since the subscription for which `wanted` holds.
     ///
     /// # Panics

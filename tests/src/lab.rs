@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::agent::{self, Agent};
+use crate::agent::{self, Agent, BackEnd};
 use crate::client::{Client, Filters};
 use crate::container::{self, Container, Names};
 use crate::image::Image;
@@ -13,6 +13,7 @@ use crate::scratch::{Scratch, make_folder};
 #[derive(Debug)]
 pub struct Lab {
     agent: Option<Agent>,
+    back_end: BackEnd,
     image: Image,
     state: PathBuf,
     runc_root: PathBuf,
@@ -28,7 +29,14 @@ impl Lab {
         let state = scratch.path().join("state");
         make_folder(&state);
         let image = Image::create(scratch.folder("image"));
-        Self { agent: None, image, state, runc_root: scratch.path().join("runc"), scratch }
+        Self {
+            agent: None,
+            back_end: BackEnd::Auto,
+            image,
+            state,
+            runc_root: scratch.path().join("runc"),
+            scratch,
+        }
     }
 
     /// The scratch folder.
@@ -49,13 +57,21 @@ impl Lab {
         &self.state
     }
 
+    /// Agents that start from now on use this back end.
+    pub fn use_back_end(&mut self, back_end: BackEnd) {
+        self.back_end = back_end;
+    }
+
     /// The agent that tests share; started when the first one asks, and again after it ended.
     pub fn agent(&mut self) -> &Agent {
         let alive = self.agent.as_mut().is_some_and(|agent| agent.ended().is_none());
         if !alive {
             self.agent = None;
         }
-        let options = self.agent_options();
+        let mut options = self.agent_options();
+        // Every file of a container is told, whatever its path.
+        options.settings =
+            vec![("PICKET_FILES_SENSITIVE", "/**".to_owned()), ("PICKET_FILES_QUIET", String::new())];
         self.agent.get_or_insert_with(|| Agent::start(&options))
     }
 
@@ -65,7 +81,9 @@ impl Lab {
         agent::Options {
             folder: self.scratch.folder("agent"),
             states: vec![self.state.clone()],
+            back_end: self.back_end,
             arguments: Vec::new(),
+            settings: Vec::new(),
         }
     }
 

@@ -1,13 +1,21 @@
 //! Runs the tests of a target one after the other: passed, failed or skipped, the third always shown.
 
+mod matrix;
+mod selection;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use crate::agent::BackEnd;
 use crate::lab::Lab;
 use crate::skip;
+use matrix::{Coverage, Matrix, Verdict};
+use selection::Selection;
 
 /// Exit code of cargo's own harness for failed tests.
 const FAILED: u8 = 101;
+/// Exit code for a command line that is not understood.
+const MISUSED: u8 = 2;
 
 /// One test.
 #[derive(Clone, Copy, Debug)]
@@ -15,13 +23,15 @@ pub struct Test {
     name: &'static str,
     run: fn(&mut Lab),
     native_only: Option<&'static str>,
+    each_back_end: bool,
+    proves: &'static [&'static str],
 }
 
 impl Test {
     /// A test that runs everywhere.
     #[must_use]
     pub const fn new(name: &'static str, run: fn(&mut Lab)) -> Self {
-        Self { name, run, native_only: None }
+        Self { name, run, native_only: None, each_back_end: false, proves: &[] }
     }
 
     /// Inside a VM the test is skipped, for this reason.
@@ -29,78 +39,146 @@ impl Test {
     pub const fn native_only(self, reason: &'static str) -> Self {
         Self { native_only: Some(reason), ..self }
     }
-}
 
-/// What the command line asks for. Options of cargo's own harness that change nothing here are taken
-/// and ignored, so that the usual command lines work.
-#[derive(Debug, Default)]
-struct Selection {
-    names: Vec<String>,
-    skipped: Vec<String>,
-    exact: bool,
-    list: bool,
-}
-
-impl Selection {
-    fn parse(arguments: impl Iterator<Item = String>) -> Self {
-        let mut selection = Self::default();
-        let mut arguments = arguments;
-        while let Some(argument) = arguments.next() {
-            match argument.as_str() {
-                "--exact" => selection.exact = true,
-                "--list" => selection.list = true,
-                "--skip" => selection.skipped.extend(arguments.next()),
-                "--test-threads" | "--color" | "--format" => drop(arguments.next()),
-                option if option.starts_with('-') => {}
-                name => selection.names.push(name.to_owned()),
-            }
-        }
-        selection
+    /// What it sees depends on the back end: it runs once with each that the command line names.
+    #[must_use]
+    pub const fn each_back_end(self) -> Self {
+        Self { each_back_end: true, ..self }
     }
 
-    fn wants(&self, test: &Test) -> bool {
-        let fits =
-            |name: &String| if self.exact { test.name == name } else { test.name.contains(name.as_str()) };
-        (self.names.is_empty() || self.names.iter().any(fits)) && !self.skipped.iter().any(fits)
+    /// Event classes, such as `FILE_OPEN`, that arrive with their facts when it passes. Where the agent
+    /// says that nothing serves one of them, the test is skipped, with the agent's reason.
+    #[must_use]
+    pub const fn proves(self, classes: &'static [&'static str]) -> Self {
+        Self { proves: classes, ..self }
     }
 }
 
 /// Runs the tests that the command line asks for.
 #[must_use]
 pub fn main(tests: &[Test]) -> ExitCode {
-    let selection = Selection::parse(std::env::args().skip(1));
-    let chosen: Vec<_> = tests.iter().filter(|test| selection.wants(test)).collect();
+    let selection = match Selection::parse(std::env::args().skip(1)) {
+        Ok(selection) => selection,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(MISUSED);
+        }
+    };
+    let chosen: Vec<_> = tests.iter().filter(|test| selection.wants(test.name)).copied().collect();
     if selection.list {
         chosen.iter().for_each(|test| println!("{}: test", test.name));
         return ExitCode::SUCCESS;
     }
     println!("\nrunning {} tests", chosen.len());
-    let mut lab = Lab::new();
-    let (mut passed, mut skipped, mut failed) = (0, 0, Vec::new());
-    for test in &chosen {
-        match test.native_only {
-            Some(reason) if skip::in_vm() => {
-                skip::report(test.name, reason);
-                skipped += 1;
-            }
-            Some(_) | None if attempt(test.name, || (test.run)(&mut lab)) => passed += 1,
-            Some(_) | None => {
-                println!("{}", lab.log_tail());
-                failed.push(test.name);
+    let mut run = Run::new();
+    for (number, back_end) in selection.back_ends().into_iter().enumerate() {
+        let again: Vec<_> = chosen.iter().filter(|test| number == 0 || test.each_back_end).copied().collect();
+        run.pass(&again, back_end, number == 0);
+    }
+    run.finish(tests.len() - chosen.len())
+}
+
+/// What came of the tests so far.
+struct Run {
+    lab: Lab,
+    passed: u32,
+    skipped: u32,
+    failed: Vec<String>,
+    matrix: Matrix,
+    /// One for each pass that needed it.
+    coverages: Vec<Coverage>,
+}
+
+impl Run {
+    fn new() -> Self {
+        let (lab, matrix) = (Lab::new(), Matrix::default());
+        Self { lab, passed: 0, skipped: 0, failed: Vec::new(), matrix, coverages: Vec::new() }
+    }
+
+    /// Runs these with one back end. A pass after the first is left out when the agent serves all classes
+    /// as in an earlier one: nothing new would be seen.
+    fn pass(&mut self, tests: &[Test], back_end: BackEnd, first: bool) {
+        if tests.is_empty() {
+            return;
+        }
+        self.lab.use_back_end(back_end);
+        let mut coverage = Coverage::default();
+        if tests.iter().any(|test| test.each_back_end || !test.proves.is_empty()) {
+            match self.coverage(back_end) {
+                Some(answer) if !first && self.coverages.iter().any(|one| one.serves_as(&answer)) => {
+                    println!("back end {back_end}: as before on this kernel, not run again");
+                    return self.end_agent();
+                }
+                Some(answer) => coverage = answer,
+                // Counted as failed: without it no test of a class says what it proved.
+                None => return,
             }
         }
+        self.coverages.push(coverage.clone());
+        tests.iter().for_each(|test| self.test(test, &name(test, back_end), &coverage));
+        self.end_agent();
     }
-    if !attempt("the shared agent ends cleanly", || lab.finish()) {
-        failed.push("the shared agent ends cleanly");
+
+    /// Asks the shared agent what serves each class; nothing is a failure of this pass.
+    fn coverage(&mut self, back_end: BackEnd) -> Option<Coverage> {
+        let mut coverage = None;
+        let lab = &mut self.lab;
+        let asked = attempt(&format!("an agent with back end {back_end}"), || {
+            coverage = Some(Coverage::of(&lab.agent().status()));
+        });
+        if !asked {
+            self.failed.push(format!("an agent with back end {back_end}"));
+        }
+        coverage
     }
-    failed.iter().for_each(|name| println!("FAILED: {name}"));
-    let verdict = if failed.is_empty() { "ok" } else { "FAILED" };
-    println!(
-        "\ntest result: {verdict}. {passed} passed; {} failed; {skipped} skipped; {} filtered out\n",
-        failed.len(),
-        tests.len() - chosen.len(),
-    );
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+
+    fn test(&mut self, test: &Test, name: &str, coverage: &Coverage) {
+        let reason = test.native_only.filter(|_| skip::in_vm()).map(str::to_owned);
+        let verdict = if let Some(reason) = reason.or_else(|| coverage.unserved(test.proves)) {
+            skip::report(name, &reason);
+            self.skipped += 1;
+            Verdict::Skipped
+        } else if attempt(name, || {
+            coverage.check_known(test.proves);
+            (test.run)(&mut self.lab);
+        }) {
+            self.passed += 1;
+            Verdict::Passed
+        } else {
+            println!("{}", self.lab.log_tail());
+            self.failed.push(name.to_owned());
+            Verdict::Failed
+        };
+        self.matrix.add(test.proves, coverage, verdict);
+    }
+
+    fn end_agent(&mut self) {
+        let name = "the shared agent ends cleanly";
+        if !attempt(name, || self.lab.finish()) {
+            self.failed.push(name.to_owned());
+        }
+    }
+
+    fn finish(self, filtered: usize) -> ExitCode {
+        self.failed.iter().for_each(|name| println!("FAILED: {name}"));
+        print!("{}", self.matrix);
+        let verdict = if self.failed.is_empty() { "ok" } else { "FAILED" };
+        println!(
+            "\ntest result: {verdict}. {} passed; {} failed; {} skipped; {filtered} filtered out\n",
+            self.passed,
+            self.failed.len(),
+            self.skipped,
+        );
+        if self.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+    }
+}
+
+/// A test's name, with the back end where one was asked for.
+fn name(test: &Test, back_end: BackEnd) -> String {
+    match back_end {
+        BackEnd::Auto => test.name.to_owned(),
+        BackEnd::Trampoline | BackEnd::Tracepoint => format!("{} [{back_end}]", test.name),
+    }
 }
 
 /// Runs one; a panic, whose message the default hook has printed, is a failure.

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the developer's commands, one file each.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod demo;
 mod lint;
 mod process;
@@ -40,6 +41,8 @@ enum Verb {
     Tidy,
     /// Formatting, clippy for both targets, rustdoc, tidy, cargo-deny
     Lint,
+    /// Measure what the agent costs
+    Bench(bench::Arguments),
     /// Run the live tests on stock kernels in virtual machines (no KVM needed)
     Vm(vm::Arguments),
 }
@@ -61,6 +64,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Setup(arguments) => setup::command(arguments),
         Verb::Tidy => tidy::command(),
         Verb::Lint => lint::command(),
+        Verb::Bench(arguments) => bench::command(arguments),
         Verb::Vm(arguments) => vm::command(arguments),
     }
 }

@@ -14,6 +14,9 @@ pub(crate) const CARGO_DENY_ABSENT: &str = "cargo-deny is not installed";
 pub(crate) const ADVISORIES_UNREACHABLE: &str = "advisory database not reachable";
 /// Said by the live tests inside a kernel VM, which holds runc only.
 const NO_CONTAINERD: &str = "the VM has no containerd";
+/// How the live tests begin the reason for a class that the agent cannot see on a kernel: the table of
+/// classes says on which.
+const NOT_SERVED: &str = "no back end for ";
 /// Left out on request.
 pub(crate) const QUICK: &str = "--quick";
 
@@ -92,6 +95,7 @@ impl Report {
         for (_, outcome, _) in &mut self.steps {
             if let Outcome::Skipped(reason) = outcome
                 && !ACCEPTED_SKIPS.contains(&reason.as_str())
+                && !reason.starts_with(NOT_SERVED)
             {
                 *outcome = Outcome::Failed(format!("skipped, which CI does not accept: {reason}"));
             }
@@ -164,5 +168,6 @@ mod tests {
         skipped("no time").finish(false).unwrap();
         skipped(CARGO_DENY_ABSENT).finish(true).unwrap();
         skipped("no time").finish(true).unwrap_err();
+        skipped("no back end for MODULE_LOAD: no modules").finish(true).unwrap();
     }
 }

@@ -31,7 +31,8 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
             "sensor-ebpf",
             "--exclude",
             "picket-tests",
-        ]))
+        ]))?;
+        run(cargo().args(["test", "--locked", "--package", "picket-tests", "--lib"]))
     });
     let built = report.step("release build", || {
         run(cargo().args(["build", "--locked", "--release", "--package", "sensor", "--bin", "picket"]))
@@ -84,8 +85,9 @@ fn live(said: &mut String) -> Result<()> {
     let picket = target_dir().join("release/picket");
     ensure!(picket.exists(), "{} is missing", picket.display());
     let mut command = as_root_keeping_path(test)?;
-    command.arg("--test-threads=1").current_dir(workspace().join("tests")).env("PICKET_BIN", picket);
+    command.args(vm::live_arguments(&[])).current_dir(workspace().join("tests")).env("PICKET_BIN", picket);
     command.env("PICKET_WORKLOAD", workload);
+    vm::matrix::forget_native()?;
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the live tests")?;
     for line in BufReader::new(child.stdout.take().context("no output of the live tests")?).split(b'\n') {
         let line = line.context("cannot read what the live tests say")?;
@@ -96,7 +98,7 @@ fn live(said: &mut String) -> Result<()> {
     }
     let status = child.wait().context("cannot wait for the live tests")?;
     ensure!(status.success(), "the live tests failed: {status}");
-    Ok(())
+    vm::matrix::keep_native(said)
 }
 
 /// sudo replaces `PATH` by its own even with `-E`.

@@ -2,6 +2,7 @@
 
 mod initramfs;
 mod kernels;
+pub(crate) mod matrix;
 mod qemu;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use crate::process::{cargo, in_ci, output, run as run_command, target_dir};
 use crate::report::{Outcome, Report};
 use crate::setup::{Need, ensure as setup};
 use kernels::Line;
+use matrix::Matrix;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -38,6 +40,12 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// Whether the run covers all that the table in the documentation holds.
+    fn is_whole(&self) -> bool {
+        let all = self.kernel.is_empty() || Line::ALL.iter().all(|line| self.kernel.contains(line));
+        all && self.shell.is_none() && self.tests.is_empty()
+    }
+
     /// Every kernel, every test.
     pub(crate) fn everything() -> Self {
         Self {
@@ -65,27 +73,72 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Report> {
     );
     let programs = Programs::build(arguments.shell.is_none())?;
     let lines = if arguments.kernel.is_empty() { Line::ALL.to_vec() } else { arguments.kernel.clone() };
-    let mut report = Report::default();
+    let (mut report, mut matrix) = (Report::default(), Matrix::default());
+    let mut good = true;
     for line in lines {
-        println!("\n== kernel {line}");
-        let start = Instant::now();
-        let log = target_dir().join("vm").join(format!("{line}.log"));
-        let outcome = match one(line, &programs, arguments, &log) {
-            Ok(detail) => Outcome::Passed(detail),
-            Err(error) => {
-                eprintln!("kernel {line}: {error:#}");
-                Outcome::Failed(format!("{error:#}"))
-            }
-        };
-        let step = format!("kernel {line}");
-        let booted = matches!(outcome, Outcome::Passed(_));
-        report.add(&step, outcome, start.elapsed());
-        if booted {
-            let console = std::fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
-            report.skips_of(&step, &String::from_utf8_lossy(&console));
-        }
+        good &= add(line, &programs, arguments, &mut report, &mut matrix);
+    }
+    if arguments.shell.is_none() {
+        table(matrix, good && arguments.is_whole(), &mut report);
     }
     Ok(report)
+}
+
+/// Prints the table of classes, and after a `whole` run keeps it in the documentation.
+fn table(mut matrix: Matrix, whole: bool, report: &mut Report) {
+    let start = Instant::now();
+    let native = matrix.add_native();
+    matrix.print();
+    let kept = match native {
+        Ok(()) if !whole => return,
+        Ok(()) => matrix.keep(in_ci()),
+        Err(error) => Err(error),
+    };
+    report.add("table of classes", outcome("table of classes", kept), start.elapsed());
+}
+
+/// A step's outcome; an error is shown here in full.
+fn outcome(step: &str, result: Result<String>) -> Outcome {
+    result.map_or_else(
+        |error| {
+            eprintln!("{step}: {error:#}");
+            Outcome::Failed(format!("{error:#}"))
+        },
+        Outcome::Passed,
+    )
+}
+
+/// Runs one kernel and adds what came of it. Returns whether all was good.
+fn add(
+    line: Line,
+    programs: &Programs,
+    arguments: &Arguments,
+    report: &mut Report,
+    matrix: &mut Matrix,
+) -> bool {
+    println!("\n== kernel {line}");
+    let step = format!("kernel {line}");
+    let log = target_dir().join("vm").join(format!("{line}.log"));
+    let start = Instant::now();
+    // An earlier run's console is not to be taken for this one's.
+    drop(std::fs::remove_file(&log));
+    match one(line, programs, arguments, &log) {
+        Ok(tested) => {
+            let detail = format!("{}, {}", tested.release, tested.tests);
+            report.add(&step, Outcome::Passed(detail), start.elapsed());
+            report.skips_of(&step, &tested.console);
+            matrix.add(&line.to_string(), &tested.release, tested.cells);
+            true
+        }
+        Err(error) => {
+            report.add(&step, outcome(&step, Err(error)), start.elapsed());
+            // Shown, not kept: which classes failed.
+            let console = std::fs::read(&log).unwrap_or_default();
+            let cells = matrix::collect(&String::from_utf8_lossy(&console)).unwrap_or_default();
+            matrix.add(&line.to_string(), &line.to_string(), cells);
+            false
+        }
+    }
 }
 
 /// The programs that go into the machine.
@@ -111,6 +164,17 @@ impl Programs {
     }
 }
 
+/// Arguments of the live tests: what depends on the back end is run with the agent's choice and with the
+/// fallback, unless `more` names another one.
+pub(crate) fn live_arguments(more: &[String]) -> impl Iterator<Item = &str> {
+    const BACK_ENDS: [&str; 4] = ["--back-end", "auto", "--back-end", "tracepoint"];
+    let named = more.iter().any(|argument| argument.starts_with("--back-end"));
+    let back_ends = if named { [].as_slice() } else { BACK_ENDS.as_slice() };
+    std::iter::once("--test-threads=1")
+        .chain(back_ends.iter().copied())
+        .chain(more.iter().map(String::as_str))
+}
+
 /// Builds the live tests and returns their executable.
 pub(crate) fn live_tests() -> Result<PathBuf> {
     built(&["test", "--package", "picket-tests", "--test", "live", "--no-run"], "live")
@@ -127,7 +191,7 @@ pub(crate) fn workload() -> Result<PathBuf> {
 }
 
 /// Builds with cargo and returns the path of the executable of the target with this name.
-fn built(arguments: &[&str], target: &str) -> Result<PathBuf> {
+pub(crate) fn built(arguments: &[&str], target: &str) -> Result<PathBuf> {
     built_by(cargo().args(arguments), target)
 }
 
@@ -145,8 +209,20 @@ fn executable(messages: &str, target: &str) -> Option<PathBuf> {
     executables.find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
-/// Runs the tests on one kernel; the detail is the kernel's release and how many tests passed.
-fn one(line: Line, programs: &Programs, arguments: &Arguments, log: &Path) -> Result<String> {
+/// A kernel on which all tests passed.
+#[derive(Debug)]
+struct Tested {
+    /// As `uname -r` says it.
+    release: String,
+    /// How many tests passed.
+    tests: String,
+    console: String,
+    /// What was shown of each class.
+    cells: matrix::Cells,
+}
+
+/// Runs the tests on one kernel.
+fn one(line: Line, programs: &Programs, arguments: &Arguments, log: &Path) -> Result<Tested> {
     let folder = target_dir().join("vm");
     let kernel = kernels::fetch(line, &folder.join("kernels"))?;
     let staging = folder.join(format!("{line}.root"));
@@ -164,7 +240,8 @@ fn one(line: Line, programs: &Programs, arguments: &Arguments, log: &Path) -> Re
     if arguments.shell.is_some() {
         println!("{}", qemu::tail(&console));
     }
-    Ok(format!("{}, {tests}", kernel.release))
+    let cells = matrix::collect(&console).with_context(|| format!("in {}", log.display()))?;
+    Ok(Tested { release: kernel.release, tests, console, cells })
 }
 
 fn remove(folder: &Path) -> Result<()> {

@@ -33,13 +33,18 @@ pub struct CallRecord {
     pub target_namespaces: Namespaces,
     /// The file that the call used (module, handle, control file, source device).
     pub file: FileIdentity,
+    /// A further number that the kernel told, by class. Bpf: `enum bpf_attach_type`. Performance
+    /// events: `perf_event_attr.config`. Scheduling: the first 64 CPUs that the task may use, or its
+    /// real-time priority (upper half) and `task_struct.static_prio`.
+    pub detail: u64,
     /// [`crate::call::Call`] as a number.
     pub call: u32,
     /// [`Facts`] bits.
     pub facts: u32,
     /// Equal events since the last one that was sent.
     pub repeats: u32,
-    /// A number that the kernel told: capability, program type.
+    /// A number that the kernel told, by class. Capability: which. Bpf: type of the program or map.
+    /// Performance events: `perf_event_attr.type`. Scheduling: `task_struct.policy`.
     pub number: u32,
 }
 
@@ -56,4 +61,6 @@ impl Facts {
     pub const BEFORE: u32 = 1 << 2;
     /// The target was told by the kernel.
     pub const TARGET: u32 = 1 << 3;
+    /// `number` and `detail` are known.
+    pub const NUMBERS: u32 = 1 << 4;
 }

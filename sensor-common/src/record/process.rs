@@ -62,6 +62,8 @@ pub struct Namespaces {
 pub struct FileIdentity {
     /// `inode.i_ino`
     pub inode: u64,
+    /// When the inode was changed last (`inode.i_ctime`), in nanoseconds of the wall clock.
+    pub changed_ns: u64,
     /// Magic number of the file system (`super_block.s_magic`).
     pub filesystem: u64,
     /// Device of the file system (`super_block.s_dev`, the kernel's encoding: major << 20 | minor).

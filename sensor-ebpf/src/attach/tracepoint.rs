@@ -5,6 +5,7 @@
 
 mod file;
 mod network;
+mod privilege;
 
 use core::ptr::read_volatile;
 

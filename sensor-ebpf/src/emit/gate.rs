@@ -17,7 +17,7 @@ use sensor_common::{
 };
 
 use super::add_one;
-use crate::maps::{ACCOUNTS, CLASSES, COUNTERS, DEFAULTS, GROUPS, POLICY, REPEATS};
+use crate::maps::{ACCOUNTS, CLASSES, COUNTERS, DEFAULTS, GROUPS, POLICY, REPEATS, settings};
 
 /// Billionths in a token.
 const TOKEN: u64 = 1_000_000_000;
@@ -36,12 +36,18 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Counts an event of a control group. `None` if nobody wants its class there.
+    /// Counts an event of a control group. `None` if nobody wants its class there, or it is the agent's
+    /// own.
     #[inline(always)]
     pub(crate) fn enter(class: Class, cgroup: u64) -> Option<Self> {
+        let canary = is_canary();
+        let process = (bpf_get_current_pid_tgid() >> 32) as u32;
+        if process == settings().own && !canary {
+            return None;
+        }
         let policy = policy(cgroup);
         let account = account(class, cgroup);
-        let gate = Self { class, cgroup, policy, account, canary: is_canary() };
+        let gate = Self { class, cgroup, policy, account, canary };
         gate.count(|counters| &raw mut counters.seen, |account| &raw mut account.seen);
         if account.is_none() {
             count(class, |counters| &raw mut counters.unaccounted);

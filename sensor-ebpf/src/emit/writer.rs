@@ -3,6 +3,7 @@
 use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
 
 use aya_ebpf::{
+    bindings::BPF_RB_FORCE_WAKEUP,
     helpers::generated::{
         bpf_ktime_get_boot_ns, bpf_probe_read_kernel, bpf_probe_read_kernel_str, bpf_probe_read_user,
         bpf_probe_read_user_str, bpf_ringbuf_output,
@@ -11,12 +12,13 @@ use aya_ebpf::{
 };
 use sensor_common::{
     class::{Class, Lane},
+    header::RecordHeader,
     ledger::LossReason,
     limits::{COMPONENT_BYTES_MAX, SCRATCH_BYTES, TAIL_HEADER_BYTES, TAIL_START_MAX},
     tail::{Tail, TailHeader},
 };
 
-use super::book;
+use super::{book, wake};
 use crate::maps::{SCRATCH, Scratch, Slot};
 
 /// Bounds a position to the first part of the buffer.
@@ -182,6 +184,19 @@ impl Writer {
     /// Sends the record and books its fate. The length in its header is set here.
     #[inline(always)]
     pub(crate) fn send(self, ring: &'static RingBuf, cgroup: u64) {
+        // SAFETY: the header is where every record begins.
+        let time_ns = unsafe { read_volatile(addr_of!((*self.at(0).cast::<RecordHeader>()).time_ns)) };
+        self.send_with(ring, cgroup, wake(time_ns));
+    }
+
+    /// As [`Writer::send`], and the reader is woken at once.
+    #[inline(always)]
+    pub(crate) fn send_now(self, ring: &'static RingBuf, cgroup: u64) {
+        self.send_with(ring, cgroup, u64::from(BPF_RB_FORCE_WAKEUP));
+    }
+
+    #[inline(always)]
+    fn send_with(self, ring: &'static RingBuf, cgroup: u64, flags: u64) {
         // SAFETY: as in `new`.
         if unsafe { read_volatile(addr_of!((*self.scratch).owner)) } != self.owner {
             // SAFETY: as in `new`. The other one's record may be mixed with this one's as well.
@@ -198,7 +213,7 @@ impl Writer {
         unsafe { write_volatile(self.at(0).cast::<u32>(), length as u32) };
         // SAFETY: the buffer holds `length` bytes of the record, the ring is a map of this object.
         let sent = unsafe {
-            bpf_ringbuf_output(core::ptr::from_ref(ring).cast_mut().cast(), self.at(0).cast(), length, 0)
+            bpf_ringbuf_output(core::ptr::from_ref(ring).cast_mut().cast(), self.at(0).cast(), length, flags)
         };
         book(self.lane, self.class, cgroup, if sent == 0 { None } else { Some(LossReason::RingFull) });
     }

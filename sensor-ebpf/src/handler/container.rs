@@ -28,5 +28,5 @@ pub(crate) fn cgroup_changed(lane: Lane, class: Class, cgroup: Typed, path: u64)
     let Some((writer, header)) = Writer::new::<RecordHeader>(slot, lane, class) else { return };
     begin(lane, class, id, TaskRef::default(), 0, header);
     writer.string::<NAME_BYTES_MAX>(Tail::CgroupPath, path);
-    writer.send(&CGROUPS, id);
+    writer.send_now(&CGROUPS, id);
 }

@@ -41,7 +41,7 @@ pub(crate) fn forked(lane: Lane, creator: Typed, child: Typed) {
         cred.ids(&mut record.ids);
     }
     (record.container_pid, record.pid_namespace) = task.namespace_pid();
-    send(lane, &VITAL, Class::ProcessFork, cgroup, &record);
+    send(lane, &VITAL, Class::ProcessFork, cgroup, record.header.time_ns, &record);
 }
 
 /// A task is ending. Only the end of its process is an event.
@@ -57,7 +57,7 @@ pub(crate) fn exited(lane: Lane, task: Typed) {
     begin(lane, Class::ProcessExit, cgroup, ending.reference(), length, &mut record.header);
     record.parent = ending.parent();
     record.status = ending.exit_status();
-    send(lane, &VITAL, Class::ProcessExit, cgroup, &record);
+    send(lane, &VITAL, Class::ProcessExit, cgroup, record.header.time_ns, &record);
 }
 
 /// A task runs a new program; its old memory and credentials are gone.

@@ -16,10 +16,20 @@ pub(crate) fn identity<M: Memory>(file: M, into: &mut FileIdentity) {
     }
 }
 
+/// When an inode was changed last, in nanoseconds of the wall clock.
+#[inline(always)]
+pub(crate) fn changed_ns<M: Memory>(inode: M) -> u64 {
+    let seconds = inode.number::<u64>(offset!(inode_changed_s));
+    seconds
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(u64::from(inode.number::<u32>(offset!(inode_changed_ns))))
+}
+
 /// Fills in the identity of an inode.
 #[inline(always)]
 pub(crate) fn of_inode<M: Memory>(inode: M, into: &mut FileIdentity) {
     into.inode = inode.number(offset!(inode_number));
+    into.changed_ns = changed_ns(inode);
     into.mode = u32::from(inode.number::<u16>(offset!(inode_mode)));
     into.uid = inode.number(offset!(inode_uid));
     into.gid = inode.number(offset!(inode_gid));

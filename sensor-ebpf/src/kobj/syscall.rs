@@ -65,3 +65,76 @@ impl Syscall {
         self.0.number(offset)
     }
 }
+
+/// Where the arguments of a call are.
+pub(crate) trait Arguments: Copy {
+    /// By a 32-bit system call.
+    const COMPAT: bool;
+
+    /// The argument with this number, from 0 to 5.
+    fn argument(self, n: usize) -> u64;
+
+    /// All six.
+    #[inline(always)]
+    fn all(self) -> [u64; 6] {
+        [
+            self.argument(0),
+            self.argument(1),
+            self.argument(2),
+            self.argument(3),
+            self.argument(4),
+            self.argument(5),
+        ]
+    }
+}
+
+/// Arguments of a 64-bit call.
+impl Arguments for Syscall {
+    const COMPAT: bool = false;
+
+    #[inline(always)]
+    fn argument(self, n: usize) -> u64 {
+        self.0.number(match n {
+            0 => offset!(regs_argument_0),
+            1 => offset!(regs_argument_1),
+            2 => offset!(regs_argument_2),
+            3 => offset!(regs_argument_3),
+            4 => offset!(regs_argument_4),
+            _ => offset!(regs_argument_5),
+        })
+    }
+}
+
+/// The registers of a 32-bit call.
+#[derive(Clone, Copy)]
+pub(crate) struct Compat(pub(crate) Syscall);
+
+impl Arguments for Compat {
+    const COMPAT: bool = true;
+
+    #[inline(always)]
+    fn argument(self, n: usize) -> u64 {
+        let register = match n {
+            0 => offset!(regs_bx),
+            1 => offset!(regs_cx),
+            2 => offset!(regs_argument_2),
+            3 => offset!(regs_argument_1),
+            4 => offset!(regs_argument_0),
+            _ => offset!(regs_bp),
+        };
+        self.0.register(register) & u64::from(u32::MAX)
+    }
+}
+
+/// Arguments that a hook below the system call was given.
+#[derive(Clone, Copy)]
+pub(crate) struct Given(pub(crate) [u64; 6]);
+
+impl Arguments for Given {
+    const COMPAT: bool = false;
+
+    #[inline(always)]
+    fn argument(self, n: usize) -> u64 {
+        self.0.get(n).copied().unwrap_or_default()
+    }
+}

@@ -65,6 +65,13 @@ impl<M: Memory> Task<M> {
         }
     }
 
+    /// The pid namespace that the task is in (`task_active_pid_ns`).
+    #[inline(always)]
+    pub(crate) fn pid_namespace(self) -> Option<Raw> {
+        let pid = self.0.follow(offset!(task_thread_pid))?;
+        level(pid).follow(offset!(upid_ns))
+    }
+
     /// Session id in the initial pid namespace.
     #[inline(always)]
     pub(crate) fn session(self) -> u32 {
@@ -96,9 +103,9 @@ impl<M: Memory> Task<M> {
     /// Inode number of the network namespace.
     #[inline(always)]
     pub(crate) fn network_namespace(self) -> u32 {
-        self.0.follow(offset!(task_nsproxy)).map_or(0, |proxy| {
-            namespace(proxy, offset!(nsproxy_net), offset!(net_inum))
-        })
+        self.0
+            .follow(offset!(task_nsproxy))
+            .map_or(0, |proxy| namespace(proxy, offset!(nsproxy_net), offset!(net_inum)))
     }
 
     /// True once the last thread of the process is ending.
@@ -134,9 +141,15 @@ fn namespace<M: Memory>(proxy: M, pointer: u32, inum: u32) -> u32 {
 /// Number and namespace of a `struct pid` at its deepest level.
 #[inline(always)]
 fn innermost<M: Memory>(pid: M) -> (u32, u32) {
-    let level = u64::from(pid.number::<u32>(offset!(pid_level)) & 0x3f);
-    let numbers = pid.address() + u64::from(offset!(pid_numbers));
-    let upid = Raw(numbers + level * u64::from(offset!(upid_size)));
+    let upid = level(pid);
     let inum = upid.follow(offset!(upid_ns)).map_or(0, |ns| ns.number(offset!(pid_namespace_inum)));
     (upid.number(offset!(upid_nr)), inum)
+}
+
+/// A `struct pid`'s number at its deepest level, with its namespace.
+#[inline(always)]
+fn level<M: Memory>(pid: M) -> Raw {
+    let level = u64::from(pid.number::<u32>(offset!(pid_level)) & 0x3f);
+    let numbers = pid.address() + u64::from(offset!(pid_numbers));
+    Raw(numbers + level * u64::from(offset!(upid_size)))
 }

@@ -1,9 +1,10 @@
 //! The hot path's thread: reads the rings in order and drives the pipeline.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
-use sensor_common::class::Class;
+use sensor_common::{class::Class, limits::LOOK_AGAIN_NS};
 use tokio::sync::oneshot;
 
 use crate::clock::{self, BootClock};
@@ -13,6 +14,7 @@ use crate::identity::{
 };
 use crate::kernel::ring::{Rings, Waker};
 use crate::pipeline::{ClassCount, LossReport, Output, Pipeline};
+use crate::policy::{Change, Policy};
 use crate::proto;
 use crate::sources::resolver::News;
 use crate::stream::hub::{Hub, Published};
@@ -24,6 +26,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The same while records wait for an identity.
 const PARKED_PATIENCE: Duration = Duration::from_millis(10);
+
+/// The same after there were records: the kernel wakes only so often.
+const BUSY_PATIENCE: Duration = Duration::from_nanos(LOOK_AGAIN_NS);
 
 /// A request to the pipeline.
 #[derive(Debug)]
@@ -39,6 +44,8 @@ pub(super) enum Control {
     Losses(Vec<LossReport>),
     /// The clocks moved.
     Clock(BootClock),
+    /// Another policy holds.
+    Policy(Arc<Policy>),
 }
 
 /// What the pipeline knows.
@@ -49,7 +56,7 @@ pub(super) struct Report {
     pub(super) processes: proto::Table,
     pub(super) groups: proto::Table,
     pub(super) first_execs: (u64, u64),
-    pub(super) containers: Vec<Option<std::sync::Arc<Known>>>,
+    pub(super) containers: Vec<Option<Arc<Known>>>,
 }
 
 /// The way to the pipeline for the rest of the agent.
@@ -78,6 +85,8 @@ pub(super) struct Exits {
     pub(super) hub: Hub,
     pub(super) questions: SyncSender<Question>,
     pub(super) resolver: Waker,
+    /// What the kernel is to know.
+    pub(super) changes: SyncSender<Change>,
 }
 
 /// Where its input other than records comes from.
@@ -115,6 +124,11 @@ impl Output for Exits {
             self.resolver.wake();
         }
     }
+
+    /// A change that finds no room is not made: the kernel goes on sending.
+    fn change(&mut self, change: Change) {
+        self.changes.try_send(change).ok();
+    }
 }
 
 impl Hot {
@@ -124,18 +138,30 @@ impl Hot {
 
     /// Works until `stopped`.
     pub(super) fn run(mut self, stopped: impl Fn() -> bool) {
+        let mut busy = false;
         while !stopped() {
-            let patience = if self.pipeline.has_parked() { PARKED_PATIENCE } else { PATIENCE };
+            let patience = match (busy, self.pipeline.has_parked()) {
+                (true, _) => BUSY_PATIENCE,
+                (false, true) => PARKED_PATIENCE,
+                (false, false) => PATIENCE,
+            };
             if let Err(error) = self.rings.wait(patience) {
                 tracing::error!(%error, "cannot wait for records; the pipeline stops");
                 return;
             }
-            while !stopped() && self.turn() {}
+            busy = false;
+            loop {
+                let records = self.turn();
+                busy |= records > 0;
+                if records < BATCH || stopped() {
+                    break;
+                }
+            }
         }
     }
 
-    /// One batch; true if there may be more.
-    fn turn(&mut self) -> bool {
+    /// One batch; how many records there were.
+    fn turn(&mut self) -> usize {
         let Self { rings, pipeline, exits, entries } = self;
         while let Ok(news) = entries.news.try_recv() {
             match news {
@@ -149,7 +175,7 @@ impl Hot {
         exits.hub.poll();
         let now = clock::boot_ns();
         pipeline.release(now, exits);
-        rings.drain(BATCH, |bytes| pipeline.record(bytes, now, exits)) == BATCH
+        rings.drain(BATCH, |bytes| pipeline.record(bytes, now, exits))
     }
 }
 
@@ -165,6 +191,13 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits) {
             }
         }
         Control::Clock(clock) => pipeline.set_clock(clock),
+        Control::Policy(policy) => {
+            pipeline.set_policy(Arc::clone(&policy));
+            // The kernel heeds the verdicts of the new policy only from here on.
+            if exits.changes.send(Change::Replace(policy)).is_err() {
+                tracing::error!("the policy's thread has ended: the kernel keeps the old policy");
+            }
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Keeps the books: answers for the status, tells of losses, follows the clocks, watches the threads.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sensor_common::{class::Class, ledger::LossReason};
+use sensor_common::{class::Class, ledger::LossReason, policy::Account};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     start::KernelFacts,
 };
 use crate::clock::{self, BootClock};
+use crate::config::resolved::Wanted;
 use crate::kernel::{
     attach::{Attached, Coverage},
     ledger::{KernelLedger, Loss},
@@ -30,6 +32,8 @@ const ROUND: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Losses by control group that the status shows.
 const LOSSES_SHOWN_MAX: usize = 64;
+/// Accounts of control groups that the status shows.
+const ACCOUNTS_SHOWN_MAX: usize = 128;
 
 /// The keeper's state.
 pub(super) struct Keeper {
@@ -41,6 +45,10 @@ pub(super) struct Keeper {
     pub(super) attach_ns: u64,
     pub(super) started: proto::Timestamp,
     pub(super) problems: Vec<String>,
+    /// Control groups that are gone for good.
+    pub(super) buried: mpsc::Receiver<u64>,
+    /// New settings of what is wanted.
+    pub(super) reload: mpsc::Receiver<Wanted>,
     pub(super) controls: Controls,
     pub(super) threads: Threads,
     pub(super) ready: watch::Sender<bool>,
@@ -49,25 +57,70 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Works until it is told to end, which does not depend on any client; gives the threads back.
     pub(super) async fn run(
-        self,
+        mut self,
         mut requests: mpsc::Receiver<StatusRequest>,
         mut ended: oneshot::Receiver<()>,
     ) -> Threads {
         let mut told = Told::default();
         let mut clock = BootClock::read();
         let mut rounds = tokio::time::interval(ROUND);
+        let mut generation = 1;
         loop {
             tokio::select! {
                 // The client may have gone: fine.
                 Some(reply) = requests.recv() => drop(reply.send(self.status().await)),
                 _ = rounds.tick() => self.round(&mut told, &mut clock),
+                Some(cgroup) = self.buried.recv() => {
+                    self.ledger.forget(cgroup);
+                    told.forget(cgroup);
+                }
+                Some(wanted) = self.reload.recv() => {
+                    generation += 1;
+                    self.replace(&wanted, generation);
+                }
                 _ = &mut ended => return self.threads,
             }
         }
     }
 
+    fn replace(&self, wanted: &Wanted, generation: u32) {
+        match wanted.policy(generation) {
+            Ok(policy) => {
+                if !self.controls.send(Control::Policy(Arc::new(policy))) {
+                    tracing::error!("the pipeline is busy: the old settings hold; try again");
+                }
+            }
+            Err(error) => tracing::error!(%error, "the old settings hold"),
+        }
+    }
+
+    /// Losses of the kernel, and what control groups made beyond their bounds.
+    fn losses(&self, told: &mut Told) -> Vec<Loss> {
+        let mut losses = self.ledger.losses();
+        let limited = |class: &Class| self.ledger.class(*class).map_or(0, |counters| counters.limited);
+        let total = Class::ALL.iter().map(limited).sum();
+        // The table of accounts is long, and mostly nobody is limited.
+        if told.limited != total {
+            told.limited = total;
+            told.by_group = self
+                .ledger
+                .accounts()
+                .into_iter()
+                .filter(|(_, _, account)| account.limited > 0)
+                .map(|(cgroup, class, account)| Loss {
+                    cgroup,
+                    class,
+                    reason: LossReason::RateLimited,
+                    count: account.limited,
+                })
+                .collect();
+        }
+        losses.extend(&told.by_group);
+        losses
+    }
+
     fn round(&self, told: &mut Told, clock: &mut BootClock) {
-        let losses = self.ledger.losses();
+        let losses = self.losses(told);
         let news = told.news(&losses, clock::boot_ns());
         if news.is_empty() || self.controls.send(Control::Losses(news)) {
             told.remember(&losses);
@@ -87,7 +140,10 @@ impl Keeper {
 
     async fn status(&self) -> proto::GetStatusResponse {
         let losses = self.ledger.losses();
-        let cgroups = losses.iter().take(LOSSES_SHOWN_MAX).map(|loss| loss.cgroup).collect();
+        let mut accounts = self.ledger.accounts();
+        accounts.truncate(ACCOUNTS_SHOWN_MAX);
+        let shown = losses.iter().take(LOSSES_SHOWN_MAX).map(|loss| loss.cgroup);
+        let cgroups = shown.chain(accounts.iter().map(|(cgroup, ..)| *cgroup)).collect();
         let (reply, answer) = oneshot::channel();
         self.controls.send(Control::Report { cgroups, reply });
         let report = tokio::time::timeout(PATIENCE, answer).await.ok().and_then(Result::ok);
@@ -100,6 +156,7 @@ impl Keeper {
         status.problems = problems;
         if let Some(report) = report {
             self.add(&report, &losses, &mut status);
+            self.add_accounts(&report, &losses, &accounts, &mut status);
         }
         status
     }
@@ -141,9 +198,10 @@ impl Keeper {
                 aggregated: kernel.aggregated,
                 limited: kernel.limited,
                 unaccounted: kernel.unaccounted,
+                quiet: count.quiet,
             });
         }
-        for (loss, known) in losses.iter().zip(&report.containers) {
+        for (loss, known) in losses.iter().take(LOSSES_SHOWN_MAX).zip(&report.containers) {
             status.losses.push(proto::LossEntry {
                 class: class_of(loss.class).into(),
                 reason: encode::loss_reason(loss.reason).into(),
@@ -156,6 +214,30 @@ impl Keeper {
         status.control_groups = Some(report.groups);
         (status.first_execs_identified, status.first_execs_unidentified) = report.first_execs;
         status.records_rejected = report.rejected;
+    }
+
+    /// Accounts of control groups; their containers follow those of the losses in the report.
+    fn add_accounts(
+        &self,
+        report: &Report,
+        losses: &[Loss],
+        accounts: &[(u64, Class, Account)],
+        status: &mut proto::GetStatusResponse,
+    ) {
+        let containers = report.containers.iter().skip(losses.len().min(LOSSES_SHOWN_MAX));
+        for ((cgroup, class, account), known) in accounts.iter().zip(containers) {
+            let lost = losses.iter().filter(|loss| (loss.cgroup, loss.class) == (*cgroup, *class));
+            status.groups.push(proto::GroupLedger {
+                cgroup: cgroup.to_string(),
+                container: known.as_ref().map(encode::container),
+                class: class_of(*class).into(),
+                seen: account.seen,
+                filtered: account.filtered,
+                aggregated: account.aggregated,
+                limited: account.limited,
+                lost: lost.map(|loss| loss.count).sum(),
+            });
+        }
     }
 }
 
@@ -173,23 +255,35 @@ fn covered(coverage: &Coverage) -> Vec<proto::ClassCoverage> {
 /// Losses that subscribers were told of, by control group, class and reason. As large as the kernel's
 /// own table of them.
 #[derive(Debug, Default)]
-struct Told(HashMap<(u64, Class, LossReason), u64>);
+struct Told {
+    counts: HashMap<(u64, Class, LossReason), u64>,
+    /// Events beyond their bounds when the accounts were read last.
+    limited: u64,
+    /// The same by control group.
+    by_group: Vec<Loss>,
+}
 
 impl Told {
     /// What has not been told yet.
     fn news(&self, losses: &[Loss], now: u64) -> Vec<LossReport> {
         let report = |loss: &Loss| {
             let Loss { cgroup, class, reason, count } = *loss;
-            let before = self.0.get(&(cgroup, class, reason)).copied().unwrap_or(0);
+            let before = self.counts.get(&(cgroup, class, reason)).copied().unwrap_or(0);
             let count = count.saturating_sub(before);
             (count > 0).then_some(LossReport { cgroup, class, reason, count, time_ns: now })
         };
         losses.iter().filter_map(report).collect()
     }
 
+    /// A control group is gone for good.
+    fn forget(&mut self, cgroup: u64) {
+        self.counts.retain(|(group, _, reason), _| *group != cgroup || *reason != LossReason::RateLimited);
+        self.by_group.retain(|loss| loss.cgroup != cgroup);
+    }
+
     /// All of it has been told.
     fn remember(&mut self, losses: &[Loss]) {
-        self.0.extend(losses.iter().map(|loss| ((loss.cgroup, loss.class, loss.reason), loss.count)));
+        self.counts.extend(losses.iter().map(|loss| ((loss.cgroup, loss.class, loss.reason), loss.count)));
     }
 }
 

@@ -1,10 +1,11 @@
 //! What happens before the threads start: permissions, kernel, snapshot.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sensor_common::layout::Settings;
 
-use super::AgentError;
+use super::{AgentError, policy};
 use crate::clock::{self, BootClock};
 use crate::config::Config;
 use crate::identity::container::Container;
@@ -14,10 +15,10 @@ use crate::kernel::{
     cgroup::{self, Hierarchy},
     load::{KernelTypes, Loaded, Options},
     offsets::Missing,
-    policy::PolicyMaps,
     probe,
 };
 use crate::pipeline::{Output, Pipeline};
+use crate::policy::{Change, Policy};
 use crate::process::tree::{Limits, Tree};
 use crate::proto;
 use crate::sources::{
@@ -35,7 +36,6 @@ const GROUPS_PER_CONTAINER: usize = 4;
 /// The kernel side, loaded.
 pub(super) struct Kernel {
     pub(super) loaded: Loaded,
-    pub(super) policy: PolicyMaps,
     pub(super) types: KernelTypes,
     hierarchy: Hierarchy,
     release: String,
@@ -99,14 +99,15 @@ fn load(config: &Config) -> Result<Kernel, AgentError> {
             cgroup_subsystem: hierarchy.subsystem,
             environment: u32::from(!config.process.environment.is_empty()),
             diagnostics: u32::from(config.kernel.diagnostics),
+            own: std::process::id(),
+            reserved: 0,
         },
         ring_bytes: config.kernel.ring_bytes,
         bulk_ring_bytes: config.kernel.bulk_ring_bytes,
     };
     let mut loaded = Loaded::new(&types, options)?;
     loaded.verify(&types)?;
-    let policy = loaded.policy()?;
-    Ok(Kernel { loaded, policy, types, hierarchy, release })
+    Ok(Kernel { loaded, types, hierarchy, release })
 }
 
 /// Until 5.11 maps count against this limit; without permission to raise it, loading will tell.
@@ -163,6 +164,8 @@ pub(super) fn pipeline(
     config: &Config,
     kernel: &Kernel,
     bundles: &BundleReader,
+    policy: &Arc<Policy>,
+    writer: &mut policy::Writer,
 ) -> Result<(Pipeline, Vec<Question>), AgentError> {
     let context = Context {
         node: config.node.clone(),
@@ -176,6 +179,7 @@ pub(super) fn pipeline(
     let identity = Store::new(config.identity.containers_max.saturating_mul(GROUPS_PER_CONTAINER));
     let wait_ns = clock::nanos(config.identity.wait);
     let mut pipeline = Pipeline::new(context, tree, identity, wait_ns);
+    pipeline.set_policy(Arc::clone(policy));
 
     let host = &config.identity.host_root;
     let cgroups = CgroupTree::new(&host.join("sys/fs/cgroup"), &kernel.hierarchy.name);
@@ -188,6 +192,9 @@ pub(super) fn pipeline(
     for (id, path) in groups {
         let answer = Resolver::look_up(bundles, id, path);
         containers += usize::from(answer.identity.is_some());
+        if let Some(kind) = resolver::kind(&answer) {
+            writer.group(id, kind);
+        }
         if resolver::is_unanswered(&answer) {
             unanswered.push(Question { cgroup: id, path: answer.path.clone() });
         }
@@ -248,4 +255,5 @@ impl Output for Nobody {
     }
     fn publish(&mut self, _published: &Published<'_>) {}
     fn ask(&mut self, _question: Question) {}
+    fn change(&mut self, _change: Change) {}
 }

@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 
 use anyhow::{Context as _, Result};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing_subscriber::{
     EnvFilter, filter::LevelFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
@@ -28,7 +28,7 @@ pub async fn run(args: &RunArgs) -> ExitCode {
             return ExitCode::from(exit::CONFIG);
         }
     };
-    match work(config).await {
+    match work(config, args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("picket run: {}", chain(error.as_ref()));
@@ -37,20 +37,36 @@ pub async fn run(args: &RunArgs) -> ExitCode {
     }
 }
 
-async fn work(config: Config) -> Result<()> {
+async fn work(config: Config, args: &RunArgs) -> Result<()> {
     log(&config.log)?;
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    let (reload, reloaded) = mpsc::channel(1);
+    let input = args.settings_input();
     let waiting = tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: ending"),
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
+                _ = interrupt.recv() => tracing::info!("SIGINT: ending"),
+                _ = hangup.recv() => {
+                    match config::load(&input) {
+                        Ok(config) => {
+                            tracing::info!("SIGHUP: `events`, `files`, `network` and `limits` are read anew");
+                            reload.send(config.wanted).await.ok();
+                        }
+                        Err(error) => tracing::error!(%error, "SIGHUP: the old settings hold"),
+                    }
+                    continue;
+                }
+            }
+            break;
         }
         // If the agent is gone already, nobody listens: fine.
         stop.send(true).ok();
     });
-    let result = agent::run(config, stopped).await;
+    let result = agent::run(config, stopped, reloaded).await;
     waiting.abort();
     Ok(result?)
 }

@@ -3,11 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::raw::Values;
 use super::setting::{self, Setting};
-use super::value::Value;
+use super::value::{self, Value};
 use super::{ConfigError, Origin};
 use crate::kernel::programs::BackEnd;
+use crate::policy::{
+    Bounds, Policy,
+    file::{FileRules, PatternError},
+};
 use crate::stream::address::Address;
 use crate::stream::hub::Limits;
 
@@ -24,8 +30,47 @@ pub struct Config {
     pub process: Process,
     /// `[identity]`
     pub identity: Identity,
+    /// `[events]`, `[files]`, `[network]` and `[limits]`
+    pub wanted: Wanted,
     /// `[log]`
     pub log: Log,
+}
+
+/// `[events]`, `[files]`, `[network]` and `[limits]`: which events are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Set of the classes that are wanted of containers.
+    pub containers: u64,
+    /// Set of the classes that are wanted of the host.
+    pub host: u64,
+    /// Patterns of sensitive files.
+    pub sensitive: Vec<String>,
+    /// Patterns of quiet files.
+    pub quiet: Vec<String>,
+    /// Quiet remote ports.
+    pub quiet_ports: Vec<u16>,
+    /// Quiet networks.
+    pub quiet_networks: Vec<IpNet>,
+    /// Bounds of files and sockets.
+    pub bounds: Bounds,
+}
+
+impl Wanted {
+    /// As a policy.
+    ///
+    /// # Errors
+    /// A pattern of a path makes no sense, which reading the settings has excluded.
+    pub fn policy(&self, generation: u32) -> Result<Policy, PatternError> {
+        Ok(Policy {
+            generation,
+            containers: self.containers,
+            host: self.host,
+            bounds: self.bounds,
+            files: FileRules::new(&self.sensitive, &self.quiet)?,
+            quiet_ports: self.quiet_ports.clone(),
+            quiet_networks: self.quiet_networks.clone(),
+        })
+    }
 }
 
 /// `[stream]`
@@ -140,6 +185,19 @@ impl Config {
                 containers_max: values.size(&setting::IDENTITY_CONTAINERS_MAX)?,
                 host_root: values.path(&setting::IDENTITY_HOST_ROOT),
             },
+            wanted: Wanted {
+                containers: values.classes(&setting::EVENTS_CONTAINERS),
+                host: values.classes(&setting::EVENTS_HOST),
+                sensitive: values.list(&setting::FILES_SENSITIVE),
+                quiet: values.list(&setting::FILES_QUIET),
+                quiet_ports: values.parsed(&setting::NETWORK_QUIET_PORTS),
+                quiet_networks: values.parsed(&setting::NETWORK_QUIET_NETWORKS),
+                bounds: Bounds {
+                    rate: values.number(&setting::LIMITS_EVENTS_PER_SECOND)?,
+                    burst: values.number(&setting::LIMITS_BURST)?,
+                    window_ns: values.number::<u64>(&setting::LIMITS_REPEAT_WINDOW_S)? * 1_000_000_000,
+                },
+            },
             log: Log {
                 level: values.text(&setting::LOG_LEVEL).unwrap_or_default(),
                 format: match values.text(&setting::LOG_FORMAT).as_deref() {
@@ -171,6 +229,15 @@ impl Typed<'_> {
             Some(Value::List(items)) => items,
             _ => Vec::new(),
         }
+    }
+
+    fn classes(&self, setting: &Setting) -> u64 {
+        value::classes(&self.list(setting)).unwrap_or_default()
+    }
+
+    /// A list of what was checked to have this form.
+    fn parsed<T: std::str::FromStr>(&self, setting: &Setting) -> Vec<T> {
+        self.list(setting).iter().filter_map(|item| item.parse().ok()).collect()
     }
 
     fn number<N: TryFrom<u64>>(&self, setting: &'static Setting) -> Result<N, ConfigError> {

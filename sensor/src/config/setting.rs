@@ -35,6 +35,14 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// Names of environment variables.
     VariableNames,
+    /// Classes and families of events.
+    Classes,
+    /// Patterns of paths.
+    Patterns,
+    /// Numbers of ports.
+    Ports,
+    /// Networks.
+    Networks,
 }
 
 impl Setting {
@@ -103,6 +111,24 @@ settings! {
         "Longest time that the first events of a new control group wait for the identity of its container; nothing else waits. Usually it is there before the first event. 0: events never wait, and a later CONTAINER_IDENTIFIED event names the container.";
     IDENTITY_HOST_ROOT: "identity.host_root", Kind::Path, "\"/\"",
         "Where the root of the host is mounted, when the agent itself runs in a container.";
+    EVENTS_CONTAINERS: "events.containers", Kind::Classes, "[\"process\", \"container\", \"file\", \"network\", \"privilege\"]",
+        "Classes of events that are wanted of containers: families (`process`, `container`, `file`, `network`, `privilege`) or single ones such as `FILE_OPEN`. Processes and control groups are always followed; what is not listed costs nothing but a look.";
+    EVENTS_HOST: "events.host", Kind::Classes, "[\"process\", \"container\", \"PRIVILEGE_MODULE_LOAD\", \"PRIVILEGE_PTRACE\", \"PRIVILEGE_PROCESS_MEMORY\"]",
+        "The same for processes of the host.";
+    FILES_SENSITIVE: "files.sensitive", Kind::Patterns, r#"["/etc/shadow*", "/etc/gshadow*", "/etc/sudoers*", "/etc/sudoers.d/**", "/etc/ld.so.preload", "/etc/cron*/**", "/var/spool/cron/**", "/etc/kubernetes/**", "/var/lib/kubelet/**", "/run/secrets/**", "/var/run/secrets/**", "**/.ssh/**", "**/.aws/**", "**/.azure/**", "**/.config/gcloud/**", "**/.kube/**", "**/.docker/config.json", "**/.git-credentials", "**/.netrc", "**/.pgpass", "/proc/*/environ", "/proc/*/mem", "/proc/kcore", "/proc/kmsg", "/proc/sysrq-trigger", "/proc/sys/kernel/**", "/sys/kernel/uevent_helper", "/sys/kernel/debug/**", "/sys/fs/bpf/**", "**/release_agent", "**/notify_on_release", "**/devices.allow", "**/docker.sock", "**/containerd.sock", "**/crio.sock", "/dev/kmsg", "/dev/mem", "/dev/userfaultfd", "/dev/cpu/**", "/sys/module/msr/**"]"#,
+        "Files whose every opening is told, also to read them, by their path as the kernel resolves it: `*` stands for any part of a name, `**` for any number of folders. Block devices are always among them. They are not subject to `limits`.";
+    FILES_QUIET: "files.quiet", Kind::Patterns, r#"["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/ptmx", "/dev/pts/**", "/dev/stdout", "/dev/stderr", "/proc/self/**", "/proc/*/task/**", "/proc/*/oom_score_adj", "/proc/*/attr/**", "/var/log/**", "/var/cache/**"]"#,
+        "Files that are not told when they are opened to write, changed, renamed or removed. All others are. Opening to read is told of sensitive files only.";
+    NETWORK_QUIET_PORTS: "network.quiet_ports", Kind::Ports, "[]",
+        "Remote ports to which connections and datagrams are not told.";
+    NETWORK_QUIET_NETWORKS: "network.quiet_networks", Kind::Networks, "[]",
+        "Networks, such as `10.96.0.0/12`, to which connections and datagrams are not told.";
+    LIMITS_EVENTS_PER_SECOND: "limits.events_per_second", Kind::Number(0, 1_000_000, "events"), "500",
+        "Events of files and of the network, of each class, that a container may cause on average; what is beyond is counted, and told as LOSS with the reason RATE_LIMITED. Processes, containers and privileges are never limited. 0: no limit.";
+    LIMITS_BURST: "limits.burst", Kind::Number(1, 1_000_000, "events"), "5000",
+        "Events that it may cause at once.";
+    LIMITS_REPEAT_WINDOW_S: "limits.repeat_window_s", Kind::Number(0, 3_600, "seconds"), "10",
+        "Equal events of one process within this time are one: the next one after it says how many there were (`repeats`). 0: each is told.";
     LOG_LEVEL: "log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "\"info\"",
         "How much is logged to standard error. The variable `PICKET_LOG` can say it by module (`info,sensor::stream=debug`) and goes before it.";
     LOG_FORMAT: "log.format", Kind::Choice(&["text", "json"]), "\"text\"",

@@ -2,8 +2,11 @@
 
 use toml::de::DeValue;
 
+use sensor_common::class::{Class, Family};
+
 use super::setting::Kind;
 use crate::stream::address::Address;
+use crate::{policy, proto};
 
 /// Longest text, in characters (the limit of a DNS name, which node names are).
 const TEXT_MAX: usize = 253;
@@ -30,6 +33,12 @@ impl Kind {
             Self::PowerOfTwo(min, max, unit) => format!("a power of two, in {unit}, from {min} to {max}"),
             Self::Choice(choices) => format!("one of {}", choices.join(", ")),
             Self::VariableNames => "a list of names of environment variables (without `=`)".to_owned(),
+            Self::Classes => "a list of classes or families of events (process, container, file, network, \
+                 privilege)"
+                .to_owned(),
+            Self::Patterns => "a list of patterns of absolute paths".to_owned(),
+            Self::Ports => "a list of ports from 1 to 65535, as texts".to_owned(),
+            Self::Networks => "a list of networks such as 10.0.0.0/8".to_owned(),
         }
     }
 
@@ -38,7 +47,12 @@ impl Kind {
         let value = match self {
             Self::Switch => Value::Switch(text.parse().ok()?),
             Self::Number(..) | Self::PowerOfTwo(..) => Value::Number(text.parse().ok()?),
-            Self::Paths | Self::VariableNames => {
+            Self::Paths
+            | Self::VariableNames
+            | Self::Classes
+            | Self::Patterns
+            | Self::Ports
+            | Self::Networks => {
                 Value::List(text.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect())
             }
             Self::Text | Self::Address | Self::Path | Self::Choice(_) => Value::Text(text.to_owned()),
@@ -49,7 +63,15 @@ impl Kind {
     /// From several flags.
     pub(super) fn parse_texts(self, texts: &[String]) -> Option<Value> {
         match (self, texts) {
-            (Self::Paths | Self::VariableNames, items) => {
+            (
+                Self::Paths
+                | Self::VariableNames
+                | Self::Classes
+                | Self::Patterns
+                | Self::Ports
+                | Self::Networks,
+                items,
+            ) => {
                 let value = Value::List(items.to_vec());
                 self.permits(&value).then_some(value)
             }
@@ -91,9 +113,37 @@ impl Kind {
             (Self::VariableNames, Value::List(names)) => {
                 names.iter().all(|name| !name.is_empty() && !name.contains(['=', '\0']))
             }
+            (Self::Classes, Value::List(names)) => classes(names).is_some(),
+            (Self::Patterns, Value::List(patterns)) => {
+                patterns.iter().all(|pattern| policy::file::check(pattern).is_ok())
+            }
+            (Self::Ports, Value::List(ports)) => {
+                ports.iter().all(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
+            }
+            (Self::Networks, Value::List(networks)) => {
+                networks.iter().all(|network| network.parse::<ipnet::IpNet>().is_ok())
+            }
             _ => false,
         }
     }
+}
+
+/// The set of the classes that families and names stand for.
+pub(super) fn classes(names: &[String]) -> Option<u64> {
+    names.iter().try_fold(0, |bits, name| {
+        let more = match name.as_str() {
+            "process" => Class::bits_of(Family::Process),
+            "container" => Class::bits_of(Family::Container),
+            "file" => Class::bits_of(Family::File),
+            "network" => Class::bits_of(Family::Network),
+            "privilege" => Class::bits_of(Family::Privilege),
+            name => {
+                let number = proto::Class::from_str_name(name)? as u16;
+                Class::try_from(number).ok()?.bit()
+            }
+        };
+        Some(bits | more)
+    })
 }
 
 fn is_path(path: &str) -> bool {

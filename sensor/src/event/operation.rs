@@ -1,8 +1,14 @@
 //! Something done to a file, as its record says it.
 
-use sensor_common::record::file::FileRecord;
+use sensor_common::{
+    header::Incomplete,
+    record::{file::FileRecord, process::FileFlags},
+};
 
-use super::path::Components;
+use super::{
+    path::{Components, End},
+    text::lossy,
+};
 
 /// An operation on a file. Which fields are filled depends on class and back end.
 #[derive(Clone, Debug)]
@@ -23,4 +29,51 @@ pub struct FileOperation<'a> {
     pub new_base: Option<Components<'a>>,
     /// Name of an extended attribute.
     pub name: &'a [u8],
+}
+
+/// `O_WRONLY` and `O_RDWR`, one of which is set where a file is opened to be written.
+const WRITES: u32 = 0o3;
+
+impl FileOperation<'_> {
+    /// True for a file that is opened to be written.
+    #[must_use]
+    pub const fn is_written(&self) -> bool {
+        self.record.flags & WRITES != 0
+    }
+
+    /// Path and new path as text: as the kernel resolved them, else as the caller wrote them. `incomplete`
+    /// are the bits of the record's header.
+    #[must_use]
+    pub fn paths(&self, incomplete: u32) -> (String, String) {
+        let detached = self.record.file.flags & FileFlags::DETACHED != 0;
+        let end = |cut: u32| match (incomplete & cut != 0, detached) {
+            (true, _) => End::Cut,
+            (false, true) => End::Detached,
+            (false, false) => End::Root,
+        };
+        let path = whole(self.path, self.path_text, self.base, end(Incomplete::PATH));
+        let new_path = whole(self.new_path, self.new_path_text, self.new_base, end(Incomplete::NEW_PATH));
+        (path, new_path)
+    }
+}
+
+/// A path from its resolved components, or from its text and the directory that it starts from.
+fn whole(path: Option<Components<'_>>, text: &[u8], base: Option<Components<'_>>, end: End) -> String {
+    if let Some(path) = path {
+        return path.to_text(end);
+    }
+    let text = lossy(text);
+    match base {
+        Some(base) if !text.starts_with('/') => {
+            let mut whole = base.to_text(End::Root);
+            if !text.is_empty() {
+                if !whole.ends_with('/') {
+                    whole.push('/');
+                }
+                whole.push_str(&text);
+            }
+            whole
+        }
+        _ => text.into_owned(),
+    }
 }

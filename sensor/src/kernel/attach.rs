@@ -4,7 +4,7 @@ use aya::{
     Btf, Ebpf,
     programs::{
         BtfTracePoint, CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSysctl, FEntry, FExit,
-        Program as Loadable, TracePoint,
+        Program as Loadable, TracePoint, trace_point::TracePointLinkId,
     },
 };
 use sensor_common::class::Class;
@@ -113,27 +113,32 @@ fn attach_way(ebpf: &mut Ebpf, way: &Way, btf: &Btf) -> Result<Vec<Attached>, (P
         let result = load(ebpf, program, btf).and_then(|()| attach(ebpf, program));
         match result {
             Err(error) if !program.optional => {
-                for earlier in &done {
-                    detach(ebpf, earlier);
+                for (earlier, links) in done {
+                    detach(ebpf, &earlier, links);
                 }
                 return Err((*program, error));
             }
             result => {
-                done.push(Attached { program: *program, back_end: way.back_end, error: result.err() });
+                let (links, error) = match result {
+                    Ok(links) => (links, None),
+                    Err(error) => (Links::new(), Some(error)),
+                };
+                done.push((Attached { program: *program, back_end: way.back_end, error }, links));
             }
         }
     }
-    Ok(done)
+    Ok(done.into_iter().map(|(attached, _)| attached).collect())
 }
 
-/// Unloads a program, which detaches it.
-fn detach(ebpf: &mut Ebpf, attached: &Attached) {
+/// Takes a service's part of a program back: the links of one that others may share, or else the program.
+fn detach(ebpf: &mut Ebpf, attached: &Attached, links: Links) {
     let Some(found) = ebpf.program_mut(attached.program.name) else { return };
     let result = match attached.program.hook {
         Hook::BtfTracepoint(_) => typed::<BtfTracePoint>(found).map(BtfTracePoint::unload),
         Hook::Fentry(_) => typed::<FEntry>(found).map(FEntry::unload),
         Hook::Fexit(_) => typed::<FExit>(found).map(FExit::unload),
-        Hook::SyscallExit(_) => typed::<TracePoint>(found).map(TracePoint::unload),
+        Hook::SyscallExit(_) => typed::<TracePoint>(found)
+            .map(|program| links.into_iter().try_for_each(|link| program.detach(link))),
         Hook::PacketsOut | Hook::PacketsIn => typed::<CgroupSkb>(found).map(CgroupSkb::unload),
         Hook::Sysctl => typed::<CgroupSysctl>(found).map(CgroupSysctl::unload),
     };
@@ -180,15 +185,18 @@ fn first(names: &[&str], mut load: impl FnMut(&str) -> Result<(), String>) -> Re
     Err(last)
 }
 
-fn attach(ebpf: &mut Ebpf, program: &Program) -> Result<(), String> {
+/// Links of a program that several services may share; empty for other programs.
+type Links = Vec<TracePointLinkId>;
+
+fn attach(ebpf: &mut Ebpf, program: &Program) -> Result<Links, String> {
     let found = ebpf.program_mut(program.name).ok_or("not in the object: rebuild Picket")?;
     match program.hook {
+        Hook::SyscallExit(names) => return syscalls(typed::<TracePoint>(found)?, names),
         Hook::BtfTracepoint(_) => {
             typed::<BtfTracePoint>(found)?.attach().map(drop).map_err(|error| chain(&error))
         }
         Hook::Fentry(_) => typed::<FEntry>(found)?.attach().map(drop).map_err(|error| chain(&error)),
         Hook::Fexit(_) => typed::<FExit>(found)?.attach().map(drop).map_err(|error| chain(&error)),
-        Hook::SyscallExit(names) => syscalls(typed::<TracePoint>(found)?, names),
         Hook::PacketsOut => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Egress),
         Hook::PacketsIn => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Ingress),
         Hook::Sysctl => {
@@ -196,20 +204,28 @@ fn attach(ebpf: &mut Ebpf, program: &Program) -> Result<(), String> {
             let program = typed::<CgroupSysctl>(found)?;
             program.attach(root, CgroupAttachMode::Single).map(drop).map_err(|error| chain(&error))
         }
-    }
+    }?;
+    Ok(Links::new())
 }
 
 /// Attaches to the ends of all calls that the kernel has; there must be one.
-fn syscalls(program: &mut TracePoint, names: &[&str]) -> Result<(), String> {
+fn syscalls(program: &mut TracePoint, names: &[&str]) -> Result<Links, String> {
     let events = tracefs::find()?.join("events/syscalls");
-    let mut any = false;
+    let mut links = Links::new();
     for name in names.iter().map(|name| format!("sys_exit_{name}")) {
-        if events.join(&name).exists() {
-            program.attach("syscalls", &name).map_err(|error| format!("{name}: {}", chain(&error)))?;
-            any = true;
+        if !events.join(&name).exists() {
+            continue;
+        }
+        match program.attach("syscalls", &name) {
+            Ok(link) => links.push(link),
+            Err(error) => {
+                // Those of this service; the program stays for others.
+                links.into_iter().for_each(|link| drop(program.detach(link)));
+                return Err(format!("{name}: {}", chain(&error)));
+            }
         }
     }
-    if any { Ok(()) } else { Err("the kernel has none of these system calls".to_owned()) }
+    if links.is_empty() { Err("the kernel has none of these system calls".to_owned()) } else { Ok(links) }
 }
 
 fn packets(program: &mut CgroupSkb, direction: CgroupSkbAttachType) -> Result<(), String> {

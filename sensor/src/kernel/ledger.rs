@@ -79,6 +79,17 @@ impl KernelLedger {
         Ok(sum)
     }
 
+    /// Forgets a control group that is gone. Its losses stay: they may not have been told yet.
+    pub fn forget(&mut self, cgroup: u64) {
+        for class in Class::ALL {
+            let key = AccountKey { cgroup, class: class.index(), reserved: 0 };
+            if let Ok(key) = <[u64; 2]>::read_from_bytes(key.as_bytes()) {
+                // One that is not there is fine.
+                self.accounts.remove(&key).ok();
+            }
+        }
+    }
+
     fn counted(&self, class: Class) -> Result<ClassCounters, MapError> {
         let mut sum = ClassCounters::default();
         for lane in Lane::ALL {

@@ -193,8 +193,12 @@ impl Loaded {
             let served = attach::service(&mut self.ebpf, service, &types.aya, only);
             let good = served.programs.iter().filter(|program| program.error.is_none());
             for program in good.filter(|program| lane(program.program.name) == Lane::First) {
-                // What the kernel did not call a program for is booked on one class only.
-                self.firsts.extend(service.classes.first().map(|class| (*class, program.program.name)));
+                // What the kernel did not call a program for is booked on one class only, that of the first
+                // service where several share it.
+                let name = program.program.name;
+                if self.firsts.iter().all(|(_, known)| *known != name) {
+                    self.firsts.extend(service.classes.first().map(|class| (*class, name)));
+                }
             }
             attached.extend(served.programs);
             coverage.push(served.coverage);

@@ -6,7 +6,7 @@ use aya::{
 };
 use sensor_common::{
     class::Class,
-    policy::{ClassPolicy, FileKey, FileVerdict, GroupPolicy, Policy, UNKNOWN_GROUPS},
+    policy::{ClassPolicy, FileKey, FileVerdict, GroupPolicy, UNKNOWN_GROUPS},
 };
 use zerocopy::IntoBytes;
 
@@ -16,7 +16,7 @@ pub struct PolicyMaps {
     groups: HashMap<MapData, u64, [u64; 2]>,
     classes: Array<MapData, [u64; 2]>,
     policy: Array<MapData, [u32; 2]>,
-    files: HashMap<MapData, [u64; 2], [u32; 2]>,
+    files: HashMap<MapData, [u64; 3], [u32; 2]>,
     /// Verdicts on remote ports.
     pub ports: HashMap<MapData, u32, u32>,
     /// Verdicts on networks.
@@ -70,12 +70,22 @@ impl PolicyMaps {
         self.classes.set(class.index(), words(&policy), 0)
     }
 
-    /// Sets generation and canary.
+    /// Sets the generation of the verdicts that count.
     ///
     /// # Errors
     /// The kernel refused.
-    pub fn set_policy(&mut self, policy: Policy) -> Result<(), MapError> {
-        self.policy.set(0, [policy.generation, policy.canary], 0)
+    pub fn set_generation(&mut self, generation: u32) -> Result<(), MapError> {
+        let [_, canary] = self.policy.get(&0, 0)?;
+        self.policy.set(0, [generation, canary], 0)
+    }
+
+    /// Sets the thread whose events are always told.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn set_canary(&mut self, thread: u32) -> Result<(), MapError> {
+        let [generation, _] = self.policy.get(&0, 0)?;
+        self.policy.set(0, [generation, thread], 0)
     }
 
     /// Sets the verdict on a file.
@@ -87,9 +97,9 @@ impl PolicyMaps {
     }
 }
 
-/// A value of two words as aya takes it.
-fn words<T: IntoBytes + zerocopy::Immutable>(value: &T) -> [u64; 2] {
-    let mut words = [0u64; 2];
+/// A value of so many words as aya takes it.
+fn words<T: IntoBytes + zerocopy::Immutable, const N: usize>(value: &T) -> [u64; N] {
+    let mut words = [0u64; N];
     let bytes = value.as_bytes();
     for (word, chunk) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
         *word = u64::from_ne_bytes(*chunk);

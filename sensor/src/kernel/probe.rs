@@ -129,7 +129,14 @@ fn hierarchy(types: &KernelTypes) -> Finding {
 
 /// Has the verifier look at every program of every way.
 fn programs(types: &KernelTypes) -> Vec<Finding> {
-    let settings = Settings { cgroup_hierarchy: 0, cgroup_subsystem: ABSENT, environment: 1, diagnostics: 0 };
+    let settings = Settings {
+        cgroup_hierarchy: 0,
+        cgroup_subsystem: ABSENT,
+        environment: 1,
+        diagnostics: 0,
+        own: 0,
+        reserved: 0,
+    };
     let options = Options { settings, ring_bytes: TRIAL_RING_BYTES, bulk_ring_bytes: TRIAL_RING_BYTES };
     let ways = match Loaded::new(types, options) {
         Ok(mut loaded) => loaded.try_all(types),

@@ -30,7 +30,8 @@ pub enum Hook {
     Fentry(&'static [&'static str]),
     /// End of the first of these functions that the kernel has.
     Fexit(&'static [&'static str]),
-    /// Ends of all of these system calls that the kernel has (`syscalls:sys_exit_NAME`).
+    /// Ends of all of these system calls that the kernel has (`syscalls:sys_exit_NAME`). Several services
+    /// may share such a program, each with its own calls.
     SyscallExit(&'static [&'static str]),
     /// Packets that control groups send.
     PacketsOut,
@@ -157,7 +158,7 @@ mod tests {
             for class in service.classes {
                 assert!(classes.insert(*class), "{class:?} is served twice");
             }
-            // Ways may share a program: one of them is taken. Services may not.
+            // Ways may share a program: one of them is taken. Services may share those of system calls.
             let mut own = HashMap::new();
             for way in service.ways {
                 let mut of_way = HashSet::new();
@@ -167,8 +168,9 @@ mod tests {
                     assert!(known.is_none_or(|hook| hook == program.hook), "{}", program.name);
                 }
             }
-            for name in own.into_keys() {
-                assert!(programs.insert(name), "{name} is of two services");
+            for (name, hook) in own {
+                let shared = matches!(hook, Hook::SyscallExit(_));
+                assert!(programs.insert(name) || shared, "{name} is of two services");
             }
         }
     }

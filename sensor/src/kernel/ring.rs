@@ -43,19 +43,39 @@ impl Waker {
 /// Two ring buffers that are read as one, in the order of the records' times.
 pub struct Rings {
     /// Processes, containers, privileges.
-    vital: RingBuf<MapData>,
+    vital: Held,
     /// Files and sockets.
-    bulk: RingBuf<MapData>,
-    /// The next record of `bulk`, when one of `vital` went before it.
-    waiting: Vec<u8>,
+    bulk: Held,
     wake: Waker,
+}
+
+/// A ring buffer and the record that is its next.
+struct Held {
+    ring: RingBuf<MapData>,
+    next: Vec<u8>,
+}
+
+impl Held {
+    const fn new(ring: RingBuf<MapData>) -> Self {
+        Self { ring, next: Vec::new() }
+    }
+
+    /// Looks for a next record, if there is none yet; its time, or the end of time.
+    fn look(&mut self) -> u64 {
+        if self.next.is_empty()
+            && let Some(bytes) = self.ring.next()
+        {
+            self.next.extend_from_slice(&bytes);
+        }
+        if self.next.is_empty() { u64::MAX } else { time_of(&self.next) }
+    }
 }
 
 impl Rings {
     /// Wraps the rings.
     #[must_use]
     pub const fn new(vital: RingBuf<MapData>, bulk: RingBuf<MapData>, wake: Waker) -> Self {
-        Self { vital, bulk, waiting: Vec::new(), wake }
+        Self { vital: Held::new(vital), bulk: Held::new(bulk), wake }
     }
 
     /// Waits until there is a record, somebody wakes the thread, or the time is over.
@@ -63,37 +83,28 @@ impl Rings {
     /// # Errors
     /// The kernel refused to wait.
     pub fn wait(&self, at_most: Duration) -> std::io::Result<()> {
-        wait([self.vital.as_fd(), self.bulk.as_fd()], &self.wake, at_most)
+        wait([self.vital.ring.as_fd(), self.bulk.ring.as_fd()], &self.wake, at_most)
     }
 
     /// Hands over at most `most` records; the result is how many there were.
     ///
-    /// What a process did is in one ring and what it was is in the other. A record of `bulk` is read
-    /// first and held back: whatever went before it on the same task is in `vital` by then, so all of
-    /// `vital` that is older goes first.
+    /// What a task was and what it did are in different rings. Whatever went before a record on the same
+    /// task is in its ring when that record is: so each ring is looked at after the other, and the older
+    /// of both next records goes first.
     pub fn drain(&mut self, most: usize, mut record: impl FnMut(&[u8])) -> usize {
         for count in 0..most {
-            if self.waiting.is_empty()
-                && let Some(bytes) = self.bulk.next()
-            {
-                self.waiting.extend_from_slice(&bytes);
+            let mut bulk = self.bulk.look();
+            let vital = self.vital.look();
+            if bulk == u64::MAX && vital != u64::MAX {
+                bulk = self.bulk.look();
             }
-            let time = if self.waiting.is_empty() { u64::MAX } else { time_of(&self.waiting) };
-            match self.vital.next() {
-                Some(bytes) => {
-                    let older = time_of(&bytes) <= time;
-                    if !older {
-                        record(&self.waiting);
-                        self.waiting.clear();
-                    }
-                    record(&bytes);
-                }
-                None if self.waiting.is_empty() => return count,
-                None => {
-                    record(&self.waiting);
-                    self.waiting.clear();
-                }
-            }
+            let older = match (vital <= bulk, vital, bulk) {
+                (true, u64::MAX, _) => return count,
+                (true, ..) => &mut self.vital.next,
+                (false, ..) => &mut self.bulk.next,
+            };
+            record(older);
+            older.clear();
         }
         most
     }

@@ -22,6 +22,7 @@ const CGROUP: u64 = 77;
 struct Kept {
     events: Vec<proto::Event>,
     questions: Vec<Question>,
+    changes: Vec<Change>,
 }
 
 impl Output for Kept {
@@ -36,6 +37,9 @@ impl Output for Kept {
     }
     fn ask(&mut self, question: Question) {
         self.questions.push(question);
+    }
+    fn change(&mut self, change: Change) {
+        self.changes.push(change);
     }
 }
 

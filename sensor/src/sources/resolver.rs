@@ -15,6 +15,7 @@ use crate::identity::{
     store::{Answer, Question},
 };
 use crate::kernel::ring::{Ring, Waker};
+use crate::policy::{Change, GroupKind};
 
 /// Pauses before further tries where no bundle was found; a runtime may write it late.
 const PAUSES: [Duration; 8] = [
@@ -50,6 +51,8 @@ pub struct Resolver {
     questions: Receiver<Question>,
     news: SyncSender<News>,
     pipeline: Waker,
+    /// What the kernel is to know of control groups.
+    changes: SyncSender<Change>,
     retries: VecDeque<Retry>,
 }
 
@@ -73,8 +76,9 @@ impl Resolver {
         questions: Receiver<Question>,
         news: SyncSender<News>,
         pipeline: Waker,
+        changes: SyncSender<Change>,
     ) -> Self {
-        Self { ring, bundles, questions, news, pipeline, retries: VecDeque::new() }
+        Self { ring, bundles, questions, news, pipeline, changes, retries: VecDeque::new() }
     }
 
     /// Tries again what was looked up once, and not found.
@@ -142,6 +146,7 @@ impl Resolver {
         }
         for cgroup in removed {
             self.retries.retain(|retry| retry.question.cgroup != cgroup);
+            self.change(Change::Removed(cgroup));
             self.tell(News::Removed(cgroup))?;
         }
         Ok(())
@@ -158,7 +163,15 @@ impl Resolver {
             let due_ns = clock::boot_ns().saturating_add(clock::nanos(*pause));
             self.retries.push_back(Retry { question, tries: tries + 1, due_ns });
         }
+        if let Some(kind) = kind(&answer) {
+            self.change(Change::Group { cgroup: answer.cgroup, kind });
+        }
         self.tell(News::Answer(answer))
+    }
+
+    /// A change that finds no room is not made: the default holds for the group, which wants everything.
+    fn change(&self, change: Change) {
+        self.changes.try_send(change).ok();
     }
 
     fn tell(&self, news: News) -> Result<(), Closed> {
@@ -173,6 +186,17 @@ impl Resolver {
         let now = clock::boot_ns();
         let due = self.retries.iter().map(|retry| retry.due_ns.saturating_sub(now)).min();
         due.map_or(IDLE, |ns| Duration::from_nanos(ns).min(IDLE))
+    }
+}
+
+/// Whose the group is, as far as it is decided: one that may yet turn out to be a container's is
+/// treated as unknown.
+#[must_use]
+pub fn kind(answer: &Answer) -> Option<GroupKind> {
+    match &answer.identity {
+        Some(_) => Some(GroupKind::Container),
+        None if is_unanswered(answer) => None,
+        None => Some(GroupKind::Host),
     }
 }
 

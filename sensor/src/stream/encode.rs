@@ -260,6 +260,7 @@ pub const fn loss_reason(reason: LossReason) -> proto::loss::Reason {
         LossReason::Unreadable => proto::loss::Reason::Unreadable,
         LossReason::NotCalled => proto::loss::Reason::NotCalled,
         LossReason::Preempted => proto::loss::Reason::Preempted,
+        LossReason::RateLimited => proto::loss::Reason::RateLimited,
     }
 }
 

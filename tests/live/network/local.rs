@@ -30,7 +30,9 @@ pub(super) fn path(lab: &mut Lab) {
         // The path that is told is absolute and free of links, whatever the caller wrote.
         let seen = run(
             lab,
-            &format!("behind serve {kind} unix:socket 1 0 none , connect blocking {kind} unix:./socket , join"),
+            &format!(
+                "behind serve {kind} unix:socket 1 0 none , connect blocking {kind} unix:./socket , join"
+            ),
         );
         let bound = seen.events.iter().find(|event| text(event, "class") == "NETWORK_BIND");
         let name = text(bound.expect("a bound socket"), "socket.unixPath").to_owned();

@@ -7,7 +7,8 @@ use super::{OWN, by_tracepoint, run};
 
 /// A connected socket of UDP is told once, by its connection.
 pub(super) fn udp_connected(lab: &mut Lab) {
-    let script = "behind serve udp 127.0.0.1:53 1 0 none , datagram connected 127.0.0.1:53 text:question , join";
+    let script =
+        "behind serve udp 127.0.0.1:53 1 0 none , datagram connected 127.0.0.1:53 text:question , join";
     let seen = run(lab, &format!("{OWN} {script}"));
     Expect::of(seen.one("NETWORK_CONNECT", "socket.protocol", "udp"))
         .is("socket.phase", "ESTABLISHED")
@@ -42,7 +43,8 @@ pub(super) fn datagrams(lab: &mut Lab) {
 
 pub(super) fn bind_and_listen(lab: &mut Lab) {
     let unverified = by_tracepoint(lab, "NETWORK_BIND");
-    let seen = run(lab, &format!("{OWN} bind udp 127.0.0.1:53 , listen tcp [::]:80 , bind tcp 203.0.113.9:81"));
+    let seen =
+        run(lab, &format!("{OWN} bind udp 127.0.0.1:53 , listen tcp [::]:80 , bind tcp 203.0.113.9:81"));
     Expect::of(seen.one("NETWORK_BIND", "socket.local.port", "53"))
         .is("socket.protocol", "udp")
         .is("socket.local.address", "127.0.0.1");

@@ -5,7 +5,7 @@ use super::rust::{code, is_test_file, paths};
 use super::{Problem, Tree};
 
 /// Stages that are functions of their inputs.
-const PURE: [&str; 4] = ["event", "process", "identity", "detect"];
+const PURE: [&str; 5] = ["event", "process", "identity", "policy", "detect"];
 
 /// What they must not name, with what stands behind each.
 const FORBIDDEN: [(&str, &str); 19] = [

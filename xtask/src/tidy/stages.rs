@@ -5,8 +5,8 @@ use super::{Problem, Tree};
 
 /// The stages in order. `sources` stands after `identity` because its answers are made of the types of
 /// the stages that take them as inputs (and `purity` keeps those stages from naming `sources`); `pipeline` stands last because it puts the others together.
-const ORDER: [&str; 9] =
-    ["kernel", "event", "process", "identity", "sources", "detect", "stream", "sink", "pipeline"];
+const ORDER: [&str; 10] =
+    ["kernel", "event", "process", "identity", "policy", "sources", "detect", "stream", "sink", "pipeline"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();

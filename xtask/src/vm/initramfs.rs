@@ -59,8 +59,8 @@ fn command_lines(arguments: &Arguments) -> String {
     match &arguments.shell {
         Some(script) => format!("/bin/busybox\nsh\n-c\n{}", script.replace('\n', "; ")),
         None => {
-            let tests = arguments.tests.iter().map(String::as_str);
-            ["/bin/live", "--test-threads=1"].into_iter().chain(tests).collect::<Vec<_>>().join("\n")
+            let tests = super::live_arguments(&arguments.tests);
+            std::iter::once("/bin/live").chain(tests).collect::<Vec<_>>().join("\n")
         }
     }
 }
@@ -241,7 +241,11 @@ mod tests {
     fn init_is_told_what_to_run() {
         let mut arguments = Arguments::everything();
         arguments.tests.push("exec".into());
-        assert_eq!(command_lines(&arguments), "/bin/live\n--test-threads=1\nexec");
+        let line = command_lines(&arguments).replace('\n', " ");
+        assert_eq!(line, "/bin/live --test-threads=1 --back-end auto --back-end tracepoint exec");
+        arguments.tests = vec!["--back-end".into(), "trampoline".into()];
+        let line = command_lines(&arguments).replace('\n', " ");
+        assert_eq!(line, "/bin/live --test-threads=1 --back-end trampoline");
         arguments.shell = Some("uname -r".into());
         assert_eq!(command_lines(&arguments), "/bin/busybox\nsh\n-c\nuname -r");
     }

@@ -44,6 +44,7 @@ pub(crate) fn opened(gate: Gate, current: Task<Current>, file: Raw, call: u32) {
     let superblock = Raw(inode).number::<u64>(offset!(inode_superblock));
     let key = FileKey {
         inode: Raw(inode).number(offset!(inode_number)),
+        changed_ns: file::changed_ns(Raw(inode)),
         device: Raw(superblock).number(offset!(superblock_device)),
         written: u32::from(flags & WRITES != 0),
     };

@@ -3,7 +3,14 @@
 use sensor_common::class::Class;
 
 use super::tell::{Same, Telling, group};
-use crate::{emit::gate::Gate, kobj::{current::Current, sock::{AF_INET, AF_INET6, AF_UNIX}}, maps::Slot};
+use crate::{
+    emit::gate::Gate,
+    kobj::{
+        current::Current,
+        sock::{AF_INET, AF_INET6, AF_UNIX},
+    },
+    maps::Slot,
+};
 
 /// `AF_NETLINK`, and its protocols that change packet filters and IPsec.
 const AF_NETLINK: u16 = 16;

@@ -1,10 +1,7 @@
 //! TCP: a connection was attempted, came to stand, failed, ended. All of it follows from the socket's state,
 //! by whichever call it came about.
 
-use sensor_common::{
-    class::Class,
-    record::network::Phase,
-};
+use sensor_common::{class::Class, record::network::Phase};
 
 use super::tell::{Telling, group};
 use crate::{

@@ -11,6 +11,13 @@ use super::{
 /// What is lost without the registers of a system call.
 const ARGUMENTS: &str = "arguments of system calls, and with them every class that is told by these";
 
+/// What is lost without the table of a pid namespace.
+const TARGETS: &str = "the process that a call is aimed at; its number stays";
+/// What is lost without these fields of a task.
+const SCHEDULING: &str = "how a task is scheduled after a call that sets it";
+/// What is lost without these fields of programs and maps.
+const BPF: &str = "kinds and names of BPF programs and maps, as the kernel has them";
+
 /// Sources of every field of the layout.
 pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::task_pid, source: Member(&["task_struct.pid"]), need: Required },
@@ -148,6 +155,16 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::inode_rdev, source: Member(&["inode.i_rdev"]), need: Required },
     Spec { field: Field::inode_superblock, source: Member(&["inode.i_sb"]), need: Required },
     Spec {
+        field: Field::inode_changed_s,
+        source: Member(&["inode.i_ctime_sec", "inode.__i_ctime.tv_sec", "inode.i_ctime.tv_sec"]),
+        need: Required,
+    },
+    Spec {
+        field: Field::inode_changed_ns,
+        source: Member(&["inode.i_ctime_nsec", "inode.__i_ctime.tv_nsec", "inode.i_ctime.tv_nsec"]),
+        need: Required,
+    },
+    Spec {
         field: Field::inode_size,
         source: Size("inode"),
         need: Optional("the overlay layer of executed files"),
@@ -193,30 +210,114 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::sock_family, source: Member(&["sock.__sk_common.skc_family"]), need: Required },
     Spec { field: Field::sock_state, source: Member(&["sock.__sk_common.skc_state"]), need: Required },
     Spec { field: Field::sock_daddr, source: Member(&["sock.__sk_common.skc_daddr"]), need: Required },
-    Spec { field: Field::sock_rcv_saddr, source: Member(&["sock.__sk_common.skc_rcv_saddr"]), need: Required },
+    Spec {
+        field: Field::sock_rcv_saddr,
+        source: Member(&["sock.__sk_common.skc_rcv_saddr"]),
+        need: Required,
+    },
     Spec { field: Field::sock_dport, source: Member(&["sock.__sk_common.skc_dport"]), need: Required },
     Spec { field: Field::sock_num, source: Member(&["sock.__sk_common.skc_num"]), need: Required },
-    Spec { field: Field::inet_sport, source: Member(&["inet_sock.inet_sport"]), need: Optional("this end's port of closed connections") },
-    Spec { field: Field::sock_v6_daddr, source: Member(&["sock.__sk_common.skc_v6_daddr"]), need: Optional("IPv6 addresses of sockets") },
-    Spec { field: Field::sock_v6_rcv_saddr, source: Member(&["sock.__sk_common.skc_v6_rcv_saddr"]), need: Optional("IPv6 addresses of sockets") },
-    Spec { field: Field::sock_net, source: Member(&["sock.__sk_common.skc_net"]), need: Optional("network namespaces of sockets") },
-    Spec { field: Field::sock_device, source: Member(&["sock.__sk_common.skc_bound_dev_if"]), need: Optional("the scope of link-local addresses") },
-    Spec { field: Field::sock_flags, source: Member(&["sock.__sk_common.skc_flags"]), need: Optional("one byte in the count of received bytes") },
+    Spec {
+        field: Field::inet_sport,
+        source: Member(&["inet_sock.inet_sport"]),
+        need: Optional("this end's port of closed connections"),
+    },
+    Spec {
+        field: Field::sock_v6_daddr,
+        source: Member(&["sock.__sk_common.skc_v6_daddr"]),
+        need: Optional("IPv6 addresses of sockets"),
+    },
+    Spec {
+        field: Field::sock_v6_rcv_saddr,
+        source: Member(&["sock.__sk_common.skc_v6_rcv_saddr"]),
+        need: Optional("IPv6 addresses of sockets"),
+    },
+    Spec {
+        field: Field::sock_net,
+        source: Member(&["sock.__sk_common.skc_net"]),
+        need: Optional("network namespaces of sockets"),
+    },
+    Spec {
+        field: Field::sock_device,
+        source: Member(&["sock.__sk_common.skc_bound_dev_if"]),
+        need: Optional("the scope of link-local addresses"),
+    },
+    Spec {
+        field: Field::sock_flags,
+        source: Member(&["sock.__sk_common.skc_flags"]),
+        need: Optional("one byte in the count of received bytes"),
+    },
     Spec { field: Field::sock_type, source: Member(&["sock.sk_type"]), need: Optional("all of sockets") },
-    Spec { field: Field::sock_protocol, source: Member(&["sock.sk_protocol"]), need: Optional("all of sockets") },
-    Spec { field: Field::sock_error, source: Member(&["sock.sk_err"]), need: Optional("why connections failed") },
-    Spec { field: Field::sock_backlog, source: Member(&["sock.sk_max_ack_backlog"]), need: Optional("the queue's length of listening sockets") },
-    Spec { field: Field::sock_peer_pid, source: Member(&["sock.sk_peer_pid"]), need: Optional("peers of local sockets") },
-    Spec { field: Field::tcp_bytes_sent, source: Member(&["tcp_sock.bytes_sent"]), need: Optional("bytes of connections") },
-    Spec { field: Field::tcp_bytes_retransmitted, source: Member(&["tcp_sock.bytes_retrans"]), need: Optional("bytes of connections") },
-    Spec { field: Field::tcp_bytes_received, source: Member(&["tcp_sock.bytes_received"]), need: Optional("bytes of connections") },
-    Spec { field: Field::unix_address, source: Member(&["unix_sock.addr"]), need: Optional("names of local sockets") },
-    Spec { field: Field::unix_path, source: Member(&["unix_sock.path"]), need: Optional("paths of local sockets") },
-    Spec { field: Field::unix_peer, source: Member(&["unix_sock.peer"]), need: Optional("peers of local sockets") },
-    Spec { field: Field::unix_name_length, source: Member(&["unix_address.len"]), need: Optional("names of local sockets") },
-    Spec { field: Field::unix_name, source: Member(&["unix_address.name"]), need: Optional("names of local sockets") },
-    Spec { field: Field::message_name, source: Member(&["msghdr.msg_name"]), need: Optional("where datagrams go") },
-    Spec { field: Field::message_name_length, source: Member(&["msghdr.msg_namelen"]), need: Optional("where datagrams go") },
+    Spec {
+        field: Field::sock_protocol,
+        source: Member(&["sock.sk_protocol"]),
+        need: Optional("all of sockets"),
+    },
+    Spec {
+        field: Field::sock_error,
+        source: Member(&["sock.sk_err"]),
+        need: Optional("why connections failed"),
+    },
+    Spec {
+        field: Field::sock_backlog,
+        source: Member(&["sock.sk_max_ack_backlog"]),
+        need: Optional("the queue's length of listening sockets"),
+    },
+    Spec {
+        field: Field::sock_peer_pid,
+        source: Member(&["sock.sk_peer_pid"]),
+        need: Optional("peers of local sockets"),
+    },
+    Spec {
+        field: Field::tcp_bytes_sent,
+        source: Member(&["tcp_sock.bytes_sent"]),
+        need: Optional("bytes of connections"),
+    },
+    Spec {
+        field: Field::tcp_bytes_retransmitted,
+        source: Member(&["tcp_sock.bytes_retrans"]),
+        need: Optional("bytes of connections"),
+    },
+    Spec {
+        field: Field::tcp_bytes_received,
+        source: Member(&["tcp_sock.bytes_received"]),
+        need: Optional("bytes of connections"),
+    },
+    Spec {
+        field: Field::unix_address,
+        source: Member(&["unix_sock.addr"]),
+        need: Optional("names of local sockets"),
+    },
+    Spec {
+        field: Field::unix_path,
+        source: Member(&["unix_sock.path"]),
+        need: Optional("paths of local sockets"),
+    },
+    Spec {
+        field: Field::unix_peer,
+        source: Member(&["unix_sock.peer"]),
+        need: Optional("peers of local sockets"),
+    },
+    Spec {
+        field: Field::unix_name_length,
+        source: Member(&["unix_address.len"]),
+        need: Optional("names of local sockets"),
+    },
+    Spec {
+        field: Field::unix_name,
+        source: Member(&["unix_address.name"]),
+        need: Optional("names of local sockets"),
+    },
+    Spec {
+        field: Field::message_name,
+        source: Member(&["msghdr.msg_name"]),
+        need: Optional("where datagrams go"),
+    },
+    Spec {
+        field: Field::message_name_length,
+        source: Member(&["msghdr.msg_namelen"]),
+        need: Optional("where datagrams go"),
+    },
     Spec { field: Field::fs_root, source: Member(&["fs_struct.root"]), need: Required },
     Spec { field: Field::file_flags, source: Member(&["file.f_flags"]), need: Required },
     Spec { field: Field::file_mode, source: Member(&["file.f_mode"]), need: Required },
@@ -241,5 +342,55 @@ pub(super) const SPECS: &[Spec] = &[
         field: Field::helper_task_pt_regs,
         source: Enumerator("BPF_FUNC_task_pt_regs"),
         need: Optional("nothing: the registers are found from the stack (before 5.15)"),
+    },
+    Spec {
+        field: Field::pid_namespace_head,
+        source: Member(&["pid_namespace.idr.idr_rt.xa_head"]),
+        need: Optional(TARGETS),
+    },
+    Spec { field: Field::xa_node_shift, source: Member(&["xa_node.shift"]), need: Optional(TARGETS) },
+    Spec { field: Field::xa_node_slots, source: Member(&["xa_node.slots"]), need: Optional(TARGETS) },
+    Spec { field: Field::pid_tasks, source: Member(&["pid.tasks"]), need: Optional(TARGETS) },
+    Spec {
+        field: Field::task_pid_links,
+        source: Member(&["task_struct.pid_links"]),
+        need: Optional(TARGETS),
+    },
+    Spec {
+        field: Field::inode_private,
+        source: Member(&["inode.i_private"]),
+        need: Optional("the targets of pidfds (since 6.9)"),
+    },
+    Spec {
+        field: Field::task_cpus_mask,
+        source: Member(&["task_struct.cpus_mask"]),
+        need: Optional(SCHEDULING),
+    },
+    Spec { field: Field::task_policy, source: Member(&["task_struct.policy"]), need: Optional(SCHEDULING) },
+    Spec {
+        field: Field::task_static_prio,
+        source: Member(&["task_struct.static_prio"]),
+        need: Optional(SCHEDULING),
+    },
+    Spec {
+        field: Field::task_rt_priority,
+        source: Member(&["task_struct.rt_priority"]),
+        need: Optional(SCHEDULING),
+    },
+    Spec { field: Field::bpf_prog_type, source: Member(&["bpf_prog.type"]), need: Optional(BPF) },
+    Spec {
+        field: Field::bpf_prog_attach_type,
+        source: Member(&["bpf_prog.expected_attach_type"]),
+        need: Optional(BPF),
+    },
+    Spec { field: Field::bpf_prog_aux, source: Member(&["bpf_prog.aux"]), need: Optional(BPF) },
+    Spec { field: Field::bpf_prog_aux_name, source: Member(&["bpf_prog_aux.name"]), need: Optional(BPF) },
+    Spec { field: Field::bpf_map_type, source: Member(&["bpf_map.map_type"]), need: Optional(BPF) },
+    Spec { field: Field::bpf_map_name, source: Member(&["bpf_map.name"]), need: Optional(BPF) },
+    Spec { field: Field::bpf_link_prog, source: Member(&["bpf_link.prog"]), need: Optional(BPF) },
+    Spec {
+        field: Field::perf_event_attr,
+        source: Member(&["perf_event.attr"]),
+        need: Optional("what performance events measure, as the kernel has it"),
     },
 ];

@@ -1,6 +1,8 @@
 //! Privileged calls.
 
-use sensor_common::call::Call;
+mod calls;
+
+use sensor_common::{call::Call, record::privilege::Facts};
 
 use super::{Context, Subject};
 use crate::event::{self, call::PrivilegedCall, errno};
@@ -10,16 +12,20 @@ impl Context {
     /// The message of a privileged call.
     pub(super) fn call(
         &self,
-        _event: &event::Event<'_>,
+        event: &event::Event<'_>,
         call: &PrivilegedCall<'_>,
-        _subject: Subject<'_>,
+        subject: Subject<'_>,
     ) -> proto::PrivilegedCall {
         let record = &call.record;
-        proto::PrivilegedCall {
+        let mut message = proto::PrivilegedCall {
             call: Call::from_number(record.call).map(Call::name).unwrap_or_default().to_owned(),
             error: errno::name(record.result),
             repeats: record.repeats.into(),
+            unverified: record.facts & Facts::UNVERIFIED != 0,
+            compat: record.facts & Facts::COMPAT != 0,
             ..proto::PrivilegedCall::default()
-        }
+        };
+        self.calls(event, call, subject, &mut message);
+        message
     }
 }

@@ -27,7 +27,11 @@ pub(super) fn what(operation: &SocketOperation) -> String {
 /// `ADDRESS:PORT`, brackets around IPv6.
 fn end(end: &Endpoint) -> String {
     let address = safe(&end.address);
-    if address.contains(':') { format!("[{address}]:{}", end.port) } else { format!("{address}:{}", end.port) }
+    if address.contains(':') {
+        format!("[{address}]:{}", end.port)
+    } else {
+        format!("{address}:{}", end.port)
+    }
 }
 
 fn outcome(operation: &SocketOperation) -> String {
@@ -46,7 +50,8 @@ fn outcome(operation: &SocketOperation) -> String {
         text.push_str(&format!(" in {duration}"));
     }
     if let Some(peer) = &operation.peer {
-        let name = if peer.executable.is_empty() { "?".to_owned() } else { safe(base_name(&peer.executable)) };
+        let name =
+            if peer.executable.is_empty() { "?".to_owned() } else { safe(base_name(&peer.executable)) };
         let pid = peer.pid.map(|pid| format!("[{pid}]")).unwrap_or_default();
         let container = operation.peer_container.as_ref().map(super::container_name);
         let place = container.map(|name| format!(" in {name}")).unwrap_or_default();
@@ -98,7 +103,8 @@ mod tests {
             unverified: true,
             ..tcp
         };
-        let expected = " tcp -> 192.0.2.1:443: 10 bytes sent, 20 received in 1.500s (and 3 alike) (unverified)";
+        let expected =
+            " tcp -> 192.0.2.1:443: 10 bytes sent, 20 received in 1.500s (and 3 alike) (unverified)";
         assert_eq!(what(&closed), expected);
     }
 

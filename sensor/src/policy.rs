@@ -1,0 +1,164 @@
+//! Which events are wanted: the settings in the form that the stages and the kernel's maps need.
+//!
+//! A policy is replaced whole. Verdicts on files carry the generation of the policy that gave them, so
+//! that those of an earlier one count for nothing.
+
+pub mod file;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use sensor_common::{
+    class::{Class, Family},
+    policy::{ClassPolicy, FileKey, GroupFlags, GroupPolicy, Network, Verdict},
+};
+
+use self::file::FileRules;
+
+/// Whose a control group is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupKind {
+    /// The host's.
+    Host,
+    /// A container's.
+    Container,
+}
+
+/// Bounds of files and sockets, for each class of each control group. Other families have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Events a second, on average; 0 for no bound.
+    pub rate: u32,
+    /// Events at once.
+    pub burst: u32,
+    /// Equal events within so many nanoseconds are one; 0 for none.
+    pub window_ns: u64,
+}
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Counts the policies of this run of the agent, from 1.
+    pub generation: u32,
+    /// Set of the classes that are wanted of containers.
+    pub containers: u64,
+    /// Set of the classes that are wanted of the host.
+    pub host: u64,
+    /// Bounds.
+    pub bounds: Bounds,
+    /// Files.
+    pub files: FileRules,
+    /// Remote ports to which connections are not wanted.
+    pub quiet_ports: Vec<u16>,
+    /// Networks to which connections are not wanted.
+    pub quiet_networks: Vec<IpNet>,
+}
+
+/// A change for the kernel's maps.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Whose a control group is has become known.
+    Group {
+        /// Id.
+        cgroup: u64,
+        /// Owner.
+        kind: GroupKind,
+    },
+    /// A control group is gone.
+    Removed(u64),
+    /// A verdict on a file.
+    File {
+        /// File.
+        key: FileKey,
+        /// Verdict.
+        verdict: Verdict,
+        /// Generation of the policy that gave it.
+        generation: u32,
+    },
+    /// The settings changed.
+    Replace(std::sync::Arc<Policy>),
+}
+
+impl Policy {
+    /// Everything is wanted, nothing is bounded or counted together.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self {
+            generation: 1,
+            containers: Class::all_bits(),
+            host: Class::all_bits(),
+            bounds: Bounds { rate: 0, burst: 0, window_ns: 0 },
+            files: FileRules::everything(),
+            quiet_ports: Vec::new(),
+            quiet_networks: Vec::new(),
+        }
+    }
+
+    /// What is wanted of a control group.
+    #[must_use]
+    pub const fn group(&self, kind: GroupKind) -> GroupPolicy {
+        match kind {
+            GroupKind::Host => GroupPolicy { classes: self.host, flags: 0, reserved: 0 },
+            GroupKind::Container => {
+                GroupPolicy { classes: self.containers, flags: GroupFlags::CONTAINER, reserved: 0 }
+            }
+        }
+    }
+
+    /// What is wanted of a control group of which nothing is known: whatever anybody could want.
+    #[must_use]
+    pub const fn unknown(&self) -> GroupPolicy {
+        GroupPolicy { classes: self.host | self.containers, flags: GroupFlags::CONTAINER, reserved: 0 }
+    }
+
+    /// Bounds of a class.
+    #[must_use]
+    pub fn class(&self, class: Class) -> ClassPolicy {
+        match class.family() {
+            Family::File | Family::Network => {
+                let Bounds { rate, burst, window_ns } = self.bounds;
+                ClassPolicy { rate, burst, window_ns }
+            }
+            // Never limited; a program that asks for the same again and again is counted.
+            Family::Privilege => ClassPolicy { window_ns: self.bounds.window_ns, ..ClassPolicy::default() },
+            Family::Process | Family::Container => ClassPolicy::default(),
+        }
+    }
+
+    /// Networks that are quiet, with the length of their prefix as the kernel's table takes it.
+    pub fn networks(&self) -> impl Iterator<Item = (u32, Network)> {
+        self.quiet_networks.iter().map(|network| match network.addr() {
+            IpAddr::V4(address) => {
+                let prefix = u32::from(network.prefix_len()) + 96;
+                (prefix, Network { address: address.to_ipv6_mapped().octets() })
+            }
+            IpAddr::V6(address) => (network.prefix_len().into(), Network { address: address.octets() }),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vital_events_are_never_limited() {
+        let policy = Policy { bounds: Bounds { rate: 5, burst: 10, window_ns: 7 }, ..Policy::everything() };
+        for class in Class::ALL {
+            let bounds = policy.class(*class);
+            assert_eq!(bounds.rate == 0, class.family().is_vital(), "{class:?}");
+        }
+        assert_eq!(policy.class(Class::ProcessExec), ClassPolicy::default());
+        assert_eq!(policy.class(Class::FileOpen), ClassPolicy { rate: 5, burst: 10, window_ns: 7 });
+    }
+
+    #[test]
+    fn networks_are_in_mapped_form() {
+        let networks = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().unwrap()).to_vec();
+        let policy = Policy { quiet_networks: networks, ..Policy::everything() };
+        let found: Vec<_> = policy.networks().collect();
+        assert_eq!(found[0].0, 104);
+        assert_eq!(found[0].1.address[10..], [0xff, 0xff, 10, 0, 0, 0]);
+        assert_eq!((found[1].0, found[1].1.address[0]), (8, 0xfd));
+    }
+}

@@ -1,0 +1,27 @@
+//! `cargo xtask bench`: what the agent costs the machine. Builds and starts `picket-bench` (of `tests`),
+//! which measures; shows what it found. Nothing here fails because something took long.
+
+mod digest;
+mod hooks;
+mod table;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Debug, Subcommand)]
+enum Benchmark {
+    /// Time per operation with and without the agent, in one run, and run times of its programs
+    Hooks(hooks::Arguments),
+}
+
+pub(crate) fn command(arguments: &Arguments) -> Result<()> {
+    match &arguments.benchmark {
+        Benchmark::Hooks(arguments) => hooks::command(arguments),
+    }
+}
