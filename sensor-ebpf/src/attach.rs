@@ -4,4 +4,3 @@ mod always;
 mod network;
 mod tracepoint;
 mod trampoline;
-mod trampoline;
