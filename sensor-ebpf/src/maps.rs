@@ -74,14 +74,11 @@ pub(crate) fn watched_capabilities() -> u64 {
 #[map]
 static ZERO: Array<u64> = Array::with_max_entries(1, 0);
 
-/// Zero, without the verifier's knowledge.
+/// Zero, without the verifier's knowledge. Always there: the map has one entry.
 #[inline(always)]
-pub(crate) fn zero() -> u64 {
-    match ZERO.get_ptr(0) {
-        // SAFETY: the pointer is that of a map's value, valid while the program runs.
-        Some(zero) => unsafe { core::ptr::read_volatile(zero) },
-        None => 0,
-    }
+pub(crate) fn zero() -> Option<u64> {
+    // SAFETY: the pointer is that of a map's value, valid while the program runs.
+    ZERO.get_ptr(0).map(|zero| unsafe { core::ptr::read_volatile(zero) })
 }
 
 /// Records that must never be lost: process, privilege. Size set by the agent.

@@ -31,7 +31,7 @@ use zerocopy::FromZeros;
 use crate::{
     emit::{begin_gated, gate::Gate, writer::Writer},
     kobj::{
-        Memory, Raw,
+        Raw,
         cgroup::Cgroup,
         cred::Cred,
         current::Current,
@@ -127,12 +127,12 @@ impl Event {
 
     /// The same, but the verifier knows nothing of the numbers any more.
     #[inline(always)]
-    fn opaque(self) -> Self {
-        let zero = zero();
+    fn opaque(self) -> Option<Self> {
+        let zero = zero()?;
         let low = zero as u32;
         // SAFETY: the number is that of the class, as zero is zero.
         let class = unsafe { core::mem::transmute::<u16, Class>(self.class as u16 ^ zero as u16) };
-        Self {
+        Some(Self {
             class,
             alike: (self.alike.0 ^ zero, self.alike.1 ^ low),
             target: self.target ^ zero,
@@ -145,7 +145,7 @@ impl Event {
             number: self.number ^ low,
             detail: self.detail ^ zero,
             facts: self.facts ^ low,
-        }
+        })
     }
 }
 
@@ -168,8 +168,8 @@ pub(crate) fn ended<A: Arguments>(class: u32, call: Ended<A>) {
         SPLICE => file::splice(call, current),
         _ => None,
     };
-    if let Some(event) = event {
-        tell(call, event.opaque());
+    if let Some(event) = event.and_then(Event::opaque) {
+        tell(call, event);
     }
 }
 

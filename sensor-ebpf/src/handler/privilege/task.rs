@@ -28,7 +28,8 @@ pub(super) fn ptrace<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Op
         return None;
     }
     let (number, target) = if request == TRACEME {
-        (0, current.0.number::<u64>(offset!(task_real_parent)))
+        // Not by a plain load: the verifier would know a pointer, which may not become a number.
+        (0, current.0.raw().number::<u64>(offset!(task_real_parent)))
     } else {
         let number = call.number(1);
         (number, task(current, number))
