@@ -75,7 +75,7 @@ impl Seen {
             text(event, "class") == class
                 && field(event, path).is_some_and(|found| match found {
                     Value::String(text) => text == value,
-                    other => other.to_string() == value,
+                    other => other.as_u64().is_some_and(|number| value.parse() == Ok(number)),
                 })
         };
         self.events.iter().filter(wanted).collect()
