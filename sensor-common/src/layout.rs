@@ -347,8 +347,6 @@ layout! {
     open_flag,
     /// `filename.name`
     filename_name,
-    /// `pt_regs.orig_ax` (number of the system call)
-    regs_number,
     /// `task_struct.thread_info.status`
     thread_status,
     /// `io_kiocb.opcode`

@@ -74,12 +74,6 @@ impl Syscall {
         ]
     }
 
-    /// Number of the call.
-    #[inline(always)]
-    pub(crate) fn number(self) -> u32 {
-        self.0.number::<u64>(offset!(regs_number)) as u32
-    }
-
     /// One argument of a 64-bit call, by the offset of its register.
     #[inline(always)]
     pub(crate) fn register(self, offset: u32) -> u64 {

@@ -368,7 +368,6 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::file_private, source: Member(&["file.private_data"]), need: Required },
     Spec { field: Field::open_flag, source: Member(&["open_flags.open_flag"]), need: Optional(FILE) },
     Spec { field: Field::filename_name, source: Member(&["filename.name"]), need: Optional(FILE) },
-    Spec { field: Field::regs_number, source: Member(&["pt_regs.orig_ax"]), need: Optional(CALL) },
     Spec {
         field: Field::thread_status,
         source: Member(&["task_struct.thread_info.status"]),
