@@ -10,8 +10,8 @@ use sensor_common::{
     layout::{ABSENT, Layout, Settings},
     ledger::{ClassCounters, LossKey},
     limits::{
-        ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, FLOWS_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX, PENDING_MAX,
-        PORTS_MAX, REPEATS_MAX, SCRATCH_BYTES, SOCKETS_MAX,
+        ACCOUNTS_MAX, BETWEEN_MAX, FILES_MAX, FLOWS_MAX, GROUPS_MAX, LOSS_ENTRIES_MAX, NETWORKS_MAX,
+        PENDING_MAX, PORTS_MAX, REPEATS_MAX, SCRATCH_BYTES, SOCKETS_MAX,
     },
     policy::{
         Account, AccountKey, ClassPolicy, FileKey, FileVerdict, GroupPolicy, Network, Policy, RepeatKey,
@@ -68,6 +68,17 @@ pub(crate) fn settings() -> Settings {
 pub(crate) fn watched_capabilities() -> u64 {
     // SAFETY: as in `offset!`.
     unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SETTINGS.capabilities)) }
+}
+
+/// Nothing but zeros: a number of which the verifier knows nothing.
+#[map]
+static ZERO: Array<u64> = Array::with_max_entries(1, 0);
+
+/// Zero, without the verifier's knowledge. Always there: the map has one entry.
+#[inline(always)]
+pub(crate) fn zero() -> Option<u64> {
+    // SAFETY: the pointer is that of a map's value, valid while the program runs.
+    ZERO.get_ptr(0).map(|zero| unsafe { core::ptr::read_volatile(zero) })
 }
 
 /// Records that must never be lost: process, privilege. Size set by the agent.

@@ -3,6 +3,7 @@
 //! Order at the start: the socket (so that a second agent is refused before it touches the
 //! kernel), load, attach, snapshot of what runs already, threads, server.
 
+mod canary;
 mod hot;
 mod keeper;
 mod policy;
@@ -39,6 +40,9 @@ const QUESTIONS_WAITING_MAX: usize = 4096;
 const CONTROLS_WAITING_MAX: usize = 64;
 /// Changes of the kernel's policy that may wait.
 const CHANGES_WAITING_MAX: usize = 8192;
+
+/// Events of the agent's own trials that may wait: several times as many as a round makes.
+const SIGHTINGS_WAITING_MAX: usize = 2048;
 
 /// Why the agent ended.
 #[derive(Debug, Error)]
@@ -127,7 +131,22 @@ pub async fn run(
 
     let (hub, handle) = Hub::new(config.stream.limits, config.node.clone());
     let bundles = start::bundles(&config)?;
-    let (pipeline, unanswered) = start::pipeline(&config, &kernel, &bundles, &wanted, &mut writer)?;
+    let (mut pipeline, unanswered) = start::pipeline(&config, &kernel, &bundles, &wanted, &mut writer)?;
+
+    let ending = Stop::default();
+    let obstacle = canary::obstacle();
+    if let Some(obstacle) = obstacle {
+        tracing::warn!(obstacle, "the agent cannot try itself");
+    }
+    let book = canary::book(&coverage, config.kernel.canary_interval, obstacle);
+    let (board, canary_book) = watch::channel(book.clone());
+    let (sightings, sighted) = sync_channel(SIGHTINGS_WAITING_MAX);
+    let perch = canary::Perch::new(
+        canary::Canary::new(book, board, sighted, start::folder(&config)),
+        ending.clone(),
+    )?;
+    writer.canary(perch.thread);
+    pipeline.set_canary(std::process::id(), perch.thread);
 
     let waker = |action| Waker::new().map_err(|source| AgentError::System { action, source });
     let pipeline_waker = waker("create an event descriptor for the pipeline")?;
@@ -136,7 +155,6 @@ pub async fn run(
     let (news, told) = sync_channel(QUESTIONS_WAITING_MAX);
     let (controls, control) = sync_channel(CONTROLS_WAITING_MAX);
     let (changes, changed) = sync_channel(CHANGES_WAITING_MAX);
-    let ending = Stop::default();
 
     let resolver = Resolver::new(
         Ring::new(kernel.loaded.ring("CGROUPS")?, resolver_waker.clone()),
@@ -150,7 +168,7 @@ pub async fn run(
     let hot = hot::Hot::new(
         Rings::new(kernel.loaded.ring("VITAL")?, kernel.loaded.ring("BULK")?, pipeline_waker.clone()),
         pipeline,
-        hot::Exits { hub, questions, resolver: resolver_waker.clone(), changes },
+        hot::Exits { hub, questions, resolver: resolver_waker.clone(), changes, sightings },
         hot::Entries { news: told, controls: control },
     );
     let diagnostics = start::diagnostics(&config, &mut kernel);
@@ -167,6 +185,7 @@ pub async fn run(
             let stop = ending.clone();
             move || hot.run(|| stop.is_set())
         })?,
+        canary: perch.go(),
     };
 
     let (requests, status) = mpsc::channel(CONTROLS_WAITING_MAX);
@@ -179,7 +198,9 @@ pub async fn run(
         coverage,
         attach_ns,
         started: clock::BootClock::read().to_wall(started_ns),
+        clock: clock::BootClock::read(),
         problems,
+        canary: canary_book,
         buried,
         reload,
         controls: hot::Controls::new(controls, pipeline_waker.clone()),
@@ -214,6 +235,7 @@ struct Threads {
     resolver: JoinHandle<()>,
     pipeline: JoinHandle<()>,
     policy: JoinHandle<()>,
+    canary: JoinHandle<()>,
 }
 
 impl Threads {
@@ -223,13 +245,19 @@ impl Threads {
             ("the pipeline", self.pipeline.is_finished()),
             ("the resolver", self.resolver.is_finished()),
             ("the policy's thread", self.policy.is_finished()),
+            ("the canary", self.canary.is_finished()),
         ]
         .into_iter()
         .filter_map(|(name, dead)| dead.then_some(name))
     }
 
     fn join(self) {
-        let threads = [("pipeline", self.pipeline), ("resolver", self.resolver), ("policy", self.policy)];
+        let threads = [
+            ("pipeline", self.pipeline),
+            ("resolver", self.resolver),
+            ("policy", self.policy),
+            ("canary", self.canary),
+        ];
         for (name, thread) in threads {
             if thread.join().is_err() {
                 tracing::error!(name, "a thread ended by a panic");

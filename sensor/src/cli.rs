@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod check;
+pub mod class;
 mod json;
 pub mod pretty;
 pub mod run;

@@ -4,8 +4,8 @@
 //! need not be UTF-8.
 
 pub mod call;
-pub mod content;
 pub mod capability;
+pub mod content;
 pub mod decode;
 pub mod errno;
 pub mod file;

@@ -3,6 +3,7 @@
 //! A pure function of its inputs (records, answers, snapshots, the clock's offset): no I/O, no
 //! clock of its own, so that a recording of the inputs gives the same events again.
 
+mod own;
 mod parked;
 mod payload;
 
@@ -15,7 +16,7 @@ use sensor_common::{
     record::process::Ids,
 };
 
-use self::{parked::Parked, payload::Payloads};
+use self::{own::Own, parked::Parked, payload::Payloads};
 use crate::clock::BootClock;
 use crate::event::{self, Facts, decode::decode, operation::FileOperation};
 use crate::identity::{
@@ -42,6 +43,8 @@ pub trait Output {
     fn ancestors_wanted(&self) -> usize;
     /// Hands an event over.
     fn publish(&mut self, published: &Published<'_>);
+    /// Hands an event of the agent's own trials over, encoded as subscribers would get it.
+    fn canary(&mut self, class: Class, event: &[u8]);
     /// Asks for the identity of a control group.
     fn ask(&mut self, question: Question);
     /// Tells the kernel what is not wanted of it any more.
@@ -72,6 +75,8 @@ pub struct ClassCount {
     pub published: u64,
     /// Events that the policy does not want, once their path was known.
     pub quiet: u64,
+    /// Events of the agent's own trials, which are not published.
+    pub canary: u64,
 }
 
 /// The stages and their state.
@@ -86,6 +91,7 @@ pub struct Pipeline {
     rejected: u64,
     identity_wait_ns: u64,
     parked: Parked,
+    own: Own,
     payloads: Payloads,
     buffer: Vec<u8>,
     ancestors: EncodedAncestors,
@@ -99,6 +105,7 @@ impl Pipeline {
         Self {
             identity_wait_ns,
             parked: Parked::default(),
+            own: Own::default(),
             payloads: Payloads::default(),
             context,
             tree,
@@ -164,6 +171,7 @@ impl Pipeline {
     }
 
     fn process(&mut self, event: &event::Event<'_>, output: &mut impl Output) {
+        let own = self.own.made(event);
         let mut before = Before::default();
         let first_news = match &event.facts {
             Facts::Fork(fork) => {
@@ -189,14 +197,18 @@ impl Pipeline {
                 }
                 true
             }
-            Facts::File(operation) => self.wants_file(event, operation, output),
+            Facts::File(operation) => own || self.wants_file(event, operation, output),
             Facts::Socket(operation) => self.socket(event, operation, output),
             Facts::CgroupCreate(_) | Facts::CgroupRemove(_) | Facts::Content(_) => true,
         };
         if first_news {
-            self.publish(event, before, output);
-            self.count(event.class, |count| count.published += 1);
+            self.publish(event, own, before, output);
         }
+        self.count(event.class, |count| match (own, first_news) {
+            (true, _) => count.canary += 1,
+            (false, true) => count.published += 1,
+            (false, false) => {}
+        });
         self.tree.expire(event.time_ns);
     }
 
@@ -231,6 +243,11 @@ impl Pipeline {
             self.count(event.class, |count| count.quiet += 1);
         }
         wanted
+    }
+
+    /// Names the thread of the agent, by its numbers in the initial pid namespace, whose events are trials.
+    pub const fn set_canary(&mut self, process: u32, thread: u32) {
+        self.own.set(process, thread);
     }
 
     /// Another policy holds from now on.
@@ -329,7 +346,7 @@ impl Pipeline {
         }
     }
 
-    fn publish(&mut self, event: &event::Event<'_>, before: Before, output: &mut impl Output) {
+    fn publish(&mut self, event: &event::Event<'_>, own: bool, before: Before, output: &mut impl Output) {
         let owner = self.identity.owner(event.cgroup);
         let known = match owner {
             Some(Owner::Container(known)) => Some(known.clone()),
@@ -337,7 +354,7 @@ impl Pipeline {
         };
         let class = encode::class(event.class);
         let container = known.as_ref().map(|known| &known.container);
-        if !output.wants(class, container) {
+        if !own && !output.wants(class, container) {
             self.sequence += 1;
             return;
         }
@@ -353,6 +370,11 @@ impl Pipeline {
             path_before: before.cgroup.and_then(|cgroup| self.identity.path(cgroup)),
         };
         let message = self.context.event(event, subject, self.sequence + 1);
+        if own {
+            self.encode(&message);
+            output.canary(event.class, &self.buffer);
+            return;
+        }
         self.encode_ancestors(key, output.ancestors_wanted());
         self.send(class, &message, container, output);
         self.identity.sent(event.cgroup);
@@ -393,6 +415,12 @@ impl Pipeline {
         }
     }
 
+    fn encode(&mut self, message: &proto::Event) {
+        self.buffer.clear();
+        // Fails only when the buffer cannot grow, which a `Vec` never reports.
+        message.encode(&mut self.buffer).ok();
+    }
+
     fn send(
         &mut self,
         class: proto::Class,
@@ -401,9 +429,7 @@ impl Pipeline {
         output: &mut impl Output,
     ) {
         self.sequence += 1;
-        self.buffer.clear();
-        // Fails only when the buffer cannot grow, which a `Vec` never reports.
-        message.encode(&mut self.buffer).ok();
+        self.encode(message);
         output.publish(&Published {
             class,
             container,

@@ -30,6 +30,7 @@ const MAKERS: usize = 2;
 /// Account of one class, as the status has it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Ledger {
+    /// Without those that the policy keeps in the kernel.
     seen: u64,
     received: u64,
     lost: u64,
@@ -187,7 +188,9 @@ fn ledgers(status: &Value) -> HashMap<String, Ledger> {
     let classes = field(status, "classes").and_then(Value::as_array).cloned().unwrap_or_default();
     let ledger = |class: &Value| {
         let value = |name| number(class, name).unwrap_or_default();
-        Ledger { seen: value("seen"), received: value("received"), lost: value("lost") }
+        let unsent = value("filtered") + value("aggregated") + value("limited");
+        let seen = value("seen").saturating_sub(unsent);
+        Ledger { seen, received: value("received"), lost: value("lost") }
     };
     classes.iter().map(|class| (text(class, "class").to_owned(), ledger(class))).collect()
 }

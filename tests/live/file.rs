@@ -10,9 +10,8 @@ mod racing;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use picket_tests::agent::{self, Agent};
 use picket_tests::cgroup::Cgroup;
-use picket_tests::client::{Client, Filters};
+use picket_tests::client::Client;
 use picket_tests::container::random_hex;
 use picket_tests::expect::{field, number, text};
 use picket_tests::lab::Lab;
@@ -21,39 +20,45 @@ use picket_tests::scratch::{make_folder, write_file};
 use picket_tests::workload;
 use serde_json::Value;
 
-pub(crate) const TESTS: &[Test] =
-    &[Test::new("file::on_the_best_back_end", best), Test::new("file::on_tracepoints", tracepoints)];
+pub(crate) const TESTS: &[Test] = &[
+    Test::new("file::opens", opens).each_back_end().proves(&["FILE_OPEN"]),
+    Test::new("file::changes", changes).each_back_end().proves(&[
+        "FILE_RENAME",
+        "FILE_LINK",
+        "FILE_SYMLINK",
+        "FILE_UNLINK",
+        "FILE_MKDIR",
+        "FILE_RMDIR",
+        "FILE_CHMOD",
+        "FILE_CHOWN",
+        "FILE_MKNOD",
+        "FILE_TRUNCATE",
+    ]),
+    Test::new("file::extended_attributes", extended_attributes).proves(&["FILE_XATTR"]),
+];
 
-fn best(lab: &mut Lab) {
-    let agent = Agent::start(&lab.agent_options());
-    all(lab, agent);
-}
-
-fn tracepoints(lab: &mut Lab) {
-    let arguments = ["--back-end", "tracepoint"].map(str::to_owned).to_vec();
-    let agent = Agent::start(&agent::Options { arguments, ..lab.agent_options() });
-    all(lab, agent);
-}
-
-fn all(lab: &mut Lab, agent: Agent) {
-    let client = Client::subscribe(&agent, &Filters::default());
-    let trampoline = agent.status().to_string().contains("exit_file_open");
-    println!("file: opens come from {}", if trampoline { "trampolines" } else { "tracepoints" });
-    let mut bench = Bench { lab, client, trampoline };
+fn opens(lab: &mut Lab) {
+    let mut bench = Bench::new(lab);
     open::ways(&mut bench);
     open::flags(&mut bench);
     open::other_mount(&mut bench);
     open::refused(&mut bench);
     open::in_a_container(&mut bench);
+    racing::open(&mut bench);
+}
+
+fn changes(lab: &mut Lab) {
+    let mut bench = Bench::new(lab);
     change::names(&mut bench);
     change::nodes(&mut bench);
     change::attributes(&mut bench);
     change::by_uring(&mut bench);
     change::by_32_bits(&mut bench);
-    racing::open(&mut bench);
     racing::rename_and_unlink(&mut bench);
-    drop(bench);
-    agent.stop();
+}
+
+fn extended_attributes(lab: &mut Lab) {
+    change::extended(&mut Bench::new(lab));
 }
 
 /// What the checks work with.
@@ -71,7 +76,14 @@ struct Ran {
     printed: String,
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
+    fn new(lab: &'a mut Lab) -> Self {
+        let trampoline = lab.agent().status().to_string().contains("exit_file_open");
+        println!("file: opens come from {}", if trampoline { "trampolines" } else { "tracepoints" });
+        let client = lab.watch();
+        Self { lab, client, trampoline }
+    }
+
     /// Runs a script in a new folder with a few things to work on (`@` in it is the folder), and collects its
     /// events.
     fn run(&mut self, script: &str) -> Ran {
@@ -85,7 +97,7 @@ impl Bench<'_> {
         write_file(&folder.join("end"), "", 0o666);
         let place = folder.to_string_lossy().into_owned();
         let script = format!("{script} , open openat rdonly @/end").replace('@', &place);
-        let group = Cgroup::create(&format!("/picket-file-{}", random_hex(4)));
+        let group = Cgroup::create(&format!("/k8s.io/{}", random_hex(32)));
         let run = format!("{} exec {} --may-fail {script}", group.enter(), workload::program().display());
         let mut command = self.lab.host("sh");
         command.args(["-c", &run]).current_dir(&folder).stdin(Stdio::null());

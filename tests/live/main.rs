@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 mod burst;
+mod calls;
+mod canary;
 mod churn;
 mod commands;
 mod file;
@@ -31,11 +33,13 @@ fn main() -> ExitCode {
         network::TESTS,
         identity::TESTS,
         commands::TESTS,
+        canary::TESTS,
         churn::TESTS,
         burst::TESTS,
         objects::TESTS,
         policy::TESTS,
         flood::TESTS,
+        calls::TESTS,
     ]
     .concat();
     runner::main(&tests)

@@ -36,7 +36,13 @@ fn run(lab: &mut Lab, agent: Option<&Agent>, operations: &[&str]) -> Client {
 }
 
 /// An event of one end, by the port of the server and by which side it is.
-fn of_end(client: &mut Client, class: &str, port: u64, server: bool, wanted: impl Fn(&Value) -> bool) -> Value {
+fn of_end(
+    client: &mut Client,
+    class: &str,
+    port: u64,
+    server: bool,
+    wanted: impl Fn(&Value) -> bool,
+) -> Value {
     let end = if server { "socket.local.port" } else { "socket.remote.port" };
     let side = if server { "server" } else { "client" };
     let event = client.wait_for(&format!("{class} of the {side} at port {port}"), |event| {
@@ -166,10 +172,9 @@ fn datagrams(lab: &mut Lab) {
 }
 
 fn dns_over_udp(lab: &mut Lab) {
-    for (how, ip, answer, kind) in [
-        ("udp", "127.0.0.1", "203.0.113.7", "A"),
-        ("udp-connected", "[::1]", "2001:db8::7", "AAAA"),
-    ] {
+    for (how, ip, answer, kind) in
+        [("udp", "127.0.0.1", "203.0.113.7", "A"), ("udp-connected", "[::1]", "2001:db8::7", "AAAA")]
+    {
         let at = format!("{ip}:53");
         let server = ["behind", "dns-serve", "udp", &at, "1", answer, ","];
         let (name, lower) = ("Pool.Example.test", kind.to_lowercase());

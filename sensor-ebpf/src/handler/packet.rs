@@ -146,11 +146,8 @@ impl<const WAY: usize> Passage<WAY> {
     fn tell(&self, flow: &mut Flow, piece: Piece) -> bool {
         let unowned = flow.owned == 0;
         // The control group of the socket itself is one of the v2 tree.
-        let cgroup = if unowned && settings().cgroup_subsystem == ABSENT {
-            self.packet.cgroup()
-        } else {
-            flow.cgroup
-        };
+        let cgroup =
+            if unowned && settings().cgroup_subsystem == ABSENT { self.packet.cgroup() } else { flow.cgroup };
         let process = flow.process;
         let Some(gate) = Gate::enter_by(piece.class, cgroup, process.pid, process.tid) else {
             return unowned;
@@ -169,7 +166,8 @@ impl<const WAY: usize> Passage<WAY> {
         *record = NetRecord::default();
         begin_gated(gate, process, &mut record.header);
         record.socket = flow.name;
-        record.namespace = flow.sock().follow(offset!(sock_net)).map_or(0, |net| net.number(offset!(net_inum)));
+        record.namespace =
+            flow.sock().follow(offset!(sock_net)).map_or(0, |net| net.number(offset!(net_inum)));
         self.describe(record, piece);
         if unowned {
             record.facts |= Facts::OWNER_UNKNOWN;

@@ -1,8 +1,8 @@
 //! Calls that need, give or show privileges: what all of them have in common, and which handler
 //! each class has.
 //!
-//! A handler looks at the arguments, decides whether the call is an event ([`Ended::begin`]), adds
-//! what only its class has, and sends the record.
+//! A handler looks at the arguments and decides whether the call is an event; [`tell`] makes the record of
+//! what it found.
 
 mod file;
 mod kernel;
@@ -19,6 +19,7 @@ pub(crate) use self::{
 use sensor_common::{
     class::{Class, Lane},
     header::Incomplete,
+    limits::{COMPONENT_BYTES_MAX, NAME_BYTES_MAX, VALUE_BYTES_MAX},
     record::{
         privilege::{CallRecord, Facts},
         process::FileFlags,
@@ -30,7 +31,7 @@ use zerocopy::FromZeros;
 use crate::{
     emit::{begin_gated, gate::Gate, writer::Writer},
     kobj::{
-        Memory, Raw,
+        Raw,
         cgroup::Cgroup,
         cred::Cred,
         current::Current,
@@ -40,8 +41,11 @@ use crate::{
         syscall::Arguments,
         task::Task,
     },
-    maps::{Slot, VITAL, offset},
+    maps::{Slot, VITAL, offset, zero},
 };
+
+/// Longest name of a BPF program or map (`BPF_OBJ_NAME_LEN`).
+const BPF_NAME_BYTES: usize = 16;
 
 /// A call that has ended.
 #[derive(Clone, Copy)]
@@ -74,32 +78,139 @@ pub(crate) struct Told {
     cgroup: u64,
 }
 
-/// Calls the handler of a class.
+/// What a handler found out, for [`tell`]. Addresses are 0 where there is nothing.
+///
+/// All of it is numbers, so that the handlers of all classes meet again before the record is made: the
+/// verifier then follows what is behind once, and not once for each class.
+#[derive(Clone, Copy)]
+pub(crate) struct Event {
+    class: Class,
+    /// What makes two calls equal: target and request.
+    alike: (u64, u32),
+    /// `struct task_struct`: who it is done to.
+    target: u64,
+    /// `struct file`: what the call used.
+    file: u64,
+    /// `struct file`: where the call was to look.
+    base: u64,
+    /// Texts in the caller's memory.
+    path: u64,
+    name: u64,
+    value: u64,
+    /// A name in the kernel's memory.
+    object_name: u64,
+    number: u32,
+    detail: u64,
+    /// [`Facts`] bits.
+    facts: u32,
+}
+
+impl Event {
+    /// An event of a class; equal are those of one process with this target and request.
+    #[inline(always)]
+    pub(crate) const fn new(class: Class, target: u64, request: u32) -> Self {
+        Self {
+            class,
+            alike: (target, request),
+            target: 0,
+            file: 0,
+            base: 0,
+            path: 0,
+            name: 0,
+            value: 0,
+            object_name: 0,
+            number: 0,
+            detail: 0,
+            facts: 0,
+        }
+    }
+
+    /// The same, but the verifier knows nothing of the numbers any more.
+    #[inline(always)]
+    fn opaque(self) -> Option<Self> {
+        let zero = zero()?;
+        let low = zero as u32;
+        // SAFETY: the number is that of the class, as zero is zero.
+        let class = unsafe { core::mem::transmute::<u16, Class>(self.class as u16 ^ zero as u16) };
+        Some(Self {
+            class,
+            alike: (self.alike.0 ^ zero, self.alike.1 ^ low),
+            target: self.target ^ zero,
+            file: self.file ^ zero,
+            base: self.base ^ zero,
+            path: self.path ^ zero,
+            name: self.name ^ zero,
+            value: self.value ^ zero,
+            object_name: self.object_name ^ zero,
+            number: self.number ^ low,
+            detail: self.detail ^ zero,
+            facts: self.facts ^ low,
+        })
+    }
+}
+
+/// Calls the handler of a class, and tells what it found.
 #[inline(always)]
 pub(crate) fn ended<A: Arguments>(class: u32, call: Ended<A>) {
-    macro_rules! handlers {
-        ($($class:ident => $handler:expr,)*) => {
-            $(if class == Class::$class as u32 {
-                let handler = $handler;
-                handler(call);
-                return;
-            })*
-        };
+    let Some(current) = Current::task() else { return };
+    let event = match class {
+        PTRACE => task::ptrace(call, current),
+        MEMORY => task::memory(call, current),
+        DESCRIPTOR => task::descriptor(call, current),
+        SIGNAL => task::signal(call, current),
+        SCHEDULING => task::scheduling(call, current),
+        MODULE => kernel::module(call, current),
+        BPF => kernel::bpf(call, current),
+        PERF_EVENT => kernel::perf_event(call, current),
+        KEY => kernel::key(call),
+        USERFAULTFD => kernel::userfaultfd(call),
+        BY_HANDLE => file::by_handle(call, current),
+        SPLICE => file::splice(call, current),
+        _ => None,
+    };
+    if let Some(event) = event.and_then(Event::opaque) {
+        tell(call, event);
     }
-    handlers! {
-        Ptrace => task::ptrace,
-        ProcessMemory => task::memory,
-        PidfdGetfd => task::descriptor,
-        Signal => task::signal,
-        Scheduling => task::scheduling,
-        ModuleLoad => kernel::module,
-        Bpf => kernel::bpf,
-        PerfEvent => kernel::perf_event,
-        Keyctl => kernel::key,
-        Userfaultfd => kernel::userfaultfd,
-        OpenByHandle => file::by_handle,
-        Splice => file::splice,
+}
+
+const PTRACE: u32 = Class::Ptrace as u32;
+const MEMORY: u32 = Class::ProcessMemory as u32;
+const DESCRIPTOR: u32 = Class::PidfdGetfd as u32;
+const SIGNAL: u32 = Class::Signal as u32;
+const SCHEDULING: u32 = Class::Scheduling as u32;
+const MODULE: u32 = Class::ModuleLoad as u32;
+const BPF: u32 = Class::Bpf as u32;
+const PERF_EVENT: u32 = Class::PerfEvent as u32;
+const KEY: u32 = Class::Keyctl as u32;
+const USERFAULTFD: u32 = Class::Userfaultfd as u32;
+const BY_HANDLE: u32 = Class::OpenByHandle as u32;
+const SPLICE: u32 = Class::Splice as u32;
+
+/// Makes and sends the record of an event.
+#[inline(always)]
+pub(crate) fn tell<A: Arguments>(call: Ended<A>, event: Event) {
+    let Some(mut told) = call.begin(event.class, Alike::If(event.alike.0, event.alike.1)) else { return };
+    told.record.number = event.number;
+    told.record.detail = event.detail;
+    told.record.facts |= event.facts;
+    if event.target != 0 {
+        told.target(Task(Raw(event.target)));
     }
+    if event.object_name != 0 {
+        told.writer.string::<BPF_NAME_BYTES>(Tail::Name, event.object_name);
+    }
+    told.user_string::<COMPONENT_BYTES_MAX>(Tail::Name, event.name, Incomplete::NAME);
+    told.user_string::<VALUE_BYTES_MAX>(Tail::Value, event.value, Incomplete::VALUE);
+    told.user_string::<NAME_BYTES_MAX>(Tail::PathText, event.path, Incomplete::PATH);
+    if event.file != 0 {
+        told.file_identity(Raw(event.file));
+    }
+    let walked = if event.file != 0 { event.file } else { event.base };
+    if walked != 0 {
+        let kind = if event.file != 0 { Tail::Path } else { Tail::Base };
+        told.walk(kind, Raw(walked + u64::from(offset!(file_path))));
+    }
+    told.send();
 }
 
 impl<A: Arguments> Ended<A> {
@@ -171,10 +282,21 @@ impl Told {
     /// The file that the call used: identity and path.
     #[inline(always)]
     pub(crate) fn file(&mut self, file: Raw) {
+        self.file_identity(file);
+        self.walk(Tail::Path, Raw(file.0 + u64::from(offset!(file_path))));
+    }
+
+    /// The file that the call used, without its path.
+    #[inline(always)]
+    fn file_identity(&mut self, file: Raw) {
         file_object::identity(file, &mut self.record.file);
-        let place = Raw(file.0 + u64::from(offset!(file_path)));
-        self.record.file.mount_id = path::mount_id(place);
-        match self.path(Tail::Path, place) {
+        self.record.file.mount_id = path::mount_id(Raw(file.0 + u64::from(offset!(file_path))));
+    }
+
+    /// Writes a path as a field and says how that ended.
+    #[inline(always)]
+    fn walk(&mut self, kind: Tail, place: Raw) {
+        match self.path(kind, place) {
             Walk::Complete => {}
             Walk::Detached => self.record.file.flags |= FileFlags::DETACHED,
             Walk::Cut => self.record.header.incomplete |= Incomplete::PATH,

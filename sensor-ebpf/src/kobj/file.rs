@@ -45,13 +45,23 @@ pub(crate) fn of_inode<M: Memory>(inode: M, into: &mut FileIdentity) {
 
 /// The beginning of a `struct file`: mode, flags, path and inode are there on every kernel so far.
 pub(crate) type FileWindow = Window<10>;
-/// The beginning of a `struct inode`, up to its number of names.
-pub(crate) type InodeWindow = Window<10>;
+/// The beginning of a `struct inode`, up to when it was changed last.
+pub(crate) type InodeWindow = Window<16>;
+
+/// As [`changed_ns`], from what was read already.
+#[inline(always)]
+pub(crate) fn changed_ns_of(inode: &InodeWindow) -> u64 {
+    let seconds = inode.number::<u64>(offset!(inode_changed_s));
+    seconds
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(u64::from(inode.number::<u32>(offset!(inode_changed_ns))))
+}
 
 /// As [`of_inode`], from what was read already.
 #[inline(always)]
 pub(crate) fn of_window(inode: &InodeWindow, superblock: Raw, device: u32, into: &mut FileIdentity) {
     into.inode = inode.number(offset!(inode_number));
+    into.changed_ns = changed_ns_of(inode);
     into.mode = u32::from(inode.number::<u16>(offset!(inode_mode)));
     into.uid = inode.number(offset!(inode_uid));
     into.gid = inode.number(offset!(inode_gid));

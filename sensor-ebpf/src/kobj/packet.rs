@@ -190,7 +190,9 @@ impl PacketSocket {
         // SAFETY: the pointer is that of a socket; the helper gives a null pointer for one that is not TCP's.
         let tcp = NonNull::new(unsafe { bpf_tcp_sock(self.0.as_ptr()) })?.as_ptr();
         // SAFETY: as in `listens`.
-        Some(unsafe { (read_volatile(addr_of!((*tcp).rcv_nxt)), read_volatile(addr_of!((*tcp).bytes_received))) })
+        Some(unsafe {
+            (read_volatile(addr_of!((*tcp).rcv_nxt)), read_volatile(addr_of!((*tcp).bytes_received)))
+        })
     }
 
     /// Number of the first byte that is not acknowledged, and how many are.
@@ -199,6 +201,8 @@ impl PacketSocket {
         // SAFETY: as in `received`.
         let tcp = NonNull::new(unsafe { bpf_tcp_sock(self.0.as_ptr()) })?.as_ptr();
         // SAFETY: as in `listens`.
-        Some(unsafe { (read_volatile(addr_of!((*tcp).snd_una)), read_volatile(addr_of!((*tcp).bytes_acked))) })
+        Some(unsafe {
+            (read_volatile(addr_of!((*tcp).snd_una)), read_volatile(addr_of!((*tcp).bytes_acked)))
+        })
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sensor_common::{class::Class, limits::LOOK_AGAIN_NS};
 use tokio::sync::oneshot;
 
+use super::canary::Sighting;
 use crate::clock::{self, BootClock};
 use crate::identity::{
     container::Container,
@@ -87,6 +88,8 @@ pub(super) struct Exits {
     pub(super) resolver: Waker,
     /// What the kernel is to know.
     pub(super) changes: SyncSender<Change>,
+    /// What the agent's own trials made.
+    pub(super) sightings: SyncSender<Sighting>,
 }
 
 /// Where its input other than records comes from.
@@ -115,6 +118,11 @@ impl Output for Exits {
 
     fn publish(&mut self, published: &Published<'_>) {
         self.hub.publish(published);
+    }
+
+    /// A sighting that finds no room was not seen.
+    fn canary(&mut self, class: Class, event: &[u8]) {
+        self.sightings.try_send(Sighting { class, event: event.to_vec() }).ok();
     }
 
     /// A question that finds no room is not asked: the event goes out with the container's id, and

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     Threads,
+    canary::{Book, Outcome},
     hot::{Control, Controls, Report},
     start::KernelFacts,
 };
@@ -44,7 +45,11 @@ pub(super) struct Keeper {
     pub(super) coverage: Vec<Coverage>,
     pub(super) attach_ns: u64,
     pub(super) started: proto::Timestamp,
+    /// The clocks as the pipeline uses them.
+    pub(super) clock: BootClock,
     pub(super) problems: Vec<String>,
+    /// What the agent's own trials showed.
+    pub(super) canary: watch::Receiver<Book>,
     /// Control groups that are gone for good.
     pub(super) buried: mpsc::Receiver<u64>,
     /// New settings of what is wanted.
@@ -62,14 +67,15 @@ impl Keeper {
         mut ended: oneshot::Receiver<()>,
     ) -> Threads {
         let mut told = Told::default();
-        let mut clock = BootClock::read();
         let mut rounds = tokio::time::interval(ROUND);
         let mut generation = 1;
         loop {
             tokio::select! {
                 // The client may have gone: fine.
                 Some(reply) = requests.recv() => drop(reply.send(self.status().await)),
-                _ = rounds.tick() => self.round(&mut told, &mut clock),
+                _ = rounds.tick() => self.round(&mut told),
+                // An error means that the canary has ended, which makes the round above a problem of it.
+                Ok(()) = self.canary.changed() => self.tell_readiness(),
                 Some(cgroup) = self.buried.recv() => {
                     self.ledger.forget(cgroup);
                     told.forget(cgroup);
@@ -119,23 +125,38 @@ impl Keeper {
         losses
     }
 
-    fn round(&self, told: &mut Told, clock: &mut BootClock) {
+    fn round(&mut self, told: &mut Told) {
         let losses = self.losses(told);
         let news = told.news(&losses, clock::boot_ns());
         if news.is_empty() || self.controls.send(Control::Losses(news)) {
             told.remember(&losses);
         }
         let now = BootClock::read();
-        if now.differs(*clock) && self.controls.send(Control::Clock(now)) {
-            *clock = now;
+        if now.differs(self.clock) && self.controls.send(Control::Clock(now)) {
+            self.clock = now;
         }
+        self.tell_readiness();
+    }
+
+    fn tell_readiness(&self) {
         let ready = self.problems().is_empty();
         self.ready.send_if_modified(|now| std::mem::replace(now, ready) != ready);
     }
 
     fn problems(&self) -> Vec<String> {
         let dead = self.threads.dead().map(|name| format!("{name} has ended"));
-        self.problems.iter().cloned().chain(dead).collect()
+        let book = self.canary.borrow();
+        let missed = book.missed().map(|(class, note)| self.missed(class, note));
+        let unfinished = (!book.is_complete())
+            .then(|| "the first trials of the classes are not through yet (they take seconds)".to_owned());
+        self.problems.iter().cloned().chain(dead).chain(missed).chain(unfinished).collect()
+    }
+
+    fn missed(&self, class: Class, note: &str) -> String {
+        let back_end = self.coverage.iter().find(|service| service.classes.contains(&class));
+        let back_end = back_end.and_then(|service| service.back_end).map_or("none", BackEnd::name);
+        let class = class_of(class).as_str_name();
+        format!("{class} by {back_end}: the agent's own trial does not come through: {note}")
     }
 
     async fn status(&self) -> proto::GetStatusResponse {
@@ -161,6 +182,11 @@ impl Keeper {
         status
     }
 
+    fn covered(&self) -> Vec<proto::ClassCoverage> {
+        let (book, clock) = (self.canary.borrow(), self.clock);
+        self.coverage.iter().flat_map(|service| covered(service, &book, clock)).collect()
+    }
+
     fn of_kernel(&self) -> proto::GetStatusResponse {
         let hook = |hook: &Attached| proto::Hook {
             program: hook.program.name.to_owned(),
@@ -175,7 +201,7 @@ impl Keeper {
             kernel: self.kernel.release.clone(),
             start_time: Some(self.started),
             hooks: self.attached.iter().map(hook).collect(),
-            coverage: self.coverage.iter().flat_map(covered).collect(),
+            coverage: self.covered(),
             attach_time: Some(proto::Duration::from_nanos(i64::try_from(self.attach_ns).unwrap_or(i64::MAX))),
             resident_bytes: resident_bytes(),
             cgroup_hierarchy: self.kernel.hierarchy.clone(),
@@ -199,6 +225,7 @@ impl Keeper {
                 limited: kernel.limited,
                 unaccounted: kernel.unaccounted,
                 quiet: count.quiet,
+                canary: count.canary,
             });
         }
         for (loss, known) in losses.iter().take(LOSSES_SHOWN_MAX).zip(&report.containers) {
@@ -241,13 +268,24 @@ impl Keeper {
     }
 }
 
-/// What serves each class of a service.
-fn covered(coverage: &Coverage) -> Vec<proto::ClassCoverage> {
-    let one = |class: &Class| proto::ClassCoverage {
-        class: class_of(*class).into(),
-        back_end: coverage.back_end.map_or("none", BackEnd::name).to_owned(),
-        reason: coverage.reasons.join("; "),
-        canary: proto::class_coverage::Canary::Untried.into(),
+/// What serves each class of a service, and what the agent's own trials showed.
+fn covered(coverage: &Coverage, book: &Book, clock: BootClock) -> Vec<proto::ClassCoverage> {
+    use proto::class_coverage::Canary;
+    let one = |class: &Class| {
+        let entry = book.get(*class);
+        let canary = match entry.map(|entry| entry.outcome) {
+            Some(Outcome::Seen) => Canary::Seen,
+            Some(Outcome::Missed) => Canary::Missed,
+            Some(Outcome::Untried) | None => Canary::Untried,
+        };
+        proto::ClassCoverage {
+            class: class_of(*class).into(),
+            back_end: coverage.back_end.map_or("none", BackEnd::name).to_owned(),
+            reason: coverage.reasons.join("; "),
+            canary: canary.into(),
+            canary_time: entry.and_then(|entry| entry.seen_ns).map(|seen| clock.to_wall(seen)),
+            canary_note: entry.map(|entry| entry.note.clone()).unwrap_or_default(),
+        }
     };
     coverage.classes.iter().map(one).collect()
 }

@@ -58,6 +58,12 @@ impl Writer {
         self.check("the policy of a control group", result);
     }
 
+    /// Names the thread whose events pass every filter, by its number in the initial pid namespace.
+    pub(super) fn canary(&mut self, thread: u32) {
+        let result = self.maps.set_canary(thread);
+        self.check("the canary", result);
+    }
+
     /// Works until every sender is gone, or `stopped`.
     pub(super) fn run(mut self, changes: &Receiver<Change>, stopped: impl Fn() -> bool) {
         while !stopped() {

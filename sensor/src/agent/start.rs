@@ -1,9 +1,9 @@
 //! What happens before the threads start: permissions, kernel, snapshot.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sensor_common::layout::Settings;
+use sensor_common::{class::Class, layout::Settings};
 
 use super::{AgentError, policy};
 use crate::clock::{self, BootClock};
@@ -134,16 +134,13 @@ pub(super) fn report(attached: &[Attached], coverage: &[Coverage], attach_ns: u6
             Some(back_end) => {
                 tracing::info!(service = service.service, back_end = back_end.name(), reasons, "served");
             }
-            None if service.required => {
+            // A service without a class of its own but adds to others.
+            None if service.required || !service.lacking && !service.classes.is_empty() => {
                 tracing::error!(service = service.service, reasons, "not served");
-                // What this kernel cannot tell, the coverage says; and services without a class of their
-                // own but add to others.
-                if service.required || !service.lacking && !service.classes.is_empty() {
-                    problems.push(format!("no {}: {reasons}", service.service));
-                }
+                problems.push(format!("no {}: {reasons}", service.service));
             }
             // Said by the status, class by class: a kernel without modules has no loading of modules.
-            None => tracing::warn!(service = service.service, reasons, "not served on this kernel"),
+            None => tracing::warn!(service = service.service, reasons, "this kernel cannot tell"),
         }
     }
     let milliseconds = attach_ns / 1_000_000;
@@ -151,6 +148,11 @@ pub(super) fn report(attached: &[Attached], coverage: &[Coverage], attach_ns: u6
         tracing::info!(hooks, milliseconds, "every hook is attached");
     }
     problems
+}
+
+/// Folder of the agent's socket, in which its own trials may make a folder.
+pub(super) fn folder(config: &Config) -> PathBuf {
+    config.stream.listen.path().parent().unwrap_or(Path::new("/run")).to_owned()
 }
 
 /// Where bundles are looked for.
@@ -263,6 +265,7 @@ impl Output for Nobody {
         0
     }
     fn publish(&mut self, _published: &Published<'_>) {}
+    fn canary(&mut self, _class: Class, _event: &[u8]) {}
     fn ask(&mut self, _question: Question) {}
     fn change(&mut self, _change: Change) {}
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::class::Choice;
 use crate::config::{Flag, Input, setting};
-use crate::proto::{Class, SubscribeRequest};
+use crate::proto::SubscribeRequest;
 use crate::stream::address::{Address, DEFAULT_ADDRESS};
 
 /// Form of the output.
@@ -88,6 +89,7 @@ passes if one of the values of each option matches. Losses are always shown.
 
 Examples:
   picket watch --class exec,exit --namespace shop
+  picket watch --class privilege,connect --containers-only
   picket watch --container 0123456789ab --ancestors 8 -o json
   picket watch --containers-only --count 10
 
@@ -99,9 +101,10 @@ pub struct WatchArgs {
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t)]
     pub output: OutputFormat,
-    /// Classes: fork, exec, exit, container-identified, or their full names (PROCESS_EXEC)
-    #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = parse_class)]
-    pub class: Vec<Class>,
+    /// Classes, such as exec, open, connect or FILE_OPEN, or families: process, container, file,
+    /// network, privilege
+    #[arg(long, value_name = "CLASS", value_delimiter = ',')]
+    pub class: Vec<Choice>,
     /// Kubernetes namespaces
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub namespace: Vec<String>,
@@ -127,7 +130,7 @@ impl WatchArgs {
     #[must_use]
     pub fn request(&self) -> SubscribeRequest {
         SubscribeRequest {
-            classes: self.class.iter().map(|&class| class.into()).collect(),
+            classes: self.class.iter().flat_map(|choice| &choice.0).map(|&class| class.into()).collect(),
             namespaces: self.namespace.clone(),
             pods: self.pod.clone(),
             containers: self.container.clone(),
@@ -142,17 +145,12 @@ fn absolute(folder: &str) -> String {
     std::path::absolute(folder).map_or_else(|_| folder.to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
-fn parse_class(text: &str) -> Result<Class, String> {
-    let name = text.to_uppercase().replace('-', "_");
-    Class::from_str_name(&name)
-        .or_else(|| Class::from_str_name(&format!("PROCESS_{name}")))
-        .filter(|class| *class != Class::Unspecified)
-        .ok_or_else(|| "classes are fork, exec, exit, container-identified and loss".to_owned())
-}
-
 /// Arguments of `picket status`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
+The table of events has a line for each class that is not served, is missed by the agent's own trials,
+or had events; the columns are explained in docs/operations.md.
+
 Exit codes: 0 the agent is ready, 1 it says that it is not, 2 it cannot be reached.
 
 Example, as a probe: picket status -o json >/dev/null")]
@@ -163,6 +161,9 @@ pub struct StatusArgs {
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t)]
     pub output: OutputFormat,
+    /// Show every class and every hook
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Arguments of `picket check`.

@@ -19,7 +19,9 @@ pub async fn run(args: &StatusArgs) -> ExitCode {
     };
     let mut text = Vec::new();
     match args.output {
-        OutputFormat::Pretty => text.extend_from_slice(status::page(&status, Paint::for_stdout()).as_bytes()),
+        OutputFormat::Pretty => {
+            text.extend_from_slice(status::page(&status, args.all, Paint::for_stdout()).as_bytes())
+        }
         OutputFormat::Json => {
             if let Err(error) = json::write(&mut text, &status) {
                 eprintln!("picket status: the status has no JSON form: {error}");

@@ -42,6 +42,11 @@ fn watch_makes_a_request() {
     let request = args.request();
     let classes = [Class::ProcessExec, Class::ProcessExit, Class::ContainerIdentified].map(i32::from);
     assert_eq!(request.classes, classes);
+    let Ok(Command::Watch(args)) = parsed("picket watch --class process,file-open") else {
+        panic!("refused")
+    };
+    let expected = [Class::ProcessFork, Class::ProcessExec, Class::ProcessExit, Class::FileOpen];
+    assert_eq!(args.request().classes, expected.map(i32::from));
     assert_eq!(request.namespaces, ["a", "b"]);
     assert!(request.containers_only);
     assert_eq!(request.ancestors, 16);
@@ -64,7 +69,7 @@ fn wrong_command_lines_exit_64_and_say_what_is_right() {
         ("picket", "Usage"),
         ("picket fly", "unrecognized subcommand"),
         ("picket watch --connect tcp://x", "unix:///ABSOLUTE/PATH"),
-        ("picket watch --class open", "classes are fork, exec, exit"),
+        ("picket watch --class fly", "classes are fork, exec, exit"),
         ("picket watch --class unspecified", "classes are"),
         ("picket watch --ancestors 17", "17"),
         ("picket watch --count 0", "0"),

@@ -98,6 +98,8 @@ pub struct Kernel {
     pub back_end: Option<BackEnd>,
     /// File with the kernel's types.
     pub btf: PathBuf,
+    /// Between two trials of a class; `None` for one at the start only.
+    pub canary_interval: Option<Duration>,
     /// Messages of the kernel programs.
     pub diagnostics: bool,
     /// Hierarchy that names containers: `auto`, `v2`, or a v1 controller.
@@ -172,6 +174,9 @@ impl Config {
                     _ => None,
                 },
                 btf: values.path(&setting::KERNEL_BTF),
+                canary_interval: Some(values.number(&setting::KERNEL_CANARY_INTERVAL_S)?)
+                    .filter(|seconds| *seconds > 0)
+                    .map(Duration::from_secs),
                 diagnostics: values.0.get(&setting::KERNEL_DIAGNOSTICS) == Some(Value::Switch(true)),
                 cgroup_hierarchy: values.text(&setting::KERNEL_CGROUP_HIERARCHY).unwrap_or_default(),
             },

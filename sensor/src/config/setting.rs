@@ -93,6 +93,8 @@ settings! {
         "How classes that both can serve are attached: `trampoline` below the system calls (fentry, fexit), `tracepoint` at the end of single system calls. `auto` takes the first where the kernel permits it, for each class.";
     KERNEL_BTF: "kernel.btf", Kind::Path, "\"/sys/kernel/btf/vmlinux\"",
         "File with the types of the running kernel.";
+    KERNEL_CANARY_INTERVAL_S: "kernel.canary_interval_s", Kind::Number(0, 86_400, "seconds"), "60",
+        "How often the agent makes an event of each class itself and checks that it comes through. 0: at the start only.";
     KERNEL_DIAGNOSTICS: "kernel.diagnostics", Kind::Switch, "false",
         "Messages of the kernel programs in the agent's log. For developers: it costs time on every event.";
     KERNEL_CGROUP_HIERARCHY: "kernel.cgroup_hierarchy", Kind::Choice(&["auto", "v2", "pids", "memory"]), "\"auto\"",

@@ -83,6 +83,7 @@ pub(super) fn service(ebpf: &mut Ebpf, service: &Service, btf: &Btf, only: Optio
             }
         }
     }
+    coverage.lacking |= service.ways.iter().any(lacks_calls);
     if coverage.reasons.is_empty() {
         coverage.reasons.push("no way by the back end that `kernel.back_end` names".to_owned());
     }
@@ -108,6 +109,15 @@ pub(super) fn try_ways(ebpf: &mut Ebpf, service: &Service, btf: &Btf) -> Vec<Cov
     service.ways.iter().map(one).collect()
 }
 
+/// True if a way waits for the ends of system calls that the kernel does not have.
+fn lacks_calls(way: &Way) -> bool {
+    let Ok(tracefs) = tracefs::find() else { return false };
+    let has = |name: &&str| tracefs.join("events/syscalls").join(format!("sys_exit_{name}")).exists();
+    way.programs.iter().any(
+        |program| matches!(program.hook, Hook::SyscallExit(names) if !names.iter().any(|name| has(name))),
+    )
+}
+
 /// Whether a way may be taken: a choice of the user's holds where there is one.
 fn allowed(service: &Service, way: &Way, only: Option<BackEnd>) -> bool {
     let chosen = |way: &Way| matches!(way.back_end, BackEnd::Trampoline | BackEnd::Tracepoint);
@@ -119,12 +129,12 @@ fn allowed(service: &Service, way: &Way, only: Option<BackEnd>) -> bool {
 
 /// Attaches every program of a way, or none.
 fn attach_way(ebpf: &mut Ebpf, way: &Way, btf: &Btf) -> Result<Vec<Attached>, (Program, String)> {
-    let mut done = Vec::new();
+    let mut done: Vec<(Attached, Links)> = Vec::new();
     for program in way.programs {
         let result = load(ebpf, program, btf).and_then(|()| attach(ebpf, program));
         match result {
             Err(error) if !program.optional => {
-                for (earlier, links) in done {
+                for (earlier, links) in done.into_iter().filter(|(earlier, _)| earlier.error.is_none()) {
                     detach(ebpf, &earlier, links);
                 }
                 return Err((*program, error));
@@ -166,7 +176,7 @@ pub(super) fn load(ebpf: &mut Ebpf, program: &Program, btf: &Btf) -> Result<(), 
     if found.fd().is_ok() {
         return Ok(());
     }
-    match program.hook {
+    let result = match program.hook {
         Hook::BtfTracepoint(names) => {
             first(names, |name| typed::<BtfTracePoint>(found)?.load(name, btf).map_err(|error| chain(&error)))
         }
@@ -181,19 +191,26 @@ pub(super) fn load(ebpf: &mut Ebpf, program: &Program, btf: &Btf) -> Result<(), 
             typed::<CgroupSkb>(found)?.load().map_err(|error| chain(&error))
         }
         Hook::Sysctl => typed::<CgroupSysctl>(found)?.load().map_err(|error| chain(&error)),
+    };
+    if let Ok(info) = found.info() {
+        let (program, instructions) = (program.name, info.verified_instruction_count());
+        tracing::debug!(program, instructions, "looked at by the verifier");
     }
+    result
 }
 
 /// The first name that works; the error of the first that the kernel knows, or else of the last.
 fn first(names: &[&str], mut load: impl FnMut(&str) -> Result<(), String>) -> Result<(), String> {
-    let mut last = "no target".to_owned();
+    let mut told = "no target".to_owned();
     for name in names {
         match load(name) {
             Ok(()) => return Ok(()),
-            Err(error) => last = error,
+            // aya's words for a name that the kernel does not have.
+            Err(error) if error.contains("unknown BTF type") => told = error,
+            Err(error) => return Err(error),
         }
     }
-    Err(last)
+    Err(told)
 }
 
 /// Links of a program that several services may share; empty for other programs.

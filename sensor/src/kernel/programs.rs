@@ -96,11 +96,7 @@ pub struct Service {
 pub fn services() -> Vec<&'static Service> {
     let network = [network::SERVICES, packets::SERVICES];
     let privilege = [privilege::SERVICES, privilege::OBJECTS];
-    [[always::SERVICES, file::SERVICES], network, privilege]
-        .into_iter()
-        .flatten()
-        .flatten()
-        .collect()
+    [[always::SERVICES, file::SERVICES], network, privilege].into_iter().flatten().flatten().collect()
 }
 
 /// Programs of which the second takes what the first was not called for: class and first program.

@@ -13,8 +13,8 @@ use sensor_common::{
 use super::{Output, Pipeline};
 use crate::event::{
     Event, Facts,
-    decode::decode,
     content::Content,
+    decode::decode,
     network::SocketOperation,
     wire::{
         dns::{End, Message},
@@ -210,7 +210,12 @@ impl Pipeline {
     }
 
     /// Keeps a record for a moment if its socket has no known owner. True if it was taken.
-    pub(super) fn awaits_owner(&mut self, event: &Event<'_>, record: &[u8], output: &mut impl Output) -> bool {
+    pub(super) fn awaits_owner(
+        &mut self,
+        event: &Event<'_>,
+        record: &[u8],
+        output: &mut impl Output,
+    ) -> bool {
         let Facts::Socket(socket) = &event.facts else { return false };
         if !matches!(event.class, Class::NetPayload | Class::NetDns) || !socket.is_unowned() {
             return false;

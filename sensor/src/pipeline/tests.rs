@@ -23,6 +23,7 @@ struct Kept {
     events: Vec<proto::Event>,
     questions: Vec<Question>,
     changes: Vec<Change>,
+    canary: Vec<Class>,
 }
 
 impl Output for Kept {
@@ -34,6 +35,10 @@ impl Output for Kept {
     }
     fn publish(&mut self, published: &Published<'_>) {
         self.events.push(proto::Event::decode(published.event).unwrap());
+    }
+    fn canary(&mut self, class: Class, event: &[u8]) {
+        assert_eq!(encode::class(class), proto::Event::decode(event).unwrap().class());
+        self.canary.push(class);
     }
     fn ask(&mut self, question: Question) {
         self.questions.push(question);
@@ -118,6 +123,29 @@ fn answer() -> Answer {
 
 fn named(class: proto::Class, name: &str) -> (proto::Class, String) {
     (class, name.to_owned())
+}
+
+#[test]
+fn events_of_the_canary_go_to_it_alone() {
+    let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+    pipeline.set_canary(50, 57);
+    let creator = TaskRef { start_ns: 5, pid: 50, tid: 57 };
+    let header = header(Class::ProcessFork, 9, 100);
+    let record = ForkRecord { header, creator, parent: creator, ..ForkRecord::default() };
+    pipeline.record(&finish(record.as_bytes().to_vec()), 1_000, &mut kept);
+    pipeline.record(&exec(9, 200), 1_000, &mut kept);
+    pipeline.record(&exit(9, 300), 1_000, &mut kept);
+    assert_eq!(kept.canary, [Class::ProcessFork, Class::ProcessExec, Class::ProcessExit]);
+    assert!(kept.events.is_empty(), "no subscriber gets them");
+    let count = pipeline.counts(Class::ProcessExec);
+    assert_eq!((count.received, count.canary, count.published), (1, 1, 0), "the account closes");
+    assert!(
+        pipeline.tree().get(Key::from(TaskRef { tid: 9, pid: 9, start_ns: 5 })).is_some(),
+        "the tree knows it"
+    );
+    // The number is given again: another process.
+    pipeline.record(&exec(9, 400), 1_000, &mut kept);
+    assert_eq!((kept.canary.len(), kept.events.len()), (3, 1));
 }
 
 #[test]

@@ -7,7 +7,6 @@ use super::{ended, entry};
 use crate::{
     handler::net::{accept, bind, connect, create, datagram},
     kobj::{
-        Memory,
         current::Current,
         file,
         sock::{Given, Sock},

@@ -29,7 +29,7 @@ pub(crate) fn exit_file_open(ctx: FExitContext) -> i32 {
     if flags & TO_EXECUTE != 0 {
         return 0;
     }
-    let file = result(&ctx, 3);
+    let file = number(&ctx, 3);
     match error(file) {
         0 => open::by_object(Raw(file), flags),
         error => {
@@ -46,7 +46,7 @@ pub(crate) fn exit_root_open(ctx: FExitContext) -> i32 {
     if offset!(helper_task_pt_regs) == ABSENT {
         return 0;
     }
-    let file = result(&ctx, 4);
+    let file = number(&ctx, 4);
     if error(file) == 0 {
         open::by_object(Raw(file), 0);
     }
@@ -60,7 +60,7 @@ pub(crate) fn exit_root_open_old(ctx: FExitContext) -> i32 {
     if offset!(helper_task_pt_regs) != ABSENT {
         return 0;
     }
-    let file = result(&ctx, 5);
+    let file = number(&ctx, 5);
     if error(file) == 0 {
         open::by_object(Raw(file), 0);
     }
@@ -187,7 +187,7 @@ pub(crate) fn exit_truncate(ctx: FExitContext) -> i32 {
 /// `int do_sys_ftruncate(unsigned int fd, loff_t length, int small)`
 #[fexit(function = "do_ftruncate")]
 pub(crate) fn exit_ftruncate(ctx: FExitContext) -> i32 {
-    change::truncated(ctx.arg::<u64>(0), ctx.arg::<i32>(3));
+    change::truncated(number(&ctx, 0), ctx.arg::<i32>(3));
     0
 }
 
@@ -197,11 +197,11 @@ fn pending(ctx: &FEntryContext, class: Class) -> Pending {
     Pending::new(class, Raw(ctx.arg::<u64>(0)), ctx.arg(1))
 }
 
-/// A pointer that the function returned after so many arguments, as a number: the verifier allows no arithmetic
-/// with the pointer itself.
+/// An argument, or the result behind the arguments, as a number even where it is a pointer: the verifier allows no
+/// arithmetic with the pointer itself.
 #[inline(always)]
-fn result(ctx: &FExitContext, arguments: u32) -> u64 {
-    Raw(ctx.as_ptr() as u64).number(arguments * 8)
+fn number(ctx: &FExitContext, at: u32) -> u64 {
+    Raw(ctx.as_ptr() as u64).number(at * 8)
 }
 
 /// The negative error number that a pointer stands for (`IS_ERR`), or 0.

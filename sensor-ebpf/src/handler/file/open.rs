@@ -71,7 +71,7 @@ fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Result<Origin, 
     let device = superblock.number::<u32>(offset!(superblock_device));
     let key = FileKey {
         inode: inode.number(offset!(inode_number)),
-        changed_ns: file::changed_ns(inode.object()),
+        changed_ns: file::changed_ns_of(&inode),
         device,
         written: u32::from(flags & WRITES != 0),
     };

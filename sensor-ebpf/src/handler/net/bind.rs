@@ -31,7 +31,7 @@ pub(crate) fn bound(sock: Sock, given: Given, result: i32) {
 /// A call to bind a socket of the internet ended.
 #[inline(always)]
 pub(crate) fn inet_bound(sock: Sock, given: Given, result: i32) {
-    let Some(mut telling) = begin(sock, Class::NetBind, result) else { return };
+    let Some(telling) = begin(sock, Class::NetBind, result) else { return };
     let record = &mut *telling.record;
     if result < 0 {
         given.inet(&mut record.local);

@@ -1,10 +1,10 @@
 //! Calls that reach a file in an unusual way: by its handle, into a pipe.
 
-use sensor_common::{class::Class, tail::Tail};
+use sensor_common::class::Class;
 
-use super::{Alike, Ended};
+use super::{Ended, Event, tell};
 use crate::{
-    kobj::{Memory, Raw, current::Current, file, syscall::Arguments},
+    kobj::{Memory, Raw, current::Current, file, syscall::Arguments, task::Task},
     maps::offset,
 };
 
@@ -15,40 +15,37 @@ const FIFO: u16 = 0o010_000;
 
 /// `open_by_handle_at`(mount, handle, flags): the opened file, or the file that names the mount.
 #[inline(always)]
-pub(crate) fn by_handle<A: Arguments>(call: Ended<A>) {
-    let Some(mut told) = call.begin(Class::OpenByHandle, Alike::Never) else { return };
-    if let Ok(descriptor) = u32::try_from(call.result) {
-        if let Some(file) = file::behind(told.current.0, descriptor) {
-            told.file(file);
-        }
-    } else if let Some(mount) = file::behind(told.current.0, call.number(0)) {
-        told.path(Tail::Base, Raw(mount.0 + u64::from(offset!(file_path))));
-    }
-    told.send();
+pub(super) fn by_handle<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
+    let descriptor = u32::try_from(call.result).unwrap_or(call.number(0));
+    let found = file::behind(current.0, descriptor).map_or(0, |file| file.0);
+    let (file, base) = if call.result < 0 { (0, found) } else { (found, 0) };
+    let inode = if file == 0 { 0 } else { Raw(file).number(offset!(file_inode)) };
+    Some(Event { file, base, ..Event::new(Class::OpenByHandle, inode, call.number(2)) })
 }
 
 /// splice(in, offset, out, offset, length, flags), from a regular file into a pipe.
 #[inline(always)]
-pub(crate) fn splice<A: Arguments>(call: Ended<A>) {
-    let Some(current) = Current::task() else { return };
-    let (Some(from), Some(to)) =
-        (file::behind(current.0, call.number(0)), file::behind(current.0, call.number(2)))
-    else {
-        return;
-    };
-    spliced(call, from, to);
+pub(super) fn splice<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
+    let from = file::behind(current.0, call.number(0))?;
+    let to = file::behind(current.0, call.number(2))?;
+    between(from, to)
 }
 
-/// The same with the files themselves.
+/// The same where the hook gave the files themselves.
 #[inline(always)]
 pub(crate) fn spliced<A: Arguments>(call: Ended<A>, from: Raw, to: Raw) {
+    if let Some(event) = between(from, to) {
+        tell(call, event);
+    }
+}
+
+#[inline(always)]
+fn between(from: Raw, to: Raw) -> Option<Event> {
     if kind(from) != REGULAR || kind(to) != FIFO {
-        return;
+        return None;
     }
     let inode = from.number::<u64>(offset!(file_inode));
-    let Some(mut told) = call.begin(Class::Splice, Alike::If(inode, 0)) else { return };
-    told.file(from);
-    told.send();
+    Some(Event { file: from.0, ..Event::new(Class::Splice, inode, 0) })
 }
 
 /// Type bits of a file's inode.

@@ -2,18 +2,11 @@
 //! performance events, keys, page faults.
 
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
-use sensor_common::{
-    call::Call,
-    class::Class,
-    header::Incomplete,
-    limits::{COMPONENT_BYTES_MAX, NAME_BYTES_MAX, VALUE_BYTES_MAX},
-    record::privilege::Facts,
-    tail::Tail,
-};
+use sensor_common::{call::Call, class::Class, record::privilege::Facts};
 
-use super::{Alike, Ended, Told};
+use super::{Ended, Event, task};
 use crate::{
-    kobj::{Memory, Raw, file, syscall::Arguments},
+    kobj::{Memory, Raw, current::Current, file, syscall::Arguments, task::Task},
     maps::offset,
 };
 
@@ -21,33 +14,26 @@ use crate::{
 const EBADF: i64 = -9;
 /// `EPERM`, `EACCES`: the caller lacks privileges.
 const REFUSED: [i64; 2] = [-1, -13];
-/// Longest name of a BPF program or map (`BPF_OBJ_NAME_LEN`).
-const BPF_NAME_BYTES: usize = 16;
 
 /// `init_module`(image, length, parameters), `finit_module`(file, parameters, flags),
 /// `delete_module`(name, flags), `kexec_load`(entry, segments, …),
 /// `kexec_file_load`(kernel, initrd, length, command line, flags)
 #[inline(always)]
-pub(crate) fn module<A: Arguments>(call: Ended<A>) {
-    let Some(mut told) = call.begin(Class::ModuleLoad, Alike::Never) else { return };
+pub(super) fn module<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
     let is = |known: Call| call.call == known as u32;
-    if (is(Call::FinitModule) || is(Call::KexecFileLoad))
-        && call.result != EBADF
-        && let Some(file) = file::behind(told.current.0, call.number(0))
-    {
-        told.file(file);
-    }
-    if is(Call::DeleteModule) {
-        told.user_string::<COMPONENT_BYTES_MAX>(Tail::Name, call.arguments.argument(0), Incomplete::NAME);
-    }
-    let text = match call.call {
+    let by_file = is(Call::FinitModule) || is(Call::KexecFileLoad);
+    let file = match by_file && call.result != EBADF {
+        true => file::behind(current.0, call.number(0)).map_or(0, |file| file.0),
+        false => 0,
+    };
+    let value = match call.call {
         _ if is(Call::InitModule) => call.arguments.argument(2),
         _ if is(Call::FinitModule) => call.arguments.argument(1),
         _ if is(Call::KexecFileLoad) => call.arguments.argument(3),
         _ => 0,
     };
-    told.user_string::<VALUE_BYTES_MAX>(Tail::Value, text, Incomplete::VALUE);
-    told.send();
+    let name = if is(Call::DeleteModule) { call.arguments.argument(0) } else { 0 };
+    Some(Event { file, name, value, ..Event::new(Class::ModuleLoad, file, 0) })
 }
 
 /// Commands of bpf(2) (`enum bpf_cmd` of `include/uapi/linux/bpf.h`).
@@ -88,152 +74,130 @@ mod command {
 /// bpf(command, attributes, size). Commands on the contents of maps, and those that only look, are
 /// events where they are refused.
 #[inline(always)]
-pub(crate) fn bpf<A: Arguments>(call: Ended<A>) {
-    let number = call.number(0);
-    let told = number < 64 && command::TOLD & (1 << (number & 63)) != 0;
+pub(super) fn bpf<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
+    let command = call.number(0);
+    let told = command < 64 && command::TOLD & (1 << (command & 63)) != 0;
     if !told && !REFUSED.contains(&call.result) {
-        return;
+        return None;
     }
     let attributes = call.arguments.argument(1);
-    let Some(mut told) = call.begin(Class::Bpf, Alike::If(0, number)) else { return };
-    match number {
-        command::PROG_LOAD | command::PROG_GET_FD_BY_ID => {
-            if !by_descriptor(&mut told, call.result, program) && number == command::PROG_LOAD {
-                told.record.number = user(&mut told, attributes);
-                told.record.detail = u64::from(user::<u32>(&mut told, attributes + 68));
-                told.record.facts |= Facts::NUMBERS;
-                told.user_string::<BPF_NAME_BYTES>(Tail::Name, attributes + 48, Incomplete::NAME);
-            }
-        }
-        command::MAP_CREATE | command::MAP_GET_FD_BY_ID => {
-            if !by_descriptor(&mut told, call.result, map) && number == command::MAP_CREATE {
-                told.record.number = user(&mut told, attributes);
-                told.record.facts |= Facts::NUMBERS;
-                told.user_string::<BPF_NAME_BYTES>(Tail::Name, attributes + 28, Incomplete::NAME);
-            }
-        }
-        command::LINK_CREATE | command::LINK_GET_FD_BY_ID => {
-            by_descriptor(&mut told, call.result, link);
-        }
+    let event = Event::new(Class::Bpf, 0, command);
+    let made = object(current, call.result);
+    Some(match command {
+        command::PROG_LOAD | command::PROG_GET_FD_BY_ID if made != 0 => program(event, Raw(made)),
+        command::LINK_CREATE | command::LINK_GET_FD_BY_ID if made != 0 => link(event, Raw(made)),
+        command::MAP_CREATE | command::MAP_GET_FD_BY_ID if made != 0 => map(event, Raw(made)),
+        command::PROG_LOAD => Event {
+            number: user(attributes),
+            detail: u64::from(user::<u32>(attributes + 68)),
+            name: attributes + 48,
+            facts: Facts::NUMBERS | Facts::UNVERIFIED,
+            ..event
+        },
+        command::MAP_CREATE => Event {
+            number: user(attributes),
+            name: attributes + 28,
+            facts: Facts::NUMBERS | Facts::UNVERIFIED,
+            ..event
+        },
         command::RAW_TRACEPOINT_OPEN => {
-            by_descriptor(&mut told, call.result, link);
-            let name = user(&mut told, attributes);
-            told.user_string::<COMPONENT_BYTES_MAX>(Tail::Value, name, Incomplete::VALUE);
+            let event = if made == 0 { event } else { link(event, Raw(made)) };
+            Event { value: user(attributes), facts: event.facts | Facts::UNVERIFIED, ..event }
         }
         command::PROG_ATTACH | command::PROG_DETACH => {
-            told.record.detail = u64::from(user::<u32>(&mut told, attributes + 8));
-            let descriptor = user::<u32>(&mut told, attributes + 4);
-            by_descriptor(&mut told, descriptor.into(), program_but_kind);
+            let attach = object(current, user::<u32>(attributes + 4).into());
+            let event = if attach == 0 { event } else { program(event, Raw(attach)) };
+            let detail = u64::from(user::<u32>(attributes + 8));
+            Event { detail, facts: event.facts | Facts::NUMBERS | Facts::UNVERIFIED, ..event }
         }
         command::OBJ_PIN | command::OBJ_GET => {
-            let path = user(&mut told, attributes);
-            told.user_string::<NAME_BYTES_MAX>(Tail::PathText, path, Incomplete::PATH);
+            Event { path: user(attributes), facts: Facts::UNVERIFIED, ..event }
         }
-        _ => {}
-    }
-    told.send();
+        _ => event,
+    })
 }
 
-/// What the kernel made, or found by an id, from its descriptor. False if there is none.
+/// Address of what the kernel keeps behind a descriptor, 0 if there is none.
 #[inline(always)]
-fn by_descriptor(told: &mut Told, descriptor: i64, tell: impl FnOnce(&mut Told, Raw)) -> bool {
-    let Ok(descriptor) = u32::try_from(descriptor) else { return false };
-    let object = file::behind(told.current.0, descriptor).and_then(|file| file.follow(offset!(file_private)));
-    match object {
-        Some(object) => {
-            tell(told, object);
-            true
-        }
-        None => false,
-    }
+fn object(current: Task<Current>, descriptor: i64) -> u64 {
+    let Ok(descriptor) = u32::try_from(descriptor) else { return 0 };
+    file::behind(current.0, descriptor).map_or(0, |file| file.number(offset!(file_private)))
 }
 
 /// `struct bpf_prog`
 #[inline(always)]
-fn program(told: &mut Told, program: Raw) {
-    told.record.detail = u64::from(program.number::<u32>(offset!(bpf_prog_attach_type)));
-    program_but_kind(told, program);
-}
-
-/// `struct bpf_prog`, whose attach type was told by the call.
-#[inline(always)]
-fn program_but_kind(told: &mut Told, program: Raw) {
-    told.record.number = program.number(offset!(bpf_prog_type));
-    told.record.facts |= Facts::NUMBERS;
-    if let Some(rest) = program.follow(offset!(bpf_prog_aux)) {
-        let name = rest.0.wrapping_add(u64::from(offset!(bpf_prog_aux_name)));
-        told.writer.string::<BPF_NAME_BYTES>(Tail::Name, name);
+fn program(event: Event, program: Raw) -> Event {
+    Event {
+        number: program.number(offset!(bpf_prog_type)),
+        detail: u64::from(program.number::<u32>(offset!(bpf_prog_attach_type))),
+        object_name: program
+            .follow(offset!(bpf_prog_aux))
+            .map_or(0, |rest| rest.0.wrapping_add(u64::from(offset!(bpf_prog_aux_name)))),
+        facts: event.facts | Facts::NUMBERS,
+        ..event
     }
 }
 
 /// `struct bpf_link`
 #[inline(always)]
-fn link(told: &mut Told, link: Raw) {
-    if let Some(linked) = link.follow(offset!(bpf_link_prog)) {
-        program(told, linked);
+fn link(event: Event, link: Raw) -> Event {
+    match link.follow(offset!(bpf_link_prog)) {
+        Some(linked) => program(event, linked),
+        None => event,
     }
 }
 
 /// `struct bpf_map`
 #[inline(always)]
-fn map(told: &mut Told, map: Raw) {
-    told.record.number = map.number(offset!(bpf_map_type));
-    told.record.facts |= Facts::NUMBERS;
-    let name = map.0.wrapping_add(u64::from(offset!(bpf_map_name)));
-    told.writer.string::<BPF_NAME_BYTES>(Tail::Name, name);
+fn map(event: Event, map: Raw) -> Event {
+    Event {
+        number: map.number(offset!(bpf_map_type)),
+        object_name: map.0.wrapping_add(u64::from(offset!(bpf_map_name))),
+        facts: event.facts | Facts::NUMBERS,
+        ..event
+    }
 }
 
 /// `perf_event_open`(attributes, pid, cpu, group, flags)
 #[inline(always)]
-pub(crate) fn perf_event<A: Arguments>(call: Ended<A>) {
-    let Some(mut told) = call.begin(Class::PerfEvent, Alike::If(call.number(1).into(), call.number(2)))
-    else {
-        return;
-    };
-    let opened = by_descriptor(&mut told, call.result, |told, event| {
-        let attributes = Raw(event.0.wrapping_add(u64::from(offset!(perf_event_attr))));
-        told.record.number = attributes.number(0);
-        told.record.detail = attributes.number(8);
-    });
-    if !opened {
-        let attributes = call.arguments.argument(0);
-        told.record.number = user(&mut told, attributes);
-        told.record.detail = user(&mut told, attributes + 8);
-    }
-    told.record.facts |= Facts::NUMBERS;
+pub(super) fn perf_event<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
+    let pid = call.number(1);
+    let event = Event::new(Class::PerfEvent, pid.into(), call.number(2));
     // 0 is the caller, a negative number every process.
-    let number = call.number(1);
-    if number.cast_signed() > 0 {
-        told.target_number(number);
-    }
-    told.send();
+    let target = if pid.cast_signed() > 0 { task::task(current, pid) } else { 0 };
+    let made = object(current, call.result);
+    Some(if made == 0 {
+        let attributes = call.arguments.argument(0);
+        let (number, detail) = (user(attributes), user(attributes + 8));
+        Event { target, number, detail, facts: Facts::NUMBERS | Facts::UNVERIFIED, ..event }
+    } else {
+        let attributes = Raw(made.wrapping_add(u64::from(offset!(perf_event_attr))));
+        let (number, detail) = (attributes.number(0), attributes.number(8));
+        Event { target, number, detail, facts: Facts::NUMBERS, ..event }
+    })
 }
 
 /// keyctl(operation, …), `add_key`(type, description, payload, length, keyring),
 /// `request_key`(type, description, …)
 #[inline(always)]
-pub(crate) fn key<A: Arguments>(call: Ended<A>) {
-    let operation = if call.call == Call::Keyctl as u32 { call.number(0) } else { 0 };
-    let Some(mut told) = call.begin(Class::Keyctl, Alike::If(0, operation)) else { return };
-    if call.call != Call::Keyctl as u32 {
-        told.user_string::<COMPONENT_BYTES_MAX>(Tail::Name, call.arguments.argument(0), Incomplete::NAME);
-        told.user_string::<VALUE_BYTES_MAX>(Tail::Value, call.arguments.argument(1), Incomplete::VALUE);
+pub(super) fn key<A: Arguments>(call: Ended<A>) -> Option<Event> {
+    if call.call == Call::Keyctl as u32 {
+        return Some(Event::new(Class::Keyctl, 0, call.number(0)));
     }
-    told.send();
+    let (name, value) = (call.arguments.argument(0), call.arguments.argument(1));
+    Some(Event { name, value, ..Event::new(Class::Keyctl, value, 0) })
 }
 
 /// userfaultfd(flags)
 #[inline(always)]
-pub(crate) fn userfaultfd<A: Arguments>(call: Ended<A>) {
-    if let Some(told) = call.begin(Class::Userfaultfd, Alike::If(0, call.number(0))) {
-        told.send();
-    }
+pub(super) fn userfaultfd<A: Arguments>(call: Ended<A>) -> Option<Event> {
+    Some(Event::new(Class::Userfaultfd, 0, call.number(0)))
 }
 
 /// Reads a number of the caller's memory, which another thread may have changed since; 0 where it
 /// cannot be read.
 #[inline(always)]
-fn user<T: Copy + Default>(told: &mut Told, address: u64) -> T {
+fn user<T: Copy + Default>(address: u64) -> T {
     let mut value = T::default();
     // SAFETY: the helper writes at most the value, and zeros where it cannot read; `T` is a number.
     unsafe {
@@ -243,6 +207,5 @@ fn user<T: Copy + Default>(told: &mut Told, address: u64) -> T {
             address as *const core::ffi::c_void,
         );
     }
-    told.record.facts |= Facts::UNVERIFIED;
     value
 }

@@ -2,7 +2,7 @@
 
 use sensor_common::{call::Call, class::Class, record::privilege::Facts};
 
-use super::{Alike, Ended, Told};
+use super::{Ended, Event};
 use crate::{
     kobj::{Memory, Raw, current::Current, pid, syscall::Arguments, task::Task},
     maps::offset,
@@ -10,129 +10,113 @@ use crate::{
 
 /// `PTRACE_TRACEME` of `include/uapi/linux/ptrace.h`: the parent is to trace the caller.
 const TRACEME: u32 = 0;
-/// Requests that take control or write: `POKETEXT`, `POKEDATA`, `POKEUSR`, `SETREGS`, `SETFPREGS`,
-/// `ATTACH`, `SETFPXREGS`, as a set.
+/// Requests that take control or write, as a set: `TRACEME`, `POKETEXT`, `POKEDATA`, `POKEUSR`, `SETREGS`,
+/// `SETFPREGS`, `ATTACH`, `SETFPXREGS`.
 const LOW_REQUESTS: u32 = 1 << TRACEME | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 13 | 1 << 15 | 1 << 16 | 1 << 19;
 const SETREGSET: u32 = 0x4205;
 const SEIZE: u32 = 0x4206;
 const SET_SYSCALL_INFO: u32 = 0x4212;
-/// `ESRCH`, `EBADF`: there is no such target.
+/// The descriptor is none.
 const EBADF: i64 = -9;
 
 /// ptrace(request, pid, address, data)
 #[inline(always)]
-pub(crate) fn ptrace<A: Arguments>(call: Ended<A>) {
+pub(super) fn ptrace<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
     let request = call.number(0);
     let low = request < 32 && LOW_REQUESTS & (1 << (request & 31)) != 0;
     if !low && request != SETREGSET && request != SEIZE && request != SET_SYSCALL_INFO {
-        return;
+        return None;
     }
-    let number = if request == TRACEME { 0 } else { call.number(1) };
-    let Some(mut told) = call.begin(Class::Ptrace, Alike::If(number.into(), request)) else { return };
-    if request == TRACEME {
-        if let Some(parent) = told.current.0.follow(offset!(task_real_parent)) {
-            told.target(Task(parent.raw()));
-        }
+    let (number, target) = if request == TRACEME {
+        // Not by a plain load: the verifier would know a pointer, which may not become a number.
+        (0, current.0.raw().number::<u64>(offset!(task_real_parent)))
     } else {
-        told.target_number(number);
-    }
-    told.send();
+        let number = call.number(1);
+        (number, task(current, number))
+    };
+    Some(Event { target, ..Event::new(Class::Ptrace, number.into(), request) })
 }
 
 /// `process_vm_readv`, `process_vm_writev`(pid, local, count, remote, count, flags)
 #[inline(always)]
-pub(crate) fn memory<A: Arguments>(call: Ended<A>) {
+pub(super) fn memory<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
     let number = call.number(0);
-    let Some(mut told) = call.begin(Class::ProcessMemory, Alike::If(number.into(), 0)) else { return };
-    told.target_number(number);
-    told.send();
+    Some(Event { target: task(current, number), ..Event::new(Class::ProcessMemory, number.into(), 0) })
 }
 
 /// `pidfd_getfd`(pidfd, descriptor, flags)
 #[inline(always)]
-pub(crate) fn descriptor<A: Arguments>(call: Ended<A>) {
-    let Some(current) = Current::task() else { return };
-    let pid = if call.result == EBADF { None } else { pid::by_descriptor(current, call.number(0)) };
-    let Some(mut told) =
-        call.begin(Class::PidfdGetfd, Alike::If(pid.map_or(0, Memory::address), call.number(1)))
-    else {
-        return;
-    };
-    if let Some(task) = pid.and_then(pid::task) {
-        told.target(task);
-    }
-    told.send();
+pub(super) fn descriptor<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
+    let target = by_descriptor(call, current);
+    Some(Event { target, ..Event::new(Class::PidfdGetfd, target, call.number(1)) })
 }
 
 /// kill(pid, signal), tgkill(tgid, tid, signal), tkill(tid, signal),
 /// `pidfd_send_signal`(pidfd, signal, info, flags): to another process.
 #[inline(always)]
-pub(crate) fn signal<A: Arguments>(call: Ended<A>) {
+pub(super) fn signal<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
     let group = call.call == Call::Tgkill as u32;
     let signal = call.number(if group { 2 } else { 1 });
     if signal == 0 {
-        return;
+        return None;
     }
-    let Some(current) = Current::task() else { return };
     let number = call.number(if group { 1 } else { 0 });
-    let pid = if call.call == Call::PidfdSendSignal as u32 {
-        if call.result == EBADF { None } else { pid::by_descriptor(current, number) }
+    let target = if call.call == Call::PidfdSendSignal as u32 {
+        by_descriptor(call, current)
     } else {
-        pid::find(current, number)
+        task(current, number)
     };
-    let target = pid.and_then(pid::task);
-    if let Some(target) = target
-        && target.0.number::<u32>(offset!(task_tgid)) == current.0.number::<u32>(offset!(task_tgid))
-    {
-        return;
+    let own = current.0.number::<u32>(offset!(task_tgid));
+    if target != 0 && Raw(target).number::<u32>(offset!(task_tgid)) == own {
+        return None;
     }
-    let Some(mut told) = call.begin(Class::Signal, Alike::If(number.into(), signal)) else { return };
-    if let Some(target) = target {
-        told.target(target);
-    }
-    told.send();
+    Some(Event { target, ..Event::new(Class::Signal, number.into(), signal) })
 }
 
 /// `sched_setaffinity`(pid, length, mask), `sched_setscheduler`(pid, policy, parameters),
 /// `sched_setattr`(pid, attributes, flags), setpriority(which, who, nice)
 #[inline(always)]
-pub(crate) fn scheduling<A: Arguments>(call: Ended<A>) {
+pub(super) fn scheduling<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
     let priority = call.call == Call::Setpriority as u32;
     let which = if priority { call.number(0) } else { 0 };
-    let number = if priority { call.number(1) } else { call.number(0) };
+    let number = call.number(if priority { 1 } else { 0 });
     let asked = match call.call {
         known if known == Call::SchedSetscheduler as u32 => call.number(1),
         _ if priority => call.number(2) << 2 | which & 3,
         _ => 0,
     };
-    let Some(mut told) = call.begin(Class::Scheduling, Alike::If(number.into(), asked)) else { return };
+    let event = Event::new(Class::Scheduling, number.into(), asked);
     // A user's or a group's priority has no single target.
-    if which == 0 {
-        let task = if number == 0 { Some(Task(told.current.0.raw())) } else { find(&told, number) };
-        if let Some(task) = task {
-            if number != 0 {
-                told.target(task);
-            }
-            scheduled(&mut told, task, call.call == Call::SchedSetaffinity as u32);
-        }
+    if which != 0 {
+        return Some(event);
     }
-    told.send();
-}
-
-#[inline(always)]
-fn find(told: &Told, number: u32) -> Option<Task<Raw>> {
-    pid::find(told.current, number).and_then(pid::task)
-}
-
-/// How the kernel schedules the task now.
-#[inline(always)]
-fn scheduled(told: &mut Told, task: Task<Raw>, affinity: bool) {
-    told.record.number = task.0.number(offset!(task_policy));
-    told.record.detail = if affinity {
-        task.0.number(offset!(task_cpus_mask))
+    let target = if number == 0 { 0 } else { task(current, number) };
+    let told = if number == 0 { current.0.address() } else { target };
+    if told == 0 {
+        return Some(event);
+    }
+    let told = Raw(told);
+    let detail = if call.call == Call::SchedSetaffinity as u32 {
+        told.number(offset!(task_cpus_mask))
     } else {
-        let real_time = task.0.number::<u32>(offset!(task_rt_priority));
-        u64::from(real_time) << 32 | u64::from(task.0.number::<u32>(offset!(task_static_prio)))
+        let real_time = told.number::<u32>(offset!(task_rt_priority));
+        u64::from(real_time) << 32 | u64::from(told.number::<u32>(offset!(task_static_prio)))
     };
-    told.record.facts |= Facts::NUMBERS;
+    let number = told.number(offset!(task_policy));
+    Some(Event { target, number, detail, facts: Facts::NUMBERS, ..event })
+}
+
+/// Address of the task with a number in the caller's pid namespace, 0 if there is none.
+#[inline(always)]
+pub(super) fn task(current: Task<Current>, number: u32) -> u64 {
+    pid::find(current, number).and_then(pid::task).map_or(0, |task| task.0.0)
+}
+
+/// Address of the task of the pidfd that is the first argument, 0 if there is none.
+#[inline(always)]
+fn by_descriptor<A: Arguments>(call: Ended<A>, current: Task<Current>) -> u64 {
+    if call.result == EBADF {
+        return 0;
+    }
+    pid::by_descriptor(current, call.number(0)).and_then(pid::task).map_or(0, |task| task.0.0)
 }

@@ -1,19 +1,22 @@
 //! The answer of `GetStatus` as a page.
 
+mod events;
+
 use std::fmt::{self, Write as _};
 
 use super::text::safe;
 use super::{Colour, Paint};
-use crate::proto::{Class, Container, GetStatusResponse, Hook, LossEntry, Table, loss};
+use crate::proto::{Class, Container, GetStatusResponse, Hook, Table, loss};
 
-/// The page, with its last line end.
+/// The page, with its last line end; with `all`, classes without events and every hook as well.
 #[must_use]
-pub fn page(status: &GetStatusResponse, paint: Paint) -> String {
+pub fn page(status: &GetStatusResponse, all: bool, paint: Paint) -> String {
     let mut page = Page { text: String::new(), paint };
     page.head(status);
-    page.hooks(&status.hooks);
-    page.classes(status);
+    page.classes(status, all);
+    page.groups(&status.groups);
     page.losses(status);
+    page.hooks(&status.hooks, all);
     page.identity(status);
     page.subscribers(status);
     page.text
@@ -60,9 +63,11 @@ impl Page {
         self.fact("memory", bytes(status.resident_bytes));
     }
 
-    fn hooks(&mut self, hooks: &[Hook]) {
+    /// The programs; of those that are attached, where not everything is asked for, their number.
+    fn hooks(&mut self, hooks: &[Hook], all: bool) {
         self.title("hooks");
-        for hook in hooks {
+        let attached = hooks.iter().filter(|hook| hook.attached).count();
+        for hook in hooks.iter().filter(|hook| all || !hook.attached) {
             let state = match (hook.attached, hook.error.as_str()) {
                 (true, _) => self.paint.paint(Colour::Good, "attached"),
                 (false, "") => self.paint.paint(Colour::Bad, "not attached"),
@@ -73,30 +78,8 @@ impl Page {
             let (program, target, back_end) = (safe(&hook.program), safe(&hook.target), safe(&hook.back_end));
             self.line(format_args!("  {program:<20} {target:<24} {back_end:<16} {state}"));
         }
-    }
-
-    fn classes(&mut self, status: &GetStatusResponse) {
-        self.title("events");
-        self.line(format_args!(
-            "  {:<20} {:>12} {:>12} {:>12} {:>12}",
-            "class", "seen", "received", "lost", "published"
-        ));
-        for ledger in &status.classes {
-            let lost = format!("{:>12}", ledger.lost);
-            let lost = if ledger.lost == 0 { lost } else { self.paint.paint(Colour::Bad, lost) };
-            let (class, seen, received) = (class(ledger.class), ledger.seen, ledger.received);
-            self.line(format_args!(
-                "  {class:<20} {seen:>12} {received:>12} {lost} {:>12}",
-                ledger.published
-            ));
-        }
-        if status.records_rejected > 0 {
-            let text = format!("{} records could not be decoded", status.records_rejected);
-            let text = self.paint.paint(Colour::Bad, text);
-            self.line(format_args!("  {text}"));
-        }
-        for field in &status.missing_kernel_fields {
-            self.line(format_args!("  this kernel lacks {}", safe(field)));
+        if !all {
+            self.line(format_args!("  {attached} attached (--all lists them)"));
         }
     }
 
@@ -111,7 +94,7 @@ impl Page {
                 loss.count,
                 class(loss.class),
                 reason(loss.reason),
-                loser(loss)
+                owner(loss.container.as_ref(), &loss.cgroup)
             ));
         }
         if status.losses_unattributed > 0 {
@@ -159,13 +142,14 @@ fn reason(number: i32) -> String {
         .map_or_else(|unknown| unknown.0.to_string(), |reason| reason.as_str_name().to_owned())
 }
 
-fn loser(loss: &LossEntry) -> String {
-    match &loss.container {
+/// Name of a container, or of a control group that is none's.
+fn owner(container: Option<&Container>, cgroup: &str) -> String {
+    match container {
         Some(Container { name, pod: Some(pod), .. }) => {
             format!("{}/{}/{}", safe(&pod.namespace), safe(&pod.name), safe(name))
         }
         Some(container) if !container.name.is_empty() => safe(&container.name),
-        _ => safe(&loss.cgroup),
+        _ => safe(cgroup),
     }
 }
 
@@ -178,7 +162,10 @@ fn bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::{ClassLedger, Duration, Subscriber, Timestamp};
+    use crate::proto::{
+        ClassCoverage, ClassLedger, Duration, GroupLedger, LossEntry, Subscriber, Timestamp,
+        class_coverage::Canary,
+    };
 
     fn status() -> GetStatusResponse {
         GetStatusResponse {
@@ -207,6 +194,35 @@ mod tests {
                 published: 9,
                 ..ClassLedger::default()
             }],
+            coverage: vec![
+                ClassCoverage {
+                    class: 2,
+                    back_end: "btf_tracepoint".into(),
+                    canary: Canary::Seen.into(),
+                    ..ClassCoverage::default()
+                },
+                ClassCoverage { class: 21, back_end: "tracepoint".into(), ..ClassCoverage::default() },
+                ClassCoverage {
+                    class: 20,
+                    back_end: "tracepoint".into(),
+                    canary: Canary::Missed.into(),
+                    canary_note: "no event came".into(),
+                    ..ClassCoverage::default()
+                },
+                ClassCoverage {
+                    class: 46,
+                    back_end: "none".into(),
+                    reason: "no fentry: EPERM".into(),
+                    ..ClassCoverage::default()
+                },
+            ],
+            groups: vec![GroupLedger {
+                cgroup: "77".into(),
+                class: 2,
+                seen: 10,
+                lost: 1,
+                ..GroupLedger::default()
+            }],
             losses: vec![LossEntry {
                 class: 2,
                 reason: loss::Reason::RingFull.into(),
@@ -223,7 +239,7 @@ mod tests {
 
     #[test]
     fn the_page_has_every_fact() {
-        let page = page(&status(), Paint::OFF);
+        let page = page(&status(), false, Paint::OFF);
         let expected = "\
 agent       ready
 version     0.1.0
@@ -233,16 +249,25 @@ started     1970-01-01T00:00:00Z
 attached    0.120s after the start
 memory      20.5 MiB
 
-hooks
-  fork                 sched_process_fork       btf_tracepoint   attached
-  exec                                                           not attached: EPERM\\u{1b}[2J
-
 events
-  class                        seen     received         lost    published
-  PROCESS_EXEC                   10            9            1            9
+  class                    back end        canary         seen    filtered    received       quiet  combined   limited      lost
+  PROCESS_EXEC             btf_tracepoint  seen             10           0           9           0         0         0         1
+  FILE_OPEN                tracepoint      MISSED            0           0           0           0         0         0         0
+  PRIVILEGE_MOUNT          none            -                 0           0           0           0         0         0         0
+  1 more are served and had no events (--all shows them)
+  FILE_OPEN, canary: no event came
+  PRIVILEGE_MOUNT: no fentry: EPERM
+
+control groups with most events
+  class                           seen    filtered    combined     limited      lost  group
+  PROCESS_EXEC                      10           0           0           0         1  77
 
 losses
              1 PROCESS_EXEC         RING_FULL    /a
+
+hooks
+  exec                                                           not attached: EPERM\\u{1b}[2J
+  1 attached (--all lists them)
 
 identity
   processes: 5 of at most 100, 0 given up
@@ -255,16 +280,27 @@ subscribers
     }
 
     #[test]
+    fn everything_is_shown_where_it_is_asked_for() {
+        let page = page(&status(), true, Paint::OFF);
+        for part in
+            ["FILE_RENAME ", "  fork                 sched_process_fork       btf_tracepoint   attached"]
+        {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert!(!page.contains("--all"));
+    }
+
+    #[test]
     fn problems_and_unknown_numbers_are_shown() {
         let status = GetStatusResponse {
             problems: vec!["no hook\r".into()],
-            classes: vec![ClassLedger { class: 77, ..ClassLedger::default() }],
+            classes: vec![ClassLedger { class: 77, seen: 1, ..ClassLedger::default() }],
             losses_unattributed: 3,
             records_rejected: 2,
             missing_kernel_fields: vec!["x".into()],
             ..GetStatusResponse::default()
         };
-        let page = page(&status, Paint::ON);
+        let page = page(&status, false, Paint::ON);
         for part in
             ["NOT READY", "no hook\\r", "  77 ", "3 of unknown", "2 records could not", "lacks x", "none"]
         {

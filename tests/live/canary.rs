@@ -1,0 +1,105 @@
+//! The agent tries itself: what its trials show, and that nobody else sees them.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use picket_tests::agent::Agent;
+use picket_tests::client::{Client, Filters};
+use picket_tests::expect::{number, text};
+use picket_tests::lab::Lab;
+use picket_tests::runner::Test;
+use picket_tests::scratch::write_file;
+use picket_tests::skip::{report, sized};
+use serde_json::Value;
+
+pub(crate) const TESTS: &[Test] = &[
+    Test::new("canary::every_served_class_is_seen", every_served_class_is_seen),
+    Test::new("canary::it_goes_on_unheard", it_goes_on_unheard),
+];
+
+/// An agent with these settings.
+fn agent(lab: &Lab, settings: &str) -> Agent {
+    let mut options = lab.agent_options();
+    let file = options.folder.join("picket.toml");
+    write_file(&file, settings.as_bytes(), 0o600);
+    options.arguments = vec!["--config".to_owned(), file.to_string_lossy().into_owned()];
+    Agent::start(&options)
+}
+
+fn coverage(status: &Value) -> Vec<Value> {
+    status["coverage"].as_array().cloned().unwrap_or_default()
+}
+
+/// An agent that is ready has seen every class that it can try, on the back ends that this kernel has.
+fn every_served_class_is_seen(lab: &mut Lab) {
+    let agent = agent(lab, "");
+    let status = agent.status();
+    let mut seen = Vec::new();
+    for class in coverage(&status).iter().filter(|class| text(class, "backEnd") != "none") {
+        let name = text(class, "class");
+        match text(class, "canary") {
+            "SEEN" => {
+                assert!(text(class, "canaryTime").starts_with("20"), "a time: {class:#}");
+                seen.push(name.to_owned());
+            }
+            "UNTRIED" => {
+                let why = text(class, "canaryNote");
+                assert!(!why.is_empty(), "it says why: {class:#}");
+                let always = name.starts_with("PROCESS_") || name.starts_with("FILE_");
+                assert!(!always, "needs nothing that is not everywhere: {class:#}");
+                report("canary", &format!("{name}: {why}"));
+            }
+            _ => panic!("ready, and a class is not seen: {class:#}\n{}", agent.log_tail()),
+        }
+    }
+    for name in ["PROCESS_FORK", "PROCESS_EXEC", "PROCESS_EXIT", "FILE_OPEN"] {
+        assert!(seen.iter().any(|seen| seen == name), "{name} is served everywhere: {seen:?}");
+    }
+    println!("canary: seen {}", seen.join(" "));
+    agent.stop();
+}
+
+/// Trials go on, subscribers get none of it, and the account of each class closes over them.
+fn it_goes_on_unheard(lab: &mut Lab) {
+    const EVERYTHING: &str = "[kernel]\ncanary_interval_s = 1\n[events]\n\
+        host = [\"process\", \"container\", \"file\", \"network\", \"privilege\"]\n[files]\nquiet = []\n";
+    let agent = agent(lab, EVERYTHING);
+    let mut client = Client::subscribe(&agent, &Filters::default());
+    let tried = |status: &Value| {
+        let classes = coverage(status);
+        let fork = classes.iter().find(|class| text(class, "class") == "PROCESS_FORK").cloned();
+        text(&fork.unwrap_or_default(), "canaryTime").to_owned()
+    };
+    let before = tried(&agent.status());
+    let mut rounds = 0;
+    let mut last = before;
+    for _ in 0..sized(300, 1200) {
+        let now = tried(&agent.status());
+        rounds += u32::from(now != last);
+        last = now;
+        if rounds >= 2 {
+            break;
+        }
+        sleep(Duration::from_millis(100));
+    }
+    assert!(rounds >= 2, "trials go on\n{}", agent.log_tail());
+    lab.fence(&mut client);
+    let pid = u64::from(agent.pid());
+    let own = client.all(|event| {
+        number(event, "process.pid") == Some(pid) || number(event, "process.parent.pid") == Some(pid)
+    });
+    assert!(own.is_empty(), "of the agent itself and its children nothing is told: {own:#?}");
+    let status = agent.status();
+    for class in status["classes"].as_array().into_iter().flatten() {
+        let count = |name| number(class, name).unwrap_or(0);
+        let kind = text(class, "class");
+        if kind.starts_with("PROCESS_") || kind == "FILE_OPEN" {
+            assert!(count("canary") >= 3, "{kind}: trials are counted: {class:#}");
+        }
+        if kind.starts_with("FILE_") {
+            let onward = count("published") + count("quiet") + count("canary");
+            assert!(count("received") >= onward, "{kind}: no event goes two ways: {class:#}");
+        }
+    }
+    agent.stop();
+}
