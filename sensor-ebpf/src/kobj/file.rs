@@ -57,16 +57,18 @@ pub(crate) fn changed_ns_of(inode: &InodeWindow) -> u64 {
         .wrapping_add(u64::from(inode.number::<u32>(offset!(inode_changed_ns))))
 }
 
-/// As [`of_inode`], from what was read already.
+/// As [`of_inode`], with few calls of the helper.
 #[inline(always)]
-pub(crate) fn of_window(inode: &InodeWindow, superblock: Raw, device: u32, into: &mut FileIdentity) {
+pub(crate) fn at_inode(inode: Raw, into: &mut FileIdentity) {
+    let inode = InodeWindow::of(inode);
     into.inode = inode.number(offset!(inode_number));
-    into.changed_ns = changed_ns_of(inode);
+    into.changed_ns = changed_ns_of(&inode);
     into.mode = u32::from(inode.number::<u16>(offset!(inode_mode)));
     into.uid = inode.number(offset!(inode_uid));
     into.gid = inode.number(offset!(inode_gid));
     into.links = inode.number(offset!(inode_links));
-    into.device = device;
+    let superblock = Raw(inode.number(offset!(inode_superblock)));
+    into.device = superblock.number(offset!(superblock_device));
     into.filesystem = superblock.number(offset!(superblock_magic));
     if into.filesystem == OVERLAYFS && is_upper(inode.object()) {
         into.flags |= FileFlags::OVERLAY_UPPER;

@@ -123,8 +123,12 @@ pub(crate) fn check_mkdir(ctx: FEntryContext) -> i32 {
 /// `int security_path_mknod(const struct path *dir, struct dentry *dentry, umode_t mode, unsigned int dev)`
 #[fentry(function = "security_path_mknod")]
 pub(crate) fn check_mknod(ctx: FEntryContext) -> i32 {
+    let mode = ctx.arg::<u32>(2) & 0xffff;
+    if change::is_open(mode) {
+        return 0;
+    }
     let mut pending = pending(&ctx, Class::FileMknod);
-    pending.mode = ctx.arg::<u32>(2) & 0xffff;
+    pending.mode = mode;
     pending.device = ctx.arg(3);
     pending.note();
     0
@@ -137,10 +141,38 @@ pub(crate) fn entry_removed(ctx: FEntryContext) -> i32 {
     0
 }
 
-/// `void done_path_create(struct path *path, struct dentry *dentry)`; since 6.17 `end_creating_path`
-#[fentry(function = "done_path_create")]
-pub(crate) fn entry_created(ctx: FEntryContext) -> i32 {
-    change::created(Raw(ctx.arg::<u64>(0)), Raw(ctx.arg::<u64>(1)));
+/// `vfs_mkdir`, whose arguments and result differ between kernels
+#[fexit(function = "vfs_mkdir")]
+pub(crate) fn made_directory(_ctx: FExitContext) -> i32 {
+    change::created(Class::FileMkdir);
+    0
+}
+
+/// `vfs_symlink`, as above
+#[fexit(function = "vfs_symlink")]
+pub(crate) fn made_symlink(_ctx: FExitContext) -> i32 {
+    change::created(Class::FileSymlink);
+    0
+}
+
+/// `vfs_link`, as above
+#[fexit(function = "vfs_link")]
+pub(crate) fn made_link(_ctx: FExitContext) -> i32 {
+    change::created(Class::FileLink);
+    0
+}
+
+/// `vfs_mknod`, as above
+#[fexit(function = "vfs_mknod")]
+pub(crate) fn made_node(_ctx: FExitContext) -> i32 {
+    change::created(Class::FileMknod);
+    0
+}
+
+/// `vfs_create`, as above: of opens only those of file systems within others come here
+#[fexit(function = "vfs_create")]
+pub(crate) fn made_file(_ctx: FExitContext) -> i32 {
+    change::created(Class::FileMknod);
     0
 }
 

@@ -19,7 +19,7 @@ use crate::{
         Memory, Raw,
         cgroup::Cgroup,
         current::Current,
-        file::{self, FileWindow, InodeWindow},
+        file::{self, FileWindow},
         task::Task,
     },
     maps::{ARGUMENTS, BULK, Slot, offset},
@@ -135,9 +135,7 @@ pub(crate) fn changed(slot: Slot, change: &Change, fill: impl FnOnce(&mut FileRe
 #[inline(always)]
 fn of_file(file: Raw, writer: &Writer, record: &mut FileRecord) {
     let file = FileWindow::of(file);
-    let inode = InodeWindow::of(Raw(file.number(offset!(file_inode))));
-    let superblock = Raw(inode.number(offset!(inode_superblock)));
-    file::of_window(&inode, superblock, superblock.number(offset!(superblock_device)), &mut record.file);
+    file::at_inode(Raw(file.number(offset!(file_inode))), &mut record.file);
     let path = offset!(file_path);
     let dentry = Raw(file.number(path.wrapping_add(offset!(path_dentry))));
     walk::own(dentry, Raw(file.number(path.wrapping_add(offset!(path_mnt)))), writer, record);

@@ -5,6 +5,7 @@
 //! for the thread, and the second tells it. What is not done in the end is not told.
 
 use sensor_common::{
+    call::Call,
     class::{Class, Lane},
     header::Incomplete,
     limits::NAME_BYTES_MAX,
@@ -21,11 +22,18 @@ use crate::{
         Memory, Raw,
         cgroup::Cgroup,
         current::Current,
-        file::{self, InodeWindow},
+        file,
+        syscall::Syscall,
         task::Task,
     },
-    maps::{BULK, PENDING, Slot, offset},
+    maps::{BULK, CALLS, PENDING, Slot, offset},
 };
+
+// `include/uapi/linux/stat.h`
+const TYPE: u32 = 0o170_000;
+const REGULAR: u32 = 0o100_000;
+/// `mknod` and `mknodat` of `arch/x86/entry/syscalls/syscall_32.tbl`.
+const MKNOD_32: [u32; 2] = [14, 297];
 
 /// What a thread is about to change.
 #[derive(Clone, Copy)]
@@ -102,22 +110,29 @@ pub(crate) fn removed(dentry: Raw) {
     }
 }
 
-/// The kernel is done with the making of an entry in a directory (`struct path`); it has a file now if that
-/// succeeded.
+/// The kernel is done with the making of an entry of this kind; it has a file now if that succeeded. A file system
+/// within another one, such as the upper layer of an overlay, makes its own entry first: then it has none yet.
 #[inline(always)]
-pub(crate) fn created(directory: Raw, dentry: Raw) {
+pub(crate) fn created(class: Class) {
     let Some(pending) = Pending::of_thread() else { return };
-    if pending.directory != directory.number::<u64>(offset!(path_dentry)) {
-        return;
+    if pending.class == class as u32 {
+        tell(class, Raw(pending.dentry), &pending);
     }
-    let class = match pending.class {
-        class if class == Class::FileMkdir as u32 => Class::FileMkdir,
-        class if class == Class::FileMknod as u32 => Class::FileMknod,
-        class if class == Class::FileSymlink as u32 => Class::FileSymlink,
-        class if class == Class::FileLink as u32 => Class::FileLink,
-        _ => return,
-    };
-    tell(class, dentry, &pending);
+}
+
+/// True if the check to make a file with this mode comes from an open with `O_CREAT`.
+#[inline(always)]
+pub(crate) fn is_open(mode: u32) -> bool {
+    if mode & TYPE != REGULAR {
+        return false;
+    }
+    let Some(current) = Current::task() else { return true };
+    let number = Syscall::of(current).number();
+    if current.is_compat() {
+        return !MKNOD_32.contains(&number);
+    }
+    let call = CALLS.get(number).map_or(0, |entry| entry.call);
+    call != Call::Mknod as u32 && call != Call::Mknodat as u32
 }
 
 /// Entries are about to be moved, or exchanged: the file system has done it.
@@ -142,7 +157,7 @@ fn tell(class: Class, dentry: Raw, pending: &Pending) {
     record.mode = pending.mode;
     record.flags = pending.flags;
     record.rdev = pending.device;
-    identity(Raw(inode), record);
+    file::at_inode(Raw(inode), &mut record.file);
     begin_gated(gate, current.reference(), &mut record.header);
     // A link is told as the other names are: from the old one to the new one.
     let link = class as u32 == Class::FileLink as u32;
@@ -171,7 +186,7 @@ pub(crate) fn attributes(class: Class, path: Raw, error: i32, mode: u32, owner: 
     record.error = error;
     record.mode = mode;
     (record.uid, record.gid) = owner;
-    identity(Raw(inode), record);
+    file::at_inode(Raw(inode), &mut record.file);
     begin_gated(gate, current.reference(), &mut record.header);
     walk::own(dentry, Raw(path.number(offset!(path_mnt))), &writer, record);
     writer.send(&BULK, gate.cgroup);
@@ -203,12 +218,4 @@ fn begin(class: Class, current: Task<Current>) -> Option<(Gate, Writer, &'static
     let origin = Origin::of(current, 0);
     *record = FileRecord { call: origin.call, facts: origin.facts, ..Default::default() };
     Some((gate, writer, record))
-}
-
-/// Identity of the file.
-#[inline(always)]
-fn identity(inode: Raw, record: &mut FileRecord) {
-    let inode = InodeWindow::of(inode);
-    let superblock = Raw(inode.number(offset!(inode_superblock)));
-    file::of_window(&inode, superblock, superblock.number(offset!(superblock_device)), &mut record.file);
 }

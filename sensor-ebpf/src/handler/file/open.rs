@@ -64,17 +64,9 @@ pub(crate) fn refused(error: i32, flags: u32, name: Name) {
 /// flags that were asked for.
 #[inline(always)]
 fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Result<Origin, u32>) {
-    let file = FileWindow::of(file);
-    let flags = file.number::<u32>(offset!(file_flags));
-    let inode = InodeWindow::of(Raw(file.number(offset!(file_inode))));
-    let superblock = Raw(inode.number(offset!(inode_superblock)));
-    let device = superblock.number::<u32>(offset!(superblock_device));
-    let key = FileKey {
-        inode: inode.number(offset!(inode_number)),
-        changed_ns: file::changed_ns_of(&inode),
-        device,
-        written: u32::from(flags & WRITES != 0),
-    };
+    let file = Opened::of(file);
+    let flags = file.flags;
+    let key = file.key();
     let verdict = verdict(&key);
     if verdict == Verdict::Quiet as u32 && !gate.is_canary() && !gate.wants_all_files() {
         gate.filter();
@@ -82,11 +74,8 @@ fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Result<Origin, 
     }
     let process = current.reference();
     let access = u64::from(flags) << 32 | u64::from(key.device);
-    let path = offset!(file_path);
-    let dentry = Raw(file.number(path.wrapping_add(offset!(path_dentry))));
-    let vfsmount = Raw(file.number(path.wrapping_add(offset!(path_mnt))));
     // By another name or through another mount it is another event.
-    let way = dentry.0 ^ vfsmount.0.rotate_left(32);
+    let way = file.dentry.0 ^ file.vfsmount.0.rotate_left(32);
     let Some(repeats) = gate.repeats(process, key.inode, access, way) else { return };
     if verdict != Verdict::Wanted as u32 && !gate.permits() {
         return;
@@ -100,13 +89,51 @@ fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Result<Origin, 
     };
     let flags = flags | origin.dropped_flags(current);
     *record = FileRecord { flags, repeats, call: origin.call, facts: origin.facts, ..Default::default() };
-    if file.number::<u32>(offset!(file_mode)) & CREATED != 0 {
+    if file.mode & CREATED != 0 {
         record.facts |= Facts::CREATED;
     }
     begin_gated(gate, process, &mut record.header);
-    file::of_window(&inode, superblock, device, &mut record.file);
-    walk::own(dentry, vfsmount, &writer, record);
+    file::at_inode(file.inode, &mut record.file);
+    walk::own(file.dentry, file.vfsmount, &writer, record);
     writer.send(&BULK, gate.cgroup);
+}
+
+/// What is told of an open file. Only that is kept: what it was read from takes much of the stack.
+#[derive(Clone, Copy)]
+struct Opened {
+    flags: u32,
+    mode: u32,
+    inode: Raw,
+    dentry: Raw,
+    vfsmount: Raw,
+}
+
+impl Opened {
+    #[inline(always)]
+    fn of(file: Raw) -> Self {
+        let file = FileWindow::of(file);
+        let path = offset!(file_path);
+        Self {
+            flags: file.number(offset!(file_flags)),
+            mode: file.number(offset!(file_mode)),
+            inode: Raw(file.number(offset!(file_inode))),
+            dentry: Raw(file.number(path.wrapping_add(offset!(path_dentry)))),
+            vfsmount: Raw(file.number(path.wrapping_add(offset!(path_mnt)))),
+        }
+    }
+
+    /// Under which the agent keeps its verdict.
+    #[inline(always)]
+    fn key(self) -> FileKey {
+        let inode = InodeWindow::of(self.inode);
+        let superblock = Raw(inode.number(offset!(inode_superblock)));
+        FileKey {
+            inode: inode.number(offset!(inode_number)),
+            changed_ns: file::changed_ns_of(&inode),
+            device: superblock.number(offset!(superblock_device)),
+            written: u32::from(self.flags & WRITES != 0),
+        }
+    }
 }
 
 /// The agent's verdict on a file, 0 if there is none.

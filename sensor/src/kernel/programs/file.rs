@@ -54,7 +54,11 @@ const NAMES: Service = Service {
             back_end: BackEnd::Trampoline,
             programs: &[
                 Program::new("entry_removed", Fentry(&["d_delete"])),
-                Program::new("entry_created", Fentry(&["end_creating_path", "done_path_create"])),
+                Program::new("made_directory", Fexit(&["vfs_mkdir"])),
+                Program::new("made_symlink", Fexit(&["vfs_symlink"])),
+                Program::new("made_link", Fexit(&["vfs_link"])),
+                Program::new("made_node", Fexit(&["vfs_mknod"])),
+                Program::new("made_file", Fexit(&["vfs_create"])),
                 Program::new("entry_moved", Fentry(&["d_move"])),
                 Program::new("entry_exchanged", Fentry(&["d_exchange"])),
                 Program::new("check_rename", Fentry(&["security_path_rename"])),
