@@ -198,7 +198,7 @@ impl Pipeline {
                 true
             }
             Facts::File(operation) => own || self.wants_file(event, operation, output),
-            Facts::Socket(operation) => self.socket(event, operation, output),
+            Facts::Socket(operation) => self.socket(event, own, operation, output),
             Facts::CgroupCreate(_) | Facts::CgroupRemove(_) | Facts::Content(_) => true,
         };
         if first_news {

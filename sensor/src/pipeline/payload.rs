@@ -10,7 +10,7 @@ use sensor_common::{
     record::network::{Facts as NetFacts, NetRecord},
 };
 
-use super::{Output, Pipeline};
+use super::{Before, Output, Pipeline};
 use crate::event::{
     Event, Facts,
     content::Content,
@@ -184,6 +184,7 @@ impl Pipeline {
     pub(super) fn socket(
         &mut self,
         event: &Event<'_>,
+        own: bool,
         socket: &SocketOperation<'_>,
         output: &mut impl Output,
     ) -> bool {
@@ -199,12 +200,12 @@ impl Pipeline {
             }
         }
         if bytes {
-            self.content(event, output);
+            self.content(event, own, output);
         } else if event.class == Class::NetClose
             && let Some(known) = self.payloads.flows.close(socket.record.socket)
         {
             let content = self.payloads.content(socket, Some(known), 0);
-            self.tell(event, vec![(Class::NetPayload, content)], output);
+            self.tell(event, own, vec![(Class::NetPayload, content)], output);
         }
         !bytes
     }
@@ -245,12 +246,12 @@ impl Pipeline {
 
     fn unowned(&mut self, waiting: &Waiting, output: &mut impl Output) {
         if let Ok(event) = decode(&waiting.record) {
-            self.content(&event, output);
+            self.content(&event, false, output);
         }
     }
 
     /// Bytes of a socket whose owner is as well known as it will be.
-    fn content(&mut self, event: &Event<'_>, output: &mut impl Output) {
+    fn content(&mut self, event: &Event<'_>, own: bool, output: &mut impl Output) {
         let Facts::Socket(socket) = &event.facts else { return };
         self.payloads.sweep(event.time_ns);
         let kind = match self.identity.owner(event.cgroup) {
@@ -261,7 +262,7 @@ impl Pipeline {
             None => None,
         };
         let (policy, shown) = (&self.policy, self.policy.payload_bytes);
-        if !policy.wants(event.class, kind) {
+        if !own && !policy.wants(event.class, kind) {
             self.count(event.class, |count| count.quiet += 1);
             return;
         }
@@ -270,14 +271,22 @@ impl Pipeline {
         } else {
             vec![datagram(event, socket, shown)]
         };
-        self.count(event.class, |count| count.published += 1);
-        self.tell(event, told, output);
+        if !own {
+            self.count(event.class, |count| count.published += 1);
+        }
+        self.tell(event, own, told, output);
     }
 
-    fn tell(&mut self, event: &Event<'_>, told: Vec<(Class, Content<'_>)>, output: &mut impl Output) {
+    fn tell(
+        &mut self,
+        event: &Event<'_>,
+        own: bool,
+        told: Vec<(Class, Content<'_>)>,
+        output: &mut impl Output,
+    ) {
         for (class, content) in told {
             let event = Event { class, facts: Facts::Content(content), ..event.clone() };
-            self.publish(&event, output);
+            self.publish(&event, own, Before::default(), output);
         }
     }
 }

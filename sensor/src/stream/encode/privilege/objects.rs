@@ -43,7 +43,7 @@ impl Context {
                 message.namespaces = Some(namespaces(&record.namespaces));
                 message.target_namespaces = Some(namespaces(&record.target_namespaces));
                 message.flags = different(&record.namespaces, &record.target_namespaces);
-                message.target = Some(self.target(record.target, subject));
+                message.target = Some(self.targeted(record.target, subject));
             }
             Class::Unshare => {
                 message.flags = mount::names(record.arguments[0], mount::CLONE);
@@ -54,7 +54,7 @@ impl Context {
                 message.namespaces = Some(namespaces(&record.namespaces));
                 message.file = (record.file.inode != 0).then(|| file::identity(&record.file, &[]));
                 if record.facts & Facts::TARGET != 0 {
-                    message.target = Some(self.target(record.target, subject));
+                    message.target = Some(self.targeted(record.target, subject));
                 }
             }
             Class::Mount => mounted(call, message),
@@ -69,7 +69,7 @@ impl Context {
     }
 
     /// The process that a call is aimed at.
-    fn target(&self, task: TaskRef, subject: Subject<'_>) -> proto::Process {
+    fn targeted(&self, task: TaskRef, subject: Subject<'_>) -> proto::Process {
         subject.other.map_or_else(|| unknown(task), |process| self.process(process))
     }
 
