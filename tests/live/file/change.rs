@@ -90,7 +90,11 @@ pub(super) fn nodes(bench: &mut Bench<'_>) {
         };
         let expect = named(bench, &ran, "FILE_MKNOD", "node").is("file.nodeKind", kind).is("file.call", way);
         let expect = expect.is("file.mode", "0600");
-        if number == "0:0" { expect.absent("file.nodeDevice") } else { expect.is("file.nodeDevice", number) };
+        if number == "0:0" {
+            expect.absent("file.nodeDevice")
+        } else {
+            expect.is("file.nodeDevice", number)
+        };
     }
 }
 
@@ -119,8 +123,9 @@ pub(super) fn extended(bench: &mut Bench<'_>) {
         ("fset", "fsetxattr", "fremovexattr"),
     ] {
         let taken = way.replace("set", "remove");
-        let ran = bench
-            .run(&format!("setxattr {way} trusted.picket value file , removexattr {taken} trusted.picket file"));
+        let ran = bench.run(&format!(
+            "setxattr {way} trusted.picket value file , removexattr {taken} trusted.picket file"
+        ));
         if ran.lacks("extended attributes") {
             continue;
         }
@@ -131,7 +136,11 @@ pub(super) fn extended(bench: &mut Bench<'_>) {
                 .is("file.path", path(&ran, "file"))
                 .is("file.attribute", "trusted.picket")
                 .is("file.unverified", true);
-            if removed { expect.is("file.removed", true) } else { expect.absent("file.removed") };
+            if removed {
+                expect.is("file.removed", true)
+            } else {
+                expect.absent("file.removed")
+            };
         }
     }
 }
@@ -174,7 +183,8 @@ pub(super) fn by_uring(bench: &mut Bench<'_>) {
 }
 
 pub(super) fn by_32_bits(bench: &mut Bench<'_>) {
-    for (script, class) in [("rename int80 @/file @/moved", "FILE_RENAME"), ("unlink int80 @/file", "FILE_UNLINK")]
+    for (script, class) in
+        [("rename int80 @/file @/moved", "FILE_RENAME"), ("unlink int80 @/file", "FILE_UNLINK")]
     {
         let ran = bench.run(script);
         if ran.lacks(script) {

@@ -96,9 +96,10 @@ pub(super) fn flags(bench: &mut Bench<'_>) {
         .lists("file.flags", &["O_TRUNC", "O_APPEND"]);
     Expect::of(ran.event("FILE_OPEN", "other")).is("file.access", "PATH");
     Expect::of(ran.event("FILE_OPEN", "folder")).lists("file.flags", &["O_DIRECTORY"]);
-    let nameless = ran.events.iter().find(|event| {
-        text(event, "class") == "FILE_OPEN" && number(event, "file.file.links") == Some(0)
-    });
+    let nameless = ran
+        .events
+        .iter()
+        .find(|event| text(event, "class") == "FILE_OPEN" && number(event, "file.file.links") == Some(0));
     Expect::of(nameless.expect("an event of the file without a name"))
         .is("file.file.unlinked", true)
         .has("file.flags", "O_TMPFILE");
@@ -124,12 +125,16 @@ pub(super) fn refused(bench: &mut Bench<'_>) {
          setuid 1000 , open openat rdwr file , open open rdonly @/file",
     );
     let user_memory = !bench.trampoline;
-    let loops = Expect::of(ran.event("FILE_OPEN", "loop")).is("file.error", "ELOOP").is("file.call", "openat");
+    let loops =
+        Expect::of(ran.event("FILE_OPEN", "loop")).is("file.error", "ELOOP").is("file.call", "openat");
     let loops = loops.absent("file.file").is("file.access", "READ");
-    if user_memory { loops.is("file.unverified", true) } else { loops.absent("file.unverified") };
+    if user_memory {
+        loops.is("file.unverified", true)
+    } else {
+        loops.absent("file.unverified")
+    };
     assert!(ran.find("FILE_OPEN", &ran.path("absent")).is_none(), "ENOENT is not told");
-    let refused: Vec<_> =
-        ran.events.iter().filter(|event| text(event, "file.error") == "EACCES").collect();
+    let refused: Vec<_> = ran.events.iter().filter(|event| text(event, "file.error") == "EACCES").collect();
     assert_eq!(refused.len(), 2, "{:#?}", ran.events);
     Expect::of(refused[0])
         .is("file.path", ran.path("file").to_string_lossy().as_ref())
@@ -143,7 +148,8 @@ pub(super) fn refused(bench: &mut Bench<'_>) {
 
 /// In a container: its own paths, the layer, and whose it is.
 pub(super) fn in_a_container(bench: &mut Bench<'_>) {
-    let script = ["open", "openat", "rdonly", "/etc/passwd", ",", "open", "openat", "wronly+creat", "/tmp/new"];
+    let script =
+        ["open", "openat", "rdonly", "/etc/passwd", ",", "open", "openat", "wronly+creat", "/tmp/new"];
     let arguments = [&[workload::IN_CONTAINER], &script[..]].concat();
     let container = bench.lab.container(&arguments);
     container.run_ok();

@@ -3,11 +3,7 @@
 //! An open is told when it is complete, by its descriptor. One that gives none (a slot of the ring), and every
 //! change, is told when it is submitted: after it, the kernel has forgotten the path.
 
-use sensor_common::{
-    class::Class,
-    layout::ABSENT,
-    record::file::Facts,
-};
+use sensor_common::{class::Class, layout::ABSENT, record::file::Facts};
 
 use super::{
     asked::{self, Change, NOWHERE, Name},
@@ -50,7 +46,9 @@ fn open_asked(request: Raw) {
     let Some(current) = Current::task() else { return };
     let flags = request.number::<u64>(offset!(uring_open_flags)) as u32;
     let name = name(request, offset!(uring_open_directory), offset!(uring_open_path));
-    asked::refused_open(current, 0, flags, Some(Origin::uring(0)), name, |record| record.facts = Facts::ASKED);
+    asked::refused_open(current, 0, flags, Some(Origin::uring(0)), name, |record| {
+        record.facts = Facts::ASKED
+    });
 }
 
 #[inline(always)]
@@ -60,8 +58,7 @@ fn change_asked(request: Raw, code: u8) {
     let (class, first, second) = match code {
         UNLINKAT => {
             flags = request.number(offset!(uring_unlink_flags));
-            let class =
-                if flags & REMOVE_DIRECTORY != 0 { Class::FileRmdir } else { Class::FileUnlink };
+            let class = if flags & REMOVE_DIRECTORY != 0 { Class::FileRmdir } else { Class::FileUnlink };
             (class, name(request, offset!(uring_unlink_directory), offset!(uring_unlink_path)), none)
         }
         MKDIRAT => {

@@ -21,7 +21,11 @@ use crate::event::{
 use crate::proto;
 
 /// The message of an operation on a file.
-pub(super) fn operation(class: Class, operation: &FileOperation<'_>, incomplete: u32) -> proto::FileOperation {
+pub(super) fn operation(
+    class: Class,
+    operation: &FileOperation<'_>,
+    incomplete: u32,
+) -> proto::FileOperation {
     let record = &operation.record;
     let facts = |bit| record.facts & bit != 0;
     let mut message = proto::FileOperation {
