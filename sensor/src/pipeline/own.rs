@@ -49,11 +49,7 @@ impl Own {
             },
             Facts::Exec(_) => self.children.contains(&key),
             Facts::CgroupCreate(_) | Facts::CgroupRemove(_) => false,
-            Facts::CgroupMove(_)
-            | Facts::File(_)
-            | Facts::Socket(_)
-            | Facts::Content(_)
-            | Facts::Call(_) => {
+            Facts::CgroupMove(_) | Facts::File(_) | Facts::Socket(_) | Facts::Content(_) | Facts::Call(_) => {
                 event.process.pid == self.process || self.children.contains(&key)
             }
         }

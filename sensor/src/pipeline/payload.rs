@@ -196,7 +196,7 @@ impl Pipeline {
             if let Ok(mut earlier) = decode(&waiting.record) {
                 earlier.process = event.process;
                 earlier.cgroup = event.cgroup;
-                self.content(&earlier, output);
+                self.content(&earlier, false, output);
             }
         }
         if bytes {

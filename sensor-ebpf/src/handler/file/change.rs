@@ -18,14 +18,7 @@ use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use super::{asked::is_signal, origin::Origin, walk};
 use crate::{
     emit::{begin_gated, gate::Gate, writer::Writer},
-    kobj::{
-        Memory, Raw,
-        cgroup::Cgroup,
-        current::Current,
-        file,
-        syscall::Syscall,
-        task::Task,
-    },
+    kobj::{Memory, Raw, cgroup::Cgroup, current::Current, file, syscall::Syscall, task::Task},
     maps::{BULK, CALLS, PENDING, Slot, offset},
 };
 
