@@ -125,7 +125,7 @@ pub async fn run(
     let wanted = Arc::new(config.wanted.policy(1)?);
     let (forgotten, buried) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let mut writer = policy::Writer::new(kernel.loaded.policy()?, Arc::clone(&wanted), forgotten);
-    let (attached, coverage) = kernel.loaded.attach(&kernel.types, config.kernel.back_end);
+    let (attached, coverage) = kernel.attach(config.kernel.back_end);
     let attach_ns = clock::boot_ns().saturating_sub(started_ns);
     let problems = start::report(&attached, &coverage, attach_ns);
 

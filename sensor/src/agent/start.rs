@@ -17,6 +17,7 @@ use crate::kernel::{
     load::{KernelTypes, Loaded, Options},
     offsets::Missing,
     probe,
+    programs::BackEnd,
 };
 use crate::pipeline::{Output, Pipeline};
 use crate::policy::{Change, Policy};
@@ -37,7 +38,9 @@ const GROUPS_PER_CONTAINER: usize = 4;
 /// The kernel side, loaded.
 pub(super) struct Kernel {
     pub(super) loaded: Loaded,
-    pub(super) types: KernelTypes,
+    /// Until the programs are attached: they take some thirty megabytes.
+    types: Option<KernelTypes>,
+    missing: Vec<Missing>,
     hierarchy: Hierarchy,
     release: String,
 }
@@ -56,8 +59,23 @@ impl Kernel {
         KernelFacts {
             release: self.release.clone(),
             hierarchy: self.hierarchy.name.clone(),
-            missing: self.types.missing.iter().map(text).collect(),
+            missing: self.missing.iter().map(text).collect(),
         }
+    }
+}
+
+impl Kernel {
+    /// Attaches every service by the best way that works, on a thread of its own: what the verifier says
+    /// takes memory, which the allocator gives back when the thread has ended.
+    pub(super) fn attach(&mut self, only: Option<BackEnd>) -> (Vec<Attached>, Vec<Coverage>) {
+        let (loaded, types) = (&mut self.loaded, self.types.take());
+        std::thread::scope(|scope| {
+            let attaching = scope.spawn(move || match types {
+                Some(types) => loaded.attach(&types, only),
+                None => (Vec::new(), Vec::new()),
+            });
+            attaching.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 }
 
@@ -109,7 +127,8 @@ fn load(config: &Config) -> Result<Kernel, AgentError> {
     };
     let mut loaded = Loaded::new(&types, options)?;
     loaded.verify(&types)?;
-    Ok(Kernel { loaded, types, hierarchy, release })
+    let missing = types.missing.clone();
+    Ok(Kernel { loaded, types: Some(types), missing, hierarchy, release })
 }
 
 /// Until 5.11 maps count against this limit; without permission to raise it, loading will tell.

@@ -264,6 +264,10 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         cause = inner.source();
     }
+    // Said by aya also where the verifier said nothing.
+    if let Some(without) = text.trim_end().strip_suffix(". Verifier output:") {
+        text = without.to_owned();
+    }
     const LOG_BYTES_MAX: usize = 4000;
     if text.len() > LOG_BYTES_MAX {
         let start = (text.len() - LOG_BYTES_MAX..).find(|at| text.is_char_boundary(*at)).unwrap_or(0);

@@ -27,6 +27,8 @@ pub(super) const TRIALS: &[Trial] = &[
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What is said over it.
 const GREETING: &[u8] = b"SSH-2.0-picket-canary\r\n";
+/// What its event says of it: the bytes themselves are left out unless the settings ask for them.
+const GREETING_TEXT: &str = "picket-canary";
 /// A loopback address on which nobody listens; whoever listens on every address may answer.
 const NAMELESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(127, 86, 53, 53), 53);
 /// The name that is asked for; that domain never exists (RFC 2606).
@@ -119,7 +121,10 @@ fn close(place: &mut Place) -> Result<Expected, CouldNot> {
 fn payload(place: &mut Place) -> Result<Expected, CouldNot> {
     Conversation::of(place)?;
     Ok(expected(|operation| {
-        operation.payload.as_ref().is_some_and(|payload| payload.data.starts_with(GREETING))
+        operation
+            .payload
+            .as_ref()
+            .is_some_and(|payload| payload.application == "ssh" && payload.detail.contains(GREETING_TEXT))
     }))
 }
 
