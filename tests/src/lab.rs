@@ -74,7 +74,7 @@ impl Lab {
             ("PICKET_FILES_SENSITIVE", "/**".to_owned()),
             ("PICKET_FILES_QUIET", String::new()),
             // Of the host, what the settings leave out as well.
-            ("PICKET_EVENTS_HOST", "process,container,privilege".to_owned()),
+            ("PICKET_EVENTS_HOST", "process,container,network,privilege".to_owned()),
         ];
         self.agent.get_or_insert_with(|| Agent::start(&options))
     }
