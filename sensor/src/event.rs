@@ -45,10 +45,6 @@ pub struct Event<'a> {
 
 /// What happened, by class.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an event lives on the stack while it passes: a box would allocate for each"
-)]
 pub enum Facts<'a> {
     /// A process came into being.
     Fork(process::Fork),

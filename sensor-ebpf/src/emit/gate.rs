@@ -85,12 +85,6 @@ impl Gate {
         self.canary
     }
 
-    /// True for a container's control group.
-    #[inline(always)]
-    pub(crate) const fn is_container(self) -> bool {
-        self.policy.flags & GroupFlags::CONTAINER != 0
-    }
-
     /// True if files of this group are sent whatever the verdict on them is.
     #[inline(always)]
     pub(crate) const fn wants_all_files(self) -> bool {
@@ -114,7 +108,7 @@ impl Gate {
         let key = RepeatKey { start_ns, pid, class, first, second, third };
         // SAFETY: the helper takes no argument and reads a clock.
         let now = unsafe { bpf_ktime_get_boot_ns() };
-        let Some(known) = REPEATS.get_ptr_mut(&key) else {
+        let Some(known) = REPEATS.get_ptr_mut(key) else {
             REPEATS.insert(key, Repeats { sent_ns: now, count: 0 }, 0).ok();
             return Some(0);
         };

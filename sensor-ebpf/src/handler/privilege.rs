@@ -37,7 +37,6 @@ use crate::{
         current::Current,
         file as file_object,
         path::{self, Walk},
-        pid,
         syscall::Arguments,
         task::Task,
     },
@@ -269,21 +268,6 @@ impl Told {
             self.record.target_namespaces.user = cred.user_namespace();
         }
         self.record.facts |= Facts::TARGET;
-    }
-
-    /// The task with a number in the caller's pid namespace; 0 is the caller and no target.
-    #[inline(always)]
-    pub(crate) fn target_number(&mut self, number: u32) {
-        if let Some(task) = pid::find(self.current, number).and_then(pid::task) {
-            self.target(task);
-        }
-    }
-
-    /// The file that the call used: identity and path.
-    #[inline(always)]
-    pub(crate) fn file(&mut self, file: Raw) {
-        self.file_identity(file);
-        self.walk(Tail::Path, Raw(file.0 + u64::from(offset!(file_path))));
     }
 
     /// The file that the call used, without its path.

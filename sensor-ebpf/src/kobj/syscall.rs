@@ -60,20 +60,6 @@ impl Syscall {
         ]
     }
 
-    /// All six arguments of a 32-bit call.
-    #[inline(always)]
-    pub(crate) fn compat_arguments(self) -> [u64; 6] {
-        let low = |offset| self.0.number::<u64>(offset) & u64::from(u32::MAX);
-        [
-            low(offset!(regs_bx)),
-            low(offset!(regs_cx)),
-            low(offset!(regs_argument_2)),
-            low(offset!(regs_argument_1)),
-            low(offset!(regs_argument_0)),
-            low(offset!(regs_bp)),
-        ]
-    }
-
     /// One argument of a 64-bit call, by the offset of its register.
     #[inline(always)]
     pub(crate) fn register(self, offset: u32) -> u64 {

@@ -254,6 +254,7 @@ mod tests {
             classes: class,
             back_end,
             required: false,
+            lacking: false,
             reasons: Vec::new(),
         };
         let coverage = [

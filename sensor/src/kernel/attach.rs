@@ -113,9 +113,9 @@ pub(super) fn try_ways(ebpf: &mut Ebpf, service: &Service, btf: &Btf) -> Vec<Cov
 fn lacks_calls(way: &Way) -> bool {
     let Ok(tracefs) = tracefs::find() else { return false };
     let has = |name: &&str| tracefs.join("events/syscalls").join(format!("sys_exit_{name}")).exists();
-    way.programs.iter().any(
-        |program| matches!(program.hook, Hook::SyscallExit(names) if !names.iter().any(|name| has(name))),
-    )
+    way.programs
+        .iter()
+        .any(|program| matches!(program.hook, Hook::SyscallExit(names) if !names.iter().any(&has)))
 }
 
 /// Whether a way may be taken: a choice of the user's holds where there is one.

@@ -28,8 +28,14 @@ impl Entry {
 
 macro_rules! table {
     ($($call:ident $class:ident $number:expr;)*) => {
-        &[$(Entry { call: Call::$call, class: Class::$class, number: $number as u32 },)*]
+        &[$(Entry { call: Call::$call, class: Class::$class, number: number($number) },)*]
     };
+}
+
+/// A number as `libc` has it. They are all small and not negative, which a test checks.
+#[expect(clippy::cast_possible_truncation, reason = "a constant function can do nothing else")]
+const fn number(of: i64) -> u32 {
+    of.unsigned_abs() as u32
 }
 
 /// Calls that every machine has.
