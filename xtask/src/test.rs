@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{as_root, cargo, in_ci, permit_root, run, target_dir, workspace};
-use crate::report::{Outcome, QUICK, Report};
+use crate::report::{Outcome, QUICK, Report, TOO_SLOW};
 use crate::{lint, setup, vm};
 
 #[derive(Debug, clap::Args)]
@@ -61,7 +61,8 @@ fn heavy(arguments: &Arguments, built: bool, report: &mut Report) {
         failed(report, show);
         return;
     }
-    match vm::run(&vm::Arguments::everything()) {
+    report.skip("kernels: classes other than processes", TOO_SLOW);
+    match vm::run(&vm::Arguments::processes()) {
         Ok(kernels) => report.extend(kernels),
         Err(error) => {
             eprintln!("{machines}: {error:#}");
