@@ -10,6 +10,7 @@ use sensor_common::{class::Class, layout::ABSENT};
 use crate::{
     handler::file::{
         asked::Name,
+        call::decode_device,
         change::{self, Pending},
         open,
     },
@@ -129,7 +130,7 @@ pub(crate) fn check_mknod(ctx: FEntryContext) -> i32 {
     }
     let mut pending = pending(&ctx, Class::FileMknod);
     pending.mode = mode;
-    pending.device = ctx.arg(3);
+    pending.device = decode_device(ctx.arg(3));
     pending.note();
     0
 }

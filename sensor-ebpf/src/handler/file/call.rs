@@ -281,7 +281,7 @@ fn class_of(number: u32) -> Option<Class> {
 
 /// A device number as programs write it (`new_decode_dev`) in the kernel's encoding.
 #[inline(always)]
-const fn decode_device(number: u32) -> u32 {
+pub(crate) const fn decode_device(number: u32) -> u32 {
     let major = (number & 0xf_ff00) >> 8;
     let minor = (number & 0xff) | ((number >> 12) & 0xf_ff00);
     major << 20 | minor
