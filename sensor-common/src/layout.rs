@@ -385,6 +385,8 @@ layout! {
     uring_mkdir_path,
     /// `io_mkdir.mode`
     uring_mkdir_mode,
+    /// size of `struct io_ftrunc` (since 6.9: then open files are cut by `do_ftruncate`)
+    uring_truncate_size,
     /// `dentry.d_inode`
     dentry_inode,
     /// `pt_regs.di` (first argument of a system call) and so on; the six of a 64-bit call

@@ -216,11 +216,17 @@ pub(crate) fn exit_truncate(ctx: FExitContext) -> i32 {
     0
 }
 
-/// `int do_ftruncate(struct file *file, loff_t length, int small)`; before 6.11 only
+/// `int do_ftruncate(struct file *file, loff_t length, int small)`; before 6.9 only
 /// `int do_sys_ftruncate(unsigned int fd, loff_t length, int small)`
 #[fexit(function = "do_ftruncate")]
 pub(crate) fn exit_ftruncate(ctx: FExitContext) -> i32 {
-    change::truncated(number(&ctx, 0), ctx.arg::<i32>(3));
+    let error = ctx.arg::<i32>(3);
+    if offset!(uring_truncate_size) == ABSENT {
+        // Of a number of 32 bits, old kernels leave the upper half of the word as it was.
+        change::truncated_by(ctx.arg::<u32>(0), error);
+    } else {
+        change::truncated(Raw(number(&ctx, 0)), error);
+    }
     0
 }
 

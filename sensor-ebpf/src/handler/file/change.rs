@@ -185,18 +185,20 @@ pub(crate) fn attributes(class: Class, path: Raw, error: i32, mode: u32, owner: 
     writer.send(&BULK, gate.cgroup);
 }
 
-/// An open file was cut: `struct file`, or a descriptor.
+/// The file behind a descriptor was cut.
 #[inline(always)]
-pub(crate) fn truncated(file: u64, error: i32) {
-    let file = if file <= u64::from(u32::MAX) {
-        Current::task().and_then(|current| file::behind(current.0, file as u32))
-    } else {
-        Some(Raw(file))
-    };
+pub(crate) fn truncated_by(descriptor: u32, error: i32) {
+    let file = Current::task().and_then(|current| file::behind(current.0, descriptor));
     if let Some(file) = file {
-        let path = Raw(file.0 + u64::from(offset!(file_path)));
-        attributes(Class::FileTruncate, path, error, 0, (u32::MAX, u32::MAX));
+        truncated(file, error);
     }
+}
+
+/// An open file was cut.
+#[inline(always)]
+pub(crate) fn truncated(file: Raw, error: i32) {
+    let path = Raw(file.0 + u64::from(offset!(file_path)));
+    attributes(Class::FileTruncate, path, error, 0, (u32::MAX, u32::MAX));
 }
 
 /// Asks whether a change is wanted, and begins its record.

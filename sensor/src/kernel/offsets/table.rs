@@ -411,6 +411,11 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::uring_mkdir_directory, source: Member(&["io_mkdir.dfd"]), need: Optional(URING) },
     Spec { field: Field::uring_mkdir_path, source: Member(&["io_mkdir.filename"]), need: Optional(URING) },
     Spec { field: Field::uring_mkdir_mode, source: Member(&["io_mkdir.mode"]), need: Optional(URING) },
+    Spec {
+        field: Field::uring_truncate_size,
+        source: Size("io_ftrunc"),
+        need: Optional("nothing: files are cut by a function that takes a descriptor (before 6.9)"),
+    },
     Spec { field: Field::dentry_inode, source: Member(&["dentry.d_inode"]), need: Required },
     Spec { field: Field::regs_argument_0, source: Member(&["pt_regs.di"]), need: Optional(ARGUMENTS) },
     Spec { field: Field::regs_argument_1, source: Member(&["pt_regs.si"]), need: Optional(ARGUMENTS) },
