@@ -6,8 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 /// Reasons for a skip that are accepted where `CI` is set; any other skip there is a failure.
-const ACCEPTED_SKIPS: [&str; 5] =
-    [CARGO_DENY_ABSENT, ADVISORIES_UNREACHABLE, QUICK, NO_CONTAINERD, TOO_SLOW];
+const ACCEPTED_SKIPS: [&str; 5] = [CARGO_DENY_ABSENT, ADVISORIES_UNREACHABLE, QUICK, NO_CONTAINERD, TOO_SLOW];
 
 /// Attaching every hook to an emulated kernel takes minutes, and many tests start an agent of their own.
 pub(crate) const TOO_SLOW: &str = "too slow for every change: run `cargo xtask vm`";
