@@ -79,11 +79,6 @@ impl Report {
         }
     }
 
-    /// Takes over the steps of another report.
-    pub(crate) fn extend(&mut self, other: Report) {
-        self.steps.extend(other.steps);
-    }
-
     /// Prints the table; an error when a step failed, or was skipped in `ci` without an accepted reason.
     pub(crate) fn finish(mut self, ci: bool) -> Result<()> {
         if ci {

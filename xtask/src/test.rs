@@ -61,14 +61,7 @@ fn heavy(arguments: &Arguments, built: bool, report: &mut Report) {
         failed(report, show);
         return;
     }
-    report.skip("kernels: classes other than processes", TOO_SLOW);
-    match vm::run(&vm::Arguments::processes()) {
-        Ok(kernels) => report.extend(kernels),
-        Err(error) => {
-            eprintln!("{machines}: {error:#}");
-            report.add(machines, Outcome::Failed(format!("{error:#}")), Duration::ZERO);
-        }
-    }
+    report.skip(machines, TOO_SLOW);
     // As a process of its own: it watches for signals, and goes on as root.
     report.step(show, || {
         let itself = std::env::current_exe().context("cannot find the path of xtask itself")?;
