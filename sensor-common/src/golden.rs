@@ -37,13 +37,13 @@ fn sizes_are_the_ones_of_this_version() {
             ("MoveRecord", 80),
             ("FileRecord", 152),
             ("NetRecord", 192),
-            ("CallRecord", 416),
+            ("CallRecord", 424),
             ("Account", 48),
             ("RepeatKey", 40),
             ("TailHeader", 8),
             ("ClassCounters", 80),
             ("LossKey", 16),
-            ("Settings", 24),
+            ("Settings", 32),
         ]
     );
 }
