@@ -129,34 +129,28 @@ fn file(bytes: &[u8]) -> Result<FileOperation<'_>, DecodeError> {
         new_base: None,
         name: &[],
     };
-    for tail in Tails::new(tails) {
-        let (kind, value) = tail.map_err(|cut| DecodeError::Tail { left: cut.left })?;
-        match Tail::from_number(kind) {
-            Some(Tail::Path) => file.path = Some(Components(value)),
-            Some(Tail::NewPath) => file.new_path = Some(Components(value)),
-            Some(Tail::PathText) => file.path_text = until_nul(value),
-            Some(Tail::NewPathText) => file.new_path_text = until_nul(value),
-            Some(Tail::Base) => file.base = Some(Components(value)),
-            Some(Tail::NewBase) => file.new_base = Some(Components(value)),
-            Some(Tail::Name) => file.name = until_nul(value),
-            _ => {}
-        }
-    }
+    each_field(tails, |kind, value| match kind {
+        Tail::Path => file.path = Some(Components(value)),
+        Tail::NewPath => file.new_path = Some(Components(value)),
+        Tail::PathText => file.path_text = until_nul(value),
+        Tail::NewPathText => file.new_path_text = until_nul(value),
+        Tail::Base => file.base = Some(Components(value)),
+        Tail::NewBase => file.new_base = Some(Components(value)),
+        Tail::Name => file.name = until_nul(value),
+        _ => {}
+    })?;
     Ok(file)
 }
 
 fn socket(bytes: &[u8]) -> Result<SocketOperation<'_>, DecodeError> {
     let (record, tails) = fixed::<NetRecord>(bytes)?;
     let mut socket = SocketOperation { record, name: &[], path: None, payload: &[] };
-    for tail in Tails::new(tails) {
-        let (kind, value) = tail.map_err(|cut| DecodeError::Tail { left: cut.left })?;
-        match Tail::from_number(kind) {
-            Some(Tail::SocketName) => socket.name = value,
-            Some(Tail::Path) => socket.path = Some(Components(value)),
-            Some(Tail::Payload) => socket.payload = value,
-            _ => {}
-        }
-    }
+    each_field(tails, |kind, value| match kind {
+        Tail::SocketName => socket.name = value,
+        Tail::Path => socket.path = Some(Components(value)),
+        Tail::Payload => socket.payload = value,
+        _ => {}
+    })?;
     Ok(socket)
 }
 
@@ -173,43 +167,48 @@ fn call(bytes: &[u8]) -> Result<PrivilegedCall<'_>, DecodeError> {
         filesystem: &[],
         value: &[],
     };
-    for tail in Tails::new(tails) {
-        let (kind, value) = tail.map_err(|cut| DecodeError::Tail { left: cut.left })?;
-        match Tail::from_number(kind) {
-            Some(Tail::Path) => call.path = Some(Components(value)),
-            Some(Tail::NewPath) => call.new_path = Some(Components(value)),
-            Some(Tail::PathText) => call.path_text = until_nul(value),
-            Some(Tail::NewPathText) => call.new_path_text = until_nul(value),
-            Some(Tail::Base) => call.base = Some(Components(value)),
-            Some(Tail::Name) => call.name = until_nul(value),
-            Some(Tail::Filesystem) => call.filesystem = until_nul(value),
-            Some(Tail::Value) => call.value = value,
-            _ => {}
-        }
-    }
+    each_field(tails, |kind, value| match kind {
+        Tail::Path => call.path = Some(Components(value)),
+        Tail::NewPath => call.new_path = Some(Components(value)),
+        Tail::PathText => call.path_text = until_nul(value),
+        Tail::NewPathText => call.new_path_text = until_nul(value),
+        Tail::Base => call.base = Some(Components(value)),
+        Tail::Name => call.name = until_nul(value),
+        Tail::Filesystem => call.filesystem = until_nul(value),
+        Tail::Value => call.value = value,
+        _ => {}
+    })?;
     Ok(call)
 }
 
 fn exec(bytes: &[u8]) -> Result<Exec<'_>, DecodeError> {
     let (record, tails) = fixed::<ExecRecord>(bytes)?;
     let mut exec = Exec::bare(record);
+    each_field(tails, |kind, value| match kind {
+        Tail::Executable => exec.executable = Components(value),
+        Tail::Directory => exec.directory = Components(value),
+        Tail::Arguments => exec.arguments = Strings(value),
+        Tail::Environment => exec.environment = Strings(value),
+        Tail::Cgroup => exec.cgroup = Components(value),
+        Tail::Requested => exec.requested = until_nul(value),
+        Tail::Interpreter => exec.interpreter = Some(until_nul(value)),
+        Tail::Command => exec.command = until_nul(value),
+        Tail::Terminal => exec.terminal = Some(until_nul(value)),
+        // Fields of other records, or of a later version that only adds.
+        _ => {}
+    })?;
+    Ok(exec)
+}
+
+/// Hands over the variable fields of the kinds that this version knows.
+fn each_field<'a>(tails: &'a [u8], mut take: impl FnMut(Tail, &'a [u8])) -> Result<(), DecodeError> {
     for tail in Tails::new(tails) {
         let (kind, value) = tail.map_err(|cut| DecodeError::Tail { left: cut.left })?;
-        match Tail::from_number(kind) {
-            Some(Tail::Executable) => exec.executable = Components(value),
-            Some(Tail::Directory) => exec.directory = Components(value),
-            Some(Tail::Arguments) => exec.arguments = Strings(value),
-            Some(Tail::Environment) => exec.environment = Strings(value),
-            Some(Tail::Cgroup) => exec.cgroup = Components(value),
-            Some(Tail::Requested) => exec.requested = until_nul(value),
-            Some(Tail::Interpreter) => exec.interpreter = Some(until_nul(value)),
-            Some(Tail::Command) => exec.command = until_nul(value),
-            Some(Tail::Terminal) => exec.terminal = Some(until_nul(value)),
-            // Fields of other records, or of a later version that only adds.
-            _ => {}
+        if let Some(kind) = Tail::from_number(kind) {
+            take(kind, value);
         }
     }
-    Ok(exec)
+    Ok(())
 }
 
 fn cgroup_path(bytes: &[u8]) -> Result<&[u8], DecodeError> {
