@@ -41,7 +41,7 @@ fn account_adds_up(lab: &mut Lab) {
     let total = each * MAKERS as u64;
     let agent = Agent::start(&lab.agent_options());
     let mut client = Client::subscribe(&agent, &Filters::default());
-    let before = ledgers(&agent.status());
+    let (before, _) = settled(&agent);
     let program = lab.image().applet("true");
     let start = || {
         let mut command = workload::command("burst");
