@@ -148,11 +148,27 @@ impl Event {
     }
 }
 
-/// Calls the handler of a class, and tells what it found.
+/// The end of a known call: what its class never fills in is not looked at.
 #[inline(always)]
-pub(crate) fn ended<A: Arguments>(class: u32, call: Ended<A>) {
-    let Some(current) = Current::task() else { return };
-    let event = match class {
+pub(crate) fn ended<A: Arguments>(class: Class, call: Ended<A>) {
+    if let Some(event) = found(class as u32, call) {
+        tell(call, event);
+    }
+}
+
+/// The end of any call.
+#[inline(always)]
+pub(crate) fn any_ended<A: Arguments>(class: u32, call: Ended<A>) {
+    if let Some(event) = found(class, call).and_then(Event::opaque) {
+        tell(call, event);
+    }
+}
+
+/// What the handler of a class found.
+#[inline(always)]
+fn found<A: Arguments>(class: u32, call: Ended<A>) -> Option<Event> {
+    let current = Current::task()?;
+    match class {
         PTRACE => task::ptrace(call, current),
         MEMORY => task::memory(call, current),
         DESCRIPTOR => task::descriptor(call, current),
@@ -166,9 +182,6 @@ pub(crate) fn ended<A: Arguments>(class: u32, call: Ended<A>) {
         BY_HANDLE => file::by_handle(call, current),
         SPLICE => file::splice(call, current),
         _ => None,
-    };
-    if let Some(event) = event.and_then(Event::opaque) {
-        tell(call, event);
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn exit_call(ctx: TracePointContext) -> u32 {
     let (number, result) = ended(&ctx);
     if let (Some(entry), Some(current)) = (entry(number), Current::task()) {
         let arguments = Syscall::of(current);
-        privilege::ended(entry.class, Ended { call: entry.call, arguments, result });
+        privilege::any_ended(entry.class, Ended { call: entry.call, arguments, result });
     }
     0
 }

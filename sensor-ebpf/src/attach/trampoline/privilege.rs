@@ -23,7 +23,7 @@ macro_rules! calls {
             if let Some(current) = Current::task() {
                 let arguments = Syscall::of(current);
                 let call = Ended { call: Call::$call as u32, arguments, result: ctx.arg(1) };
-                privilege::ended(Class::$class as u32, call);
+                privilege::ended(Class::$class, call);
             }
             0
         }
@@ -33,7 +33,7 @@ macro_rules! calls {
             if let Some(current) = Current::task() {
                 let arguments = Compat(Syscall::of(current));
                 let call = Ended { call: Call::$call as u32, arguments, result: ctx.arg(1) };
-                privilege::ended(Class::$class as u32, call);
+                privilege::ended(Class::$class, call);
             }
             0
         }
