@@ -11,14 +11,14 @@ use picket_tests::expect::{Expect, field, number, text};
 use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
 use picket_tests::scratch::write_file;
-use picket_tests::skip::sized;
+use picket_tests::skip::{SAME_EVERYWHERE, sized};
 use picket_tests::workload;
 use rustix::process::Signal;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("burst::account_adds_up", account_adds_up),
-    Test::new("burst::slow_subscriber", slow_subscriber),
+    Test::new("burst::slow_subscriber", slow_subscriber).native_only(SAME_EVERYWHERE),
 ];
 
 const CLASSES: [&str; 3] = ["PROCESS_FORK", "PROCESS_EXEC", "PROCESS_EXIT"];

@@ -47,7 +47,7 @@ fn every_served_class_is_seen(lab: &mut Lab) {
                 assert!(!why.is_empty(), "it says why: {class:#}");
                 let always = name.starts_with("PROCESS_") || name.starts_with("FILE_");
                 assert!(!always, "needs nothing that is not everywhere: {class:#}");
-                report("canary", &format!("{name}: {why}"));
+                report(&format!("canary::{name}"), why);
             }
             _ => panic!("ready, and a class is not seen: {class:#}\n{}", agent.log_tail()),
         }

@@ -15,14 +15,15 @@ use picket_tests::image::copy_program;
 use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
 use picket_tests::scratch::write_file;
-use picket_tests::skip::sized;
+use picket_tests::skip::{SAME_EVERYWHERE, sized};
 use rustix::process::Signal;
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("commands::socket_in_use", socket_in_use),
-    Test::new("commands::socket_left_behind", socket_left_behind),
+    Test::new("commands::socket_in_use", socket_in_use).native_only(SAME_EVERYWHERE),
+    Test::new("commands::socket_left_behind", socket_left_behind).native_only(SAME_EVERYWHERE),
     Test::new("commands::end_on_sigterm", end_on_sigterm),
-    Test::new("commands::end_despite_hanging_clients", end_despite_hanging_clients),
+    Test::new("commands::end_despite_hanging_clients", end_despite_hanging_clients)
+        .native_only(SAME_EVERYWHERE),
     Test::new("commands::unknown_setting", unknown_setting),
     Test::new("commands::no_agent", no_agent),
     Test::new("commands::not_root", not_root),

@@ -5,6 +5,7 @@ mod selection;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use crate::agent::BackEnd;
 use crate::lab::Lab;
@@ -16,6 +17,9 @@ use selection::Selection;
 const FAILED: u8 = 101;
 /// Exit code for a command line that is not understood.
 const MISUSED: u8 = 2;
+
+/// A test that takes longer says so.
+const LONG: Duration = Duration::from_secs(10);
 
 /// One test.
 #[derive(Clone, Copy, Debug)]
@@ -184,7 +188,12 @@ fn name(test: &Test, back_end: BackEnd) -> String {
 /// Runs one; a panic, whose message the default hook has printed, is a failure.
 fn attempt(name: &str, run: impl FnOnce()) -> bool {
     println!("test {name} ...");
+    let start = Instant::now();
     let good = catch_unwind(AssertUnwindSafe(run)).is_ok();
+    let took = start.elapsed();
+    if took > LONG {
+        println!("{name}: took {} s", took.as_secs());
+    }
     println!("test {name} ... {}", if good { "ok" } else { "FAILED" });
     good
 }

@@ -11,7 +11,7 @@ const ACCEPTED_SKIPS: [&str; 8] = [
     ADVISORIES_UNREACHABLE,
     QUICK,
     NO_CONTAINERD,
-    TOO_SLOW,
+    SAME_EVERYWHERE,
     NO_TRAMPOLINES,
     NO_SAFE_TRIAL,
     NO_QUIET_TRIAL,
@@ -24,15 +24,14 @@ const NO_SAFE_TRIAL: &str = "the call has no safe form";
 /// As [`NO_SAFE_TRIAL`].
 const NO_QUIET_TRIAL: &str = "a control group of its own would disturb those who watch them";
 
-/// Attaching every hook to an emulated kernel takes minutes, and many tests start an agent of their own.
-pub(crate) const TOO_SLOW: &str = "too slow for every change: run `cargo xtask vm`";
-
 /// cargo-deny is an optional tool.
 pub(crate) const CARGO_DENY_ABSENT: &str = "cargo-deny is not installed";
 /// The advisory database lies on a host that not every machine reaches.
 pub(crate) const ADVISORIES_UNREACHABLE: &str = "advisory database not reachable";
 /// Said by the live tests inside a kernel VM, which holds runc only.
 const NO_CONTAINERD: &str = "the VM has no containerd";
+/// As [`NO_CONTAINERD`], of what does not depend on the kernel.
+const SAME_EVERYWHERE: &str = "the same on every kernel";
 /// How the live tests begin the reason for a class that the agent cannot see on a kernel: the table of
 /// classes says on which.
 const NOT_SERVED: &str = "no back end for ";
@@ -63,6 +62,11 @@ impl Report {
     /// Adds a step that has ended.
     pub(crate) fn add(&mut self, step: impl Into<String>, outcome: Outcome, took: Duration) {
         self.steps.push((step.into(), outcome, took));
+    }
+
+    /// Adds the steps of another report.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.steps.extend(other.steps);
     }
 
     /// Runs a step, shows its heading and its error, and adds its outcome. Returns whether it passed.
@@ -183,5 +187,8 @@ mod tests {
         skipped(CARGO_DENY_ABSENT).finish(true).unwrap();
         skipped("no time").finish(true).unwrap_err();
         skipped("no back end for MODULE_LOAD: no modules").finish(true).unwrap();
+        let mut report = Report::default();
+        report.skips_of("live tests", "SKIPPED: canary::PRIVILEGE_KEYCTL: the call has no safe form\n");
+        report.finish(true).unwrap();
     }
 }

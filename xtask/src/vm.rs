@@ -5,8 +5,11 @@ mod kernels;
 pub(crate) mod matrix;
 mod qemu;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -47,7 +50,6 @@ impl Arguments {
     }
 
     /// Every kernel, every test.
-    #[cfg(test)]
     pub(crate) fn everything() -> Self {
         Self {
             kernel: Vec::new(),
@@ -76,8 +78,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Report> {
     let lines = if arguments.kernel.is_empty() { Line::ALL.to_vec() } else { arguments.kernel.clone() };
     let (mut report, mut matrix) = (Report::default(), Matrix::default());
     let mut good = true;
-    for line in lines {
-        good &= add(line, &programs, arguments, &mut report, &mut matrix);
+    for (line, ran) in side_by_side(&lines, |line| Ran::on(line, &programs, arguments)) {
+        good &= ran.result.is_ok();
+        ran.tell(line, &mut report, &mut matrix);
     }
     if arguments.shell.is_none() {
         table(matrix, good && arguments.is_whole(), &mut report);
@@ -109,35 +112,66 @@ fn outcome(step: &str, result: Result<String>) -> Outcome {
     )
 }
 
-/// Runs one kernel and adds what came of it. Returns whether all was good.
-fn add(
-    line: Line,
-    programs: &Programs,
-    arguments: &Arguments,
-    report: &mut Report,
-    matrix: &mut Matrix,
-) -> bool {
-    println!("\n== kernel {line}");
-    let step = format!("kernel {line}");
-    let log = target_dir().join("vm").join(format!("{line}.log"));
-    let start = Instant::now();
-    // An earlier run's console is not to be taken for this one's.
-    drop(std::fs::remove_file(&log));
-    match one(line, programs, arguments, &log) {
-        Ok(tested) => {
-            let detail = format!("{}, {}", tested.release, tested.tests);
-            report.add(&step, Outcome::Passed(detail), start.elapsed());
-            report.skips_of(&step, &tested.console);
-            matrix.add(&line.to_string(), &tested.release, tested.cells);
-            true
+/// Runs the machines side by side, as many as there are processors: emulation keeps little more than one
+/// of them busy. The results are in the order of the lines.
+fn side_by_side<T: Send>(lines: &[Line], run: impl Fn(Line) -> T + Sync) -> Vec<(Line, T)> {
+    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(lines.len()) {
+            scope.spawn(|| {
+                while let Some((number, line)) = numbered(lines, &next) {
+                    let result = run(line);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).insert(number, (line, result));
+                }
+            });
         }
-        Err(error) => {
-            report.add(&step, outcome(&step, Err(error)), start.elapsed());
-            // Shown, not kept: which classes failed.
-            let console = std::fs::read(&log).unwrap_or_default();
-            let cells = matrix::collect(&String::from_utf8_lossy(&console)).unwrap_or_default();
-            matrix.add(&line.to_string(), &line.to_string(), cells);
-            false
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+}
+
+/// The next line that nobody has taken.
+fn numbered(lines: &[Line], next: &AtomicUsize) -> Option<(usize, Line)> {
+    let number = next.fetch_add(1, Ordering::Relaxed);
+    lines.get(number).map(|line| (number, *line))
+}
+
+/// What came of a kernel.
+struct Ran {
+    result: Result<Tested>,
+    log: PathBuf,
+    took: Duration,
+}
+
+impl Ran {
+    /// Runs the tests on one kernel.
+    fn on(line: Line, programs: &Programs, arguments: &Arguments) -> Self {
+        println!("\n== kernel {line}");
+        let log = target_dir().join("vm").join(format!("{line}.log"));
+        let start = Instant::now();
+        // An earlier run's console is not to be taken for this one's.
+        drop(std::fs::remove_file(&log));
+        let result = one(line, programs, arguments, &log);
+        Self { result, log, took: start.elapsed() }
+    }
+
+    /// Adds it to the report and the table.
+    fn tell(self, line: Line, report: &mut Report, matrix: &mut Matrix) {
+        let step = format!("kernel {line}");
+        match self.result {
+            Ok(tested) => {
+                let detail = format!("{}, {}", tested.release, tested.tests);
+                report.add(&step, Outcome::Passed(detail), self.took);
+                report.skips_of(&step, &tested.console);
+                matrix.add(&line.to_string(), &tested.release, tested.cells);
+            }
+            Err(error) => {
+                report.add(&step, outcome(&step, Err(error)), self.took);
+                // Shown, not kept: which classes failed.
+                let console = std::fs::read(&self.log).unwrap_or_default();
+                let cells = matrix::collect(&String::from_utf8_lossy(&console)).unwrap_or_default();
+                matrix.add(&line.to_string(), &line.to_string(), cells);
+            }
         }
     }
 }
@@ -260,6 +294,13 @@ fn ask(program: &str, file: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_line_runs_once_and_in_order() {
+        let ran = side_by_side(&Line::ALL, |line| line.to_string());
+        let expected: Vec<_> = Line::ALL.iter().map(|line| (*line, line.to_string())).collect();
+        assert_eq!(ran, expected);
+    }
 
     #[test]
     fn executable_is_found_by_target() {

@@ -2,11 +2,14 @@
 
 use sensor_common::limits::{PATH_BYTES_MAX, PATH_COMPONENTS_MAX};
 
-use super::{Memory, Raw};
+use super::{Memory, Raw, window::Window};
 use crate::{
     emit::writer::{Components, Writer},
     maps::offset,
 };
+
+/// Words of a `struct dentry` up to its parent and name.
+const ENTRY_WORDS: usize = 6;
 
 /// How a walk ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,7 +45,6 @@ pub(crate) fn write_from(mut dentry: Raw, vfsmount: Raw, to: &Writer, components
     let mut root = mount.number::<u64>(offset!(mount_vfs).wrapping_add(offset!(vfsmount_root)));
 
     for _ in 0..PATH_COMPONENTS_MAX {
-        let parent = dentry.number::<u64>(offset!(dentry_parent));
         if dentry.0 == root {
             let above = mount.number::<u64>(offset!(mount_parent));
             if above == mount.0 || above == 0 {
@@ -53,7 +55,9 @@ pub(crate) fn write_from(mut dentry: Raw, vfsmount: Raw, to: &Writer, components
             root = mount.number(offset!(mount_vfs).wrapping_add(offset!(vfsmount_root)));
             continue;
         }
-        let name = dentry.number::<u64>(offset!(dentry_name));
+        let entry = Window::<ENTRY_WORDS>::of(dentry);
+        let parent = entry.number::<u64>(offset!(dentry_parent));
+        let name = entry.number::<u64>(offset!(dentry_name));
         if !to.component(components, name, PATH_BYTES_MAX) {
             return Walk::Cut;
         }
