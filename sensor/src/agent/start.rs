@@ -124,6 +124,7 @@ fn load(config: &Config, own: u32) -> Result<Kernel, AgentError> {
         },
         ring_bytes: config.kernel.ring_bytes,
         bulk_ring_bytes: config.kernel.bulk_ring_bytes,
+        cgroups: config.identity.host_root.join("sys/fs/cgroup"),
     };
     let mut loaded = Loaded::new(&types, options)?;
     loaded.verify(&types)?;

@@ -1,5 +1,7 @@
 //! Loading and attaching single programs, and the choice of a way for each service.
 
+use std::path::Path;
+
 use aya::{
     Btf, Ebpf,
     programs::{
@@ -55,8 +57,15 @@ pub(super) struct Served {
     pub(super) coverage: Coverage,
 }
 
-/// Attaches a service by the first way that works.
-pub(super) fn service(ebpf: &mut Ebpf, service: &Service, btf: &Btf, only: Option<BackEnd>) -> Served {
+/// Attaches a service by the first way that works; programs of control groups to their root below
+/// `cgroups`.
+pub(super) fn service(
+    ebpf: &mut Ebpf,
+    service: &Service,
+    btf: &Btf,
+    only: Option<BackEnd>,
+    cgroups: &Path,
+) -> Served {
     let mut coverage = Coverage {
         service: service.name,
         classes: service.classes,
@@ -66,7 +75,7 @@ pub(super) fn service(ebpf: &mut Ebpf, service: &Service, btf: &Btf, only: Optio
         reasons: Vec::new(),
     };
     for way in service.ways.iter().filter(|way| allowed(service, way, only)) {
-        match attach_way(ebpf, way, btf) {
+        match attach_way(ebpf, way, btf, cgroups) {
             Ok(programs) => {
                 coverage.back_end = Some(way.back_end);
                 coverage.lacking = false;
@@ -128,10 +137,15 @@ fn allowed(service: &Service, way: &Way, only: Option<BackEnd>) -> bool {
 }
 
 /// Attaches every program of a way, or none.
-fn attach_way(ebpf: &mut Ebpf, way: &Way, btf: &Btf) -> Result<Vec<Attached>, (Program, String)> {
+fn attach_way(
+    ebpf: &mut Ebpf,
+    way: &Way,
+    btf: &Btf,
+    cgroups: &Path,
+) -> Result<Vec<Attached>, (Program, String)> {
     let mut done: Vec<(Attached, Links)> = Vec::new();
     for program in way.programs {
-        let result = load(ebpf, program, btf).and_then(|()| attach(ebpf, program));
+        let result = load(ebpf, program, btf).and_then(|()| attach(ebpf, program, cgroups));
         match result {
             Err(error) if !program.optional => {
                 for (earlier, links) in done.into_iter().filter(|(earlier, _)| earlier.error.is_none()) {
@@ -216,7 +230,7 @@ fn first(names: &[&str], mut load: impl FnMut(&str) -> Result<(), String>) -> Re
 /// Links of a program that several services may share; empty for other programs.
 type Links = Vec<TracePointLinkId>;
 
-fn attach(ebpf: &mut Ebpf, program: &Program) -> Result<Links, String> {
+fn attach(ebpf: &mut Ebpf, program: &Program, cgroups: &Path) -> Result<Links, String> {
     let found = ebpf.program_mut(program.name).ok_or("not in the object: rebuild Picket")?;
     match program.hook {
         Hook::SyscallExit(names) => return syscalls(typed::<TracePoint>(found)?, names),
@@ -225,10 +239,10 @@ fn attach(ebpf: &mut Ebpf, program: &Program) -> Result<Links, String> {
         }
         Hook::Fentry(_) => typed::<FEntry>(found)?.attach().map(drop).map_err(|error| chain(&error)),
         Hook::Fexit(_) => typed::<FExit>(found)?.attach().map(drop).map_err(|error| chain(&error)),
-        Hook::PacketsOut => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Egress),
-        Hook::PacketsIn => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Ingress),
+        Hook::PacketsOut => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Egress, cgroups),
+        Hook::PacketsIn => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Ingress, cgroups),
         Hook::Sysctl => {
-            let root = tracefs::cgroup_root()?;
+            let root = tracefs::cgroup_root(cgroups)?;
             let program = typed::<CgroupSysctl>(found)?;
             program.attach(root, CgroupAttachMode::Single).map(drop).map_err(|error| chain(&error))
         }
@@ -256,8 +270,8 @@ fn syscalls(program: &mut TracePoint, names: &[&str]) -> Result<Links, String> {
     if links.is_empty() { Err(NO_SUCH_CALL.to_owned()) } else { Ok(links) }
 }
 
-fn packets(program: &mut CgroupSkb, direction: CgroupSkbAttachType) -> Result<(), String> {
-    let root = tracefs::cgroup_root()?;
+fn packets(program: &mut CgroupSkb, direction: CgroupSkbAttachType, cgroups: &Path) -> Result<(), String> {
+    let root = tracefs::cgroup_root(cgroups)?;
     program.attach(root, direction, CgroupAttachMode::Single).map(drop).map_err(|error| chain(&error))
 }
 

@@ -110,7 +110,7 @@ impl KernelTypes {
 }
 
 /// What the agent decides before loading.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Settings for the programs.
     pub settings: Settings,
@@ -119,6 +119,8 @@ pub struct Options {
     pub ring_bytes: u32,
     /// The same for the ring of files and sockets.
     pub bulk_ring_bytes: u32,
+    /// Folder in which the control groups are mounted.
+    pub cgroups: PathBuf,
 }
 
 /// Loaded programs. Dropping it detaches them.
@@ -127,6 +129,7 @@ pub struct Loaded {
     ebpf: Ebpf,
     /// Class, of each first or only program that is attached, and the program.
     firsts: Vec<(Class, &'static str)>,
+    cgroups: PathBuf,
 }
 
 impl Loaded {
@@ -144,7 +147,7 @@ impl Loaded {
             .map_max_entries("BULK", options.bulk_ring_bytes);
         let ebpf = loader.load(OBJECT).map_err(|error| LoadError::Object { reason: chain(&error) })?;
         tracing::debug!(btf = %types.path.display(), "kernel object prepared");
-        let mut loaded = Self { ebpf, firsts: Vec::new() };
+        let mut loaded = Self { ebpf, firsts: Vec::new(), cgroups: options.cgroups };
         loaded.name_calls()?;
         Ok(loaded)
     }
@@ -194,7 +197,7 @@ impl Loaded {
         let mut attached = Vec::new();
         let mut coverage = Vec::new();
         for service in services() {
-            let served = attach::service(&mut self.ebpf, service, &types.aya, only);
+            let served = attach::service(&mut self.ebpf, service, &types.aya, only, &self.cgroups);
             let good = served.programs.iter().filter(|program| program.error.is_none());
             for program in good.filter(|program| lane(program.program.name) == Lane::First) {
                 // What the kernel did not call a program for is booked on one class only, that of the first

@@ -138,7 +138,12 @@ fn programs(types: &KernelTypes) -> Vec<Finding> {
         reserved: 0,
         capabilities: 0,
     };
-    let options = Options { settings, ring_bytes: TRIAL_RING_BYTES, bulk_ring_bytes: TRIAL_RING_BYTES };
+    let options = Options {
+        settings,
+        ring_bytes: TRIAL_RING_BYTES,
+        bulk_ring_bytes: TRIAL_RING_BYTES,
+        cgroups: "/sys/fs/cgroup".into(),
+    };
     let ways = match Loaded::new(types, options) {
         Ok(mut loaded) => loaded.try_all(types),
         Err(error) => return vec![finding("kernel programs", Outcome::Fails, error.to_string())],
