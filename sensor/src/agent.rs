@@ -50,7 +50,7 @@ const SIGHTINGS_WAITING_MAX: usize = 2048;
 pub enum AgentError {
     /// It may not use the kernel.
     #[error(
-        "picket run needs root, or the capabilities BPF, PERFMON, SYS_PTRACE and DAC_READ_SEARCH; it runs as user {uid} without them: use sudo"
+        "picket run needs root, or the capabilities BPF, PERFMON, NET_ADMIN, SYS_PTRACE and DAC_READ_SEARCH; it runs as user {uid} without them: use sudo"
     )]
     NotPermitted {
         /// User id.

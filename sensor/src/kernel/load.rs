@@ -61,7 +61,9 @@ pub enum LoadError {
         reason: String,
     },
     /// The object was refused as a whole.
-    #[error("the kernel refused the programs' maps: {reason}; root or CAP_BPF and CAP_PERFMON are needed")]
+    #[error(
+        "the kernel refused the programs' maps: {reason}; CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN, are needed (before 5.11 CAP_SYS_RESOURCE, too): run as root, or grant them"
+    )]
     Object {
         /// Reason.
         reason: String,
