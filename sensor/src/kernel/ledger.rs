@@ -79,13 +79,20 @@ impl KernelLedger {
         Ok(sum)
     }
 
-    /// Forgets a control group that is gone. Its losses stay: they may not have been told yet.
-    pub fn forget(&mut self, cgroup: u64) {
+    /// Forgets a control group that is gone, with those of its losses that have been told: their table
+    /// would fill up.
+    pub fn forget(&mut self, cgroup: u64, told: &[(Class, LossReason)]) {
         for class in Class::ALL {
             let key = AccountKey { cgroup, class: class.index(), reserved: 0 };
             if let Ok(key) = <[u64; 2]>::read_from_bytes(key.as_bytes()) {
                 // One that is not there is fine.
                 self.accounts.remove(&key).ok();
+            }
+        }
+        for (class, reason) in told {
+            let key = LossKey { cgroup, class: class.index(), reason: *reason as u32 };
+            if let Ok(key) = <[u64; 2]>::read_from_bytes(key.as_bytes()) {
+                self.losses.remove(&key).ok();
             }
         }
     }
