@@ -28,7 +28,7 @@ use crate::kernel::{
     ring::{Ring, Rings, Waker},
 };
 use crate::policy::file::PatternError;
-use crate::sources::resolver::Resolver;
+use crate::sources::{lapses::Lapses, resolver::Resolver};
 use crate::stream::{
     hub::Hub,
     listener::{ListenError, Listener},
@@ -125,8 +125,10 @@ pub async fn run(
     let own = own::Own::find(&config.identity.host_root);
     let mut kernel = start::kernel(&config, own.unwatched())?;
     let wanted = Arc::new(config.wanted.policy(1)?);
+    let lapses: Arc<Lapses> = Arc::default();
     let (forgotten, buried) = mpsc::channel(QUESTIONS_WAITING_MAX);
-    let mut writer = policy::Writer::new(kernel.loaded.policy()?, Arc::clone(&wanted), forgotten);
+    let mut writer =
+        policy::Writer::new(kernel.loaded.policy()?, Arc::clone(&wanted), forgotten, Arc::clone(&lapses));
     let (attached, coverage) = kernel.attach(config.kernel.back_end);
     let attach_ns = clock::boot_ns().saturating_sub(started_ns);
     let mut problems = start::report(&attached, &coverage, attach_ns);
@@ -170,11 +172,12 @@ pub async fn run(
         pipeline_waker.clone(),
         changes.clone(),
     )
+    .with_lapses(Arc::clone(&lapses))
     .with_unanswered(unanswered);
     let hot = hot::Hot::new(
         Rings::new(kernel.loaded.ring("VITAL")?, kernel.loaded.ring("BULK")?, pipeline_waker.clone()),
         pipeline,
-        hot::Exits { hub, questions, resolver: resolver_waker.clone(), changes, sightings },
+        hot::Exits::new(hub, questions, resolver_waker.clone(), changes, sightings),
         hot::Entries { news: told, controls: control },
     );
     let diagnostics = start::diagnostics(&config, &mut kernel);
@@ -207,6 +210,7 @@ pub async fn run(
         clock: clock::BootClock::read(),
         problems,
         canary: canary_book,
+        lapses,
         buried,
         reload,
         controls: hot::Controls::new(controls, pipeline_waker.clone()),

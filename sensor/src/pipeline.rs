@@ -91,6 +91,7 @@ pub struct Pipeline {
     rejected: u64,
     identity_wait_ns: u64,
     parked: Parked,
+    unparked: u64,
     own: Own,
     payloads: Payloads,
     buffer: Vec<u8>,
@@ -105,6 +106,7 @@ impl Pipeline {
         Self {
             identity_wait_ns,
             parked: Parked::default(),
+            unparked: 0,
             own: Own::default(),
             payloads: Payloads::default(),
             context,
@@ -133,8 +135,11 @@ impl Pipeline {
         let until_ns = event.time_ns.saturating_add(self.identity_wait_ns);
         let waits =
             self.parked.holds(event.cgroup) || (until_ns > now_ns && self.identity.is_expected(event.cgroup));
-        if waits && self.parked.add(event.cgroup, until_ns, bytes) {
-            return;
+        if waits {
+            if self.parked.add(event.cgroup, until_ns, bytes) {
+                return;
+            }
+            self.unparked += 1;
         }
         // No room to wait: those of the group that do are older and go first.
         if self.parked.holds(event.cgroup) {
@@ -338,6 +343,12 @@ impl Pipeline {
     #[must_use]
     pub const fn rejected(&self) -> u64 {
         self.rejected
+    }
+
+    /// Records that should have waited for the identity of their control group and found no room.
+    #[must_use]
+    pub const fn unparked(&self) -> u64 {
+        self.unparked
     }
 
     fn count(&mut self, class: Class, change: impl FnOnce(&mut ClassCount)) {

@@ -2,5 +2,6 @@
 
 pub mod bundle;
 pub mod cgroupfs;
+pub mod lapses;
 pub mod procfs;
 pub mod resolver;

@@ -57,6 +57,9 @@ pub(super) struct Report {
     pub(super) processes: proto::Table,
     pub(super) groups: proto::Table,
     pub(super) first_execs: (u64, u64),
+    pub(super) flows: proto::Table,
+    /// What the pipeline's thread gave up.
+    pub(super) given_up: proto::GivenUp,
     pub(super) containers: Vec<Option<Arc<Known>>>,
 }
 
@@ -83,13 +86,29 @@ impl Controls {
 /// Where the pipeline's output goes.
 #[derive(Debug)]
 pub(super) struct Exits {
-    pub(super) hub: Hub,
-    pub(super) questions: SyncSender<Question>,
-    pub(super) resolver: Waker,
+    hub: Hub,
+    questions: SyncSender<Question>,
+    resolver: Waker,
     /// What the kernel is to know.
-    pub(super) changes: SyncSender<Change>,
+    changes: SyncSender<Change>,
     /// What the agent's own trials made.
-    pub(super) sightings: SyncSender<Sighting>,
+    sightings: SyncSender<Sighting>,
+    /// Questions that found no room.
+    unasked: u64,
+    /// Verdicts that found no room.
+    untold: u64,
+}
+
+impl Exits {
+    pub(super) const fn new(
+        hub: Hub,
+        questions: SyncSender<Question>,
+        resolver: Waker,
+        changes: SyncSender<Change>,
+        sightings: SyncSender<Sighting>,
+    ) -> Self {
+        Self { hub, questions, resolver, changes, sightings, unasked: 0, untold: 0 }
+    }
 }
 
 /// Where its input other than records comes from.
@@ -128,14 +147,15 @@ impl Output for Exits {
     /// A question that finds no room is not asked: the event goes out with the container's id, and
     /// says that it was not looked up.
     fn ask(&mut self, question: Question) {
-        if self.questions.try_send(question).is_ok() {
-            self.resolver.wake();
+        match self.questions.try_send(question) {
+            Ok(()) => self.resolver.wake(),
+            Err(_) => self.unasked += 1,
         }
     }
 
     /// A change that finds no room is not made: the kernel goes on sending.
     fn change(&mut self, change: Change) {
-        self.changes.try_send(change).ok();
+        self.untold += u64::from(self.changes.try_send(change).is_err());
     }
 }
 
@@ -192,7 +212,7 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits) {
     match control {
         Control::Report { cgroups, reply } => {
             // Nobody waits any more: fine.
-            reply.send(report(pipeline, &cgroups)).ok();
+            reply.send(report(pipeline, exits, &cgroups)).ok();
         }
         Control::Losses(losses) => {
             for loss in losses {
@@ -214,14 +234,47 @@ const fn table(entries: usize, capacity: usize, evicted: u64) -> proto::Table {
     proto::Table { entries: entries as u64, capacity: capacity as u64, evicted }
 }
 
-fn report(pipeline: &Pipeline, cgroups: &[u64]) -> Report {
-    let (tree, identity) = (pipeline.tree(), pipeline.identity());
+fn report(pipeline: &Pipeline, exits: &Exits, cgroups: &[u64]) -> Report {
+    let (tree, identity, flows) = (pipeline.tree(), pipeline.identity(), pipeline.flows());
     Report {
         classes: Class::ALL.iter().map(|class| (*class, pipeline.counts(*class))).collect(),
         rejected: pipeline.rejected(),
         processes: table(tree.len(), tree.capacity(), tree.evicted()),
         groups: table(identity.len(), identity.capacity(), identity.evicted()),
         first_execs: identity.first_execs(),
+        flows: table(flows.len(), flows.capacity(), flows.evicted()),
+        given_up: proto::GivenUp {
+            questions: exits.unasked,
+            verdicts: exits.untold,
+            identity_waits: pipeline.unparked(),
+            owner_waits: pipeline.unowned(),
+            ..proto::GivenUp::default()
+        },
         containers: cgroups.iter().map(|cgroup| identity.container(*cgroup).cloned()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use sensor_common::policy::{FileKey, Verdict};
+
+    use super::*;
+    use crate::stream::hub::Limits;
+
+    #[test]
+    fn what_finds_no_room_is_counted() {
+        let limits = Limits { subscribers_max: 1, queue_events: 1, queue_bytes: 1 };
+        let (hub, _handle) = Hub::new(limits, "node".to_owned());
+        let (questions, _asked) = sync_channel(1);
+        let (changes, _changed) = sync_channel(1);
+        let (sightings, _sighted) = sync_channel(1);
+        let mut exits = Exits::new(hub, questions, Waker::new().unwrap(), changes, sightings);
+        for _ in 0..3 {
+            exits.ask(Question { cgroup: 1, path: String::new() });
+            exits.change(Change::File { key: FileKey::default(), verdict: Verdict::Quiet, generation: 1 });
+        }
+        assert_eq!((exits.unasked, exits.untold), (2, 2));
     }
 }

@@ -22,6 +22,7 @@ use crate::kernel::{
 };
 use crate::pipeline::LossReport;
 use crate::proto;
+use crate::sources::lapses::Lapses;
 use crate::stream::{
     encode::{self, class as class_of},
     server::StatusRequest,
@@ -52,6 +53,8 @@ pub(super) struct Keeper {
     pub(super) problems: Vec<String>,
     /// What the agent's own trials showed.
     pub(super) canary: watch::Receiver<Book>,
+    /// What other threads gave up.
+    pub(super) lapses: Arc<Lapses>,
     /// Control groups that are gone for good.
     pub(super) buried: mpsc::Receiver<u64>,
     /// New settings of what is wanted.
@@ -244,7 +247,13 @@ impl Keeper {
         status.processes = Some(report.processes);
         status.control_groups = Some(report.groups);
         (status.first_execs_identified, status.first_execs_unidentified) = report.first_execs;
-        status.records_rejected = report.rejected;
+        status.records_rejected = report.rejected + self.lapses.rejected.get();
+        status.flows = Some(report.flows);
+        status.given_up = Some(proto::GivenUp {
+            lookups: self.lapses.retries.get(),
+            group_policies: self.lapses.groups.get(),
+            ..report.given_up
+        });
     }
 
     /// Accounts of control groups; their containers follow those of the losses in the report.

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use crate::clock;
 use crate::kernel::policy::PolicyMaps;
 use crate::policy::{Change, GroupKind, Policy};
+use crate::sources::lapses::Lapses;
 
 /// How long the entries of a control group outlive it: its last records may be on their way.
 const GRACE_NS: u64 = 10_000_000_000;
@@ -33,6 +34,7 @@ pub(super) struct Writer {
     /// Where groups that are gone are told for good.
     forgotten: tokio::sync::mpsc::Sender<u64>,
     failed: bool,
+    lapses: Arc<Lapses>,
 }
 
 impl Writer {
@@ -41,9 +43,10 @@ impl Writer {
         maps: PolicyMaps,
         policy: Arc<Policy>,
         forgotten: tokio::sync::mpsc::Sender<u64>,
+        lapses: Arc<Lapses>,
     ) -> Self {
         let (groups, gone) = (HashMap::new(), VecDeque::new());
-        let mut writer = Self { maps, policy, groups, gone, forgotten, failed: false };
+        let mut writer = Self { maps, policy, groups, gone, forgotten, failed: false, lapses };
         writer.write_all();
         writer
     }
@@ -52,6 +55,7 @@ impl Writer {
     pub(super) fn group(&mut self, cgroup: u64, kind: GroupKind) {
         if self.groups.len() >= GROUPS_MAX as usize && !self.groups.contains_key(&cgroup) {
             // The default holds for it, which wants everything that anybody could.
+            self.lapses.groups.add(1);
             return;
         }
         self.groups.insert(cgroup, kind);

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 
 /// Most records that wait at once; further ones go on without waiting.
-const RECORDS_MAX: usize = 4096;
+pub(super) const RECORDS_MAX: usize = 4096;
 /// Most bytes of them.
 const BYTES_MAX: usize = 4 << 20;
 

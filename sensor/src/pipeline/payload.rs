@@ -43,6 +43,8 @@ const EVENTS_MAX: usize = 4;
 pub(super) struct Payloads {
     flows: Flows,
     waiting: VecDeque<Waiting>,
+    /// Records that went on before their time for others.
+    unowned: u64,
     swept_ns: u64,
 }
 
@@ -56,7 +58,7 @@ struct Waiting {
 
 impl Default for Payloads {
     fn default() -> Self {
-        Self { flows: Flows::new(FLOWS), waiting: VecDeque::new(), swept_ns: 0 }
+        Self { flows: Flows::new(FLOWS), waiting: VecDeque::new(), unowned: 0, swept_ns: 0 }
     }
 }
 
@@ -180,6 +182,18 @@ impl Pipeline {
         self.payloads.flows = Flows::new(flows);
     }
 
+    /// The flows whose first bytes are kept.
+    #[must_use]
+    pub const fn flows(&self) -> &Flows {
+        &self.payloads.flows
+    }
+
+    /// Records that did not wait long enough for the owner of their socket, because too many waited.
+    #[must_use]
+    pub const fn unowned(&self) -> u64 {
+        self.payloads.unowned
+    }
+
     /// Something happened to a socket. True if the event is to be published as it is.
     pub(super) fn socket(
         &mut self,
@@ -224,7 +238,8 @@ impl Pipeline {
         if self.payloads.waiting.len() >= WAITING_MAX
             && let Some(oldest) = self.payloads.waiting.pop_front()
         {
-            self.unowned(&oldest, output);
+            self.payloads.unowned += 1;
+            self.go_on(&oldest, output);
         }
         let until_ns = event.time_ns.saturating_add(OWNER_WAIT_NS);
         self.payloads.waiting.push_back(Waiting {
@@ -240,11 +255,11 @@ impl Pipeline {
         while self.payloads.waiting.front().is_some_and(|waiting| waiting.until_ns <= now_ns)
             && let Some(waiting) = self.payloads.waiting.pop_front()
         {
-            self.unowned(&waiting, output);
+            self.go_on(&waiting, output);
         }
     }
 
-    fn unowned(&mut self, waiting: &Waiting, output: &mut impl Output) {
+    fn go_on(&mut self, waiting: &Waiting, output: &mut impl Output) {
         if let Ok(event) = decode(&waiting.record) {
             self.content(&event, false, output);
         }

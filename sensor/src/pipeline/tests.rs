@@ -189,6 +189,18 @@ fn a_name_that_does_not_come_in_time_is_told_later() {
 }
 
 #[test]
+fn events_that_find_no_room_to_wait_are_counted_and_told() {
+    let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+    let room = parked::RECORDS_MAX as u64;
+    for _ in 0..room {
+        pipeline.record(&fork(9, 100), 110, &mut kept);
+    }
+    assert_eq!((kept.events.len(), pipeline.unparked()), (0, 0));
+    pipeline.record(&exit(9, 101), 111, &mut kept);
+    assert_eq!((kept.events.len() as u64, pipeline.unparked()), (room + 1, 1), "those before it go first");
+}
+
+#[test]
 fn a_backlog_is_not_made_longer() {
     let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
     pipeline.record(&exec(9, 100), 100 + WAIT, &mut kept);

@@ -3,10 +3,16 @@
 //! nothing was found.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{
+    Arc,
+    mpsc::{Receiver, SyncSender},
+};
 use std::time::Duration;
 
-use super::bundle::{BundleError, BundleReader};
+use super::{
+    bundle::{BundleError, BundleReader},
+    lapses::Lapses,
+};
 use crate::clock;
 use crate::event::{Facts, decode::decode, text::lossy};
 use crate::identity::{
@@ -56,6 +62,7 @@ pub struct Resolver {
     /// What the kernel is to know of control groups.
     changes: SyncSender<Change>,
     retries: VecDeque<Retry>,
+    lapses: Arc<Lapses>,
 }
 
 #[derive(Debug)]
@@ -72,7 +79,7 @@ struct Closed;
 impl Resolver {
     /// A resolver that reads records of control groups from `ring` and answers to `news`.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         ring: Ring,
         bundles: BundleReader,
         questions: Receiver<Question>,
@@ -80,13 +87,22 @@ impl Resolver {
         pipeline: Waker,
         changes: SyncSender<Change>,
     ) -> Self {
-        Self { ring, bundles, questions, news, pipeline, changes, retries: VecDeque::new() }
+        let (retries, lapses) = (VecDeque::new(), Arc::default());
+        Self { ring, bundles, questions, news, pipeline, changes, retries, lapses }
+    }
+
+    /// Counts there what it gives up.
+    #[must_use]
+    pub fn with_lapses(mut self, lapses: Arc<Lapses>) -> Self {
+        self.lapses = lapses;
+        self
     }
 
     /// Tries again what was looked up once, and not found.
     #[must_use]
     pub fn with_unanswered(mut self, questions: Vec<Question>) -> Self {
         let retry = |question| Retry { question, tries: 0, due_ns: 0 };
+        self.lapses.retries.add(questions.len().saturating_sub(RETRIES_MAX));
         self.retries.extend(questions.into_iter().take(RETRIES_MAX).map(retry));
         self
     }
@@ -119,6 +135,7 @@ impl Resolver {
         let mut created = Vec::new();
         let mut removed = Vec::new();
         let mut records = Vec::new();
+        let lapses = Arc::clone(&self.lapses);
         self.ring.drain(BATCH, |bytes| match decode(bytes) {
             Ok(event) => {
                 match event.facts {
@@ -130,7 +147,10 @@ impl Resolver {
                 }
                 records.push(Box::from(bytes));
             }
-            Err(error) => tracing::error!(%error, "a record of a control group was refused"),
+            Err(error) => {
+                lapses.rejected.add(1);
+                tracing::error!(%error, "a record of a control group was refused");
+            }
         });
         while let Ok(question) = self.questions.try_recv() {
             created.push(question);
@@ -156,7 +176,7 @@ impl Resolver {
         }
         for cgroup in removed {
             self.retries.retain(|retry| retry.question.cgroup != cgroup);
-            self.change(Change::Removed(cgroup));
+            self.change(Change::Removed(cgroup))?;
             self.tell(News::Removed(cgroup))?;
         }
         Ok(())
@@ -169,19 +189,21 @@ impl Resolver {
         {
             if self.retries.len() >= RETRIES_MAX {
                 self.retries.pop_front();
+                self.lapses.retries.add(1);
             }
             let due_ns = clock::boot_ns().saturating_add(clock::nanos(*pause));
             self.retries.push_back(Retry { question, tries: tries + 1, due_ns });
         }
         if let Some(kind) = kind(&answer) {
-            self.change(Change::Group { cgroup: answer.cgroup, kind });
+            self.change(Change::Group { cgroup: answer.cgroup, kind })?;
         }
         self.tell(News::Answer(answer))
     }
 
-    /// A change that finds no room is not made: the default holds for the group, which wants everything.
-    fn change(&self, change: Change) {
-        self.changes.try_send(change).ok();
+    /// Waits for room: a group whose kind is lost would be wanted whole, one whose end is lost would stay in
+    /// the tables for good. The policy's thread waits for nobody.
+    fn change(&self, change: Change) -> Result<(), Closed> {
+        self.changes.send(change).map_err(|_| Closed)
     }
 
     fn tell(&self, news: News) -> Result<(), Closed> {

@@ -18,6 +18,7 @@ pub fn page(status: &GetStatusResponse, all: bool, paint: Paint) -> String {
     page.losses(status);
     page.hooks(&status.hooks, all);
     page.identity(status);
+    page.given_up(status);
     page.subscribers(status);
     page.text
 }
@@ -110,6 +111,27 @@ impl Page {
         self.line(format_args!("  first execs of containers: {with} with full identity, {without} without"));
     }
 
+    fn given_up(&mut self, status: &GetStatusResponse) {
+        let given_up = status.given_up.unwrap_or_default();
+        let flows = status.flows.map_or(0, |flows| flows.evicted);
+        let counts = [
+            (given_up.questions, "questions for the container of a control group"),
+            (given_up.lookups, "look-ups of containers"),
+            (given_up.verdicts, "verdicts on files: the kernel asks again"),
+            (given_up.group_policies, "policies of control groups: everything is wanted of them"),
+            (given_up.identity_waits, "waits of events for their container"),
+            (given_up.owner_waits, "waits of first bytes for the owner of their socket"),
+            (flows, "flows before their protocol was known"),
+        ];
+        let mut counts = counts.into_iter().filter(|(count, _)| *count > 0).peekable();
+        if counts.peek().is_some() {
+            self.title("given up, because there was no room");
+        }
+        for (count, what) in counts {
+            self.line(format_args!("  {count:>12} {what}"));
+        }
+    }
+
     fn table(&mut self, name: &str, table: Option<&Table>) {
         let Some(Table { entries, capacity, evicted }) = table else { return };
         self.line(format_args!("  {name}: {entries} of at most {capacity}, {evicted} given up"));
@@ -163,7 +185,7 @@ fn bytes(bytes: u64) -> String {
 mod tests {
     use super::*;
     use crate::proto::{
-        ClassCoverage, ClassLedger, Duration, GroupLedger, LossEntry, Subscriber, Timestamp,
+        ClassCoverage, ClassLedger, Duration, GivenUp, GroupLedger, LossEntry, Subscriber, Timestamp,
         class_coverage::Canary,
     };
 
@@ -298,12 +320,23 @@ subscribers
             losses_unattributed: 3,
             records_rejected: 2,
             missing_kernel_fields: vec!["x".into()],
+            flows: Some(Table { entries: 1, capacity: 1, evicted: 4 }),
+            given_up: Some(GivenUp { questions: 6, ..GivenUp::default() }),
             ..GetStatusResponse::default()
         };
         let page = page(&status, false, Paint::ON);
-        for part in
-            ["NOT READY", "no hook\\r", "  77 ", "3 of unknown", "2 records could not", "lacks x", "none"]
-        {
+        for part in [
+            "NOT READY",
+            "no hook\\r",
+            "  77 ",
+            "3 of unknown",
+            "2 records could not",
+            "lacks x",
+            "none",
+            "no room",
+            "4 flows",
+            "6 questions",
+        ] {
             assert!(page.contains(part), "{part}: {page}");
         }
     }

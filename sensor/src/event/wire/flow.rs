@@ -156,7 +156,7 @@ impl Flows {
 
     /// Flows that were given up for others while more could have become known of them.
     #[must_use]
-    pub fn evicted(&self) -> u64 {
+    pub const fn evicted(&self) -> u64 {
         self.evicted
     }
 
