@@ -125,7 +125,8 @@ pub async fn run(
     let wanted = Arc::new(config.wanted.policy(1)?);
     let (forgotten, buried) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let mut writer = policy::Writer::new(kernel.loaded.policy()?, Arc::clone(&wanted), forgotten);
-    let (kernel, start::Attachment { running, attached, coverage, logger }) = kernel.attach(&config.kernel)?;
+    let (kernel, start::Attachment { running, attached, coverage, logger }) =
+        kernel.attach(&config.kernel)?;
     let attach_ns = clock::boot_ns().saturating_sub(started_ns);
     let problems = start::report(&attached, &coverage, attach_ns);
 
