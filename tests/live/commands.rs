@@ -33,6 +33,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("commands::no_tracefs", no_tracefs),
     Test::new("commands::diagnostics", diagnostics),
     Test::new("commands::status", status),
+    Test::new("commands::idle_memory", idle_memory),
     Test::new("commands::check", check),
 ];
 
@@ -241,6 +242,17 @@ fn status(lab: &mut Lab) {
         .absent("recordsRejected");
     let pretty = lab.agent().picket("status", &[]);
     assert!(pretty.status.success() && !pretty.stdout.is_empty(), "picket status tells something");
+}
+
+/// What only loading needs is given back.
+fn idle_memory(lab: &mut Lab) {
+    /// A release build has some sixty million; what loading takes is more than twice that.
+    const MOST: u64 = 100_000_000;
+    let agent = Agent::start(&lab.agent_options());
+    Expect::of(&agent.status()).such("residentBytes", "little", |bytes| {
+        bytes.as_str().and_then(|bytes| bytes.parse().ok()).is_some_and(|bytes: u64| bytes < MOST)
+    });
+    agent.stop();
 }
 
 /// `picket check` changes nothing and says that this kernel will do.
