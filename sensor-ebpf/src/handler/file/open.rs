@@ -2,6 +2,7 @@
 
 use sensor_common::{
     class::{Class, Lane},
+    ledger::LossReason,
     policy::{FileKey, Verdict},
     record::file::{Facts, FileRecord},
 };
@@ -12,7 +13,7 @@ use super::{
     walk,
 };
 use crate::{
-    emit::{begin_gated, gate::Gate, writer::Writer},
+    emit::{begin_gated, book, gate::Gate, writer::Writer},
     kobj::{
         Memory, Raw,
         cgroup::Cgroup,
@@ -28,16 +29,26 @@ const WRITES: u32 = 0o3;
 /// `FMODE_CREATED` of `include/linux/fs.h`: this open made the file.
 const CREATED: u32 = 1 << 20;
 
-/// The running task has opened a file and was given this descriptor.
+/// The running task has opened a file and was given this descriptor. False if nothing is behind it: another
+/// thread has closed it already.
 #[inline(always)]
-pub(crate) fn by_descriptor(descriptor: u32, origin: Origin) {
+pub(crate) fn by_descriptor(descriptor: u32, origin: Origin) -> bool {
+    let Some(current) = Current::task() else { return true };
+    let Some(file) = file::behind(current.0, descriptor) else { return false };
+    let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
+    if let Some(gate) = Gate::enter(Class::FileOpen, cgroup) {
+        opened(gate, current, file, Ok(origin));
+    }
+    true
+}
+
+/// A file was opened of which nothing is left to tell.
+#[inline(always)]
+pub(crate) fn missed() {
     let Some(current) = Current::task() else { return };
     let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
-    let Some(gate) = Gate::enter(Class::FileOpen, cgroup) else { return };
-    match file::behind(current.0, descriptor) {
-        Some(file) => opened(gate, current, file, Ok(origin)),
-        // Another thread has closed it already.
-        None => gate.filter(),
+    if Gate::enter(Class::FileOpen, cgroup).is_some() {
+        book(Lane::First, Class::FileOpen, cgroup, Some(LossReason::Unreadable));
     }
 }
 
