@@ -7,7 +7,7 @@ use super::tell::{Telling, group};
 use crate::{
     emit::{
         gate::Gate,
-        sockets::{self, Stage},
+        sockets::{self, Owner, Stage},
     },
     kobj::{
         current::Current,
@@ -87,7 +87,9 @@ fn own(sock: Sock, stage: Stage) {
 #[inline(always)]
 fn told(sock: Sock, class: Class, phase: Phase) {
     let Some(owner) = sockets::owner_of(sock.address()) else { return };
-    let Some(gate) = Gate::enter(class, owner.cgroup) else { return };
+    // Not by the running task: what the network does in its own time interrupts any, the agent's as well.
+    let Owner { cgroup, process, .. } = *owner;
+    let Some(gate) = Gate::enter_by(class, cgroup, process.pid, process.tid) else { return };
     let Some(mut telling) = Telling::begin(Slot::SocketState, gate, owner.process) else { return };
     let record = &mut *telling.record;
     record.socket = owner.id;
