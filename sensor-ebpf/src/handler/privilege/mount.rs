@@ -16,12 +16,14 @@ use crate::{
         current::Current,
         file,
         path::{self, Walk},
-        syscall::Arguments,
+        syscall::{self, Arguments, Compat, Syscall},
         task::Task,
     },
     maps::{MOUNTPOINTS, Mountpoint, offset},
 };
 
+/// Number of the argument of mount(2) that holds the options.
+const OPTIONS: usize = 4;
 /// `MOVE_MOUNT_F_EMPTY_PATH`
 const MOVE_FROM_DESCRIPTOR: u32 = 0x04;
 /// `FSCONFIG_SET_STRING`, the one command whose value is a string beside those that are paths.
@@ -144,11 +146,12 @@ fn some(address: u64) -> Option<Raw> {
     (address != 0).then_some(Raw(address))
 }
 
-/// mount(2) with the kernel's own copies of the texts, and the place that it found.
+/// mount(2) with the kernel's own copies of the texts, and the place that it found. Of the options there is
+/// no such copy any more: while the kernel reads them it puts NULs between them.
 #[inline(always)]
 pub(crate) fn mounted<A: Arguments>(call: Ended<A>) {
     let Some(mut told) = call.begin(Class::Mount, Alike::Never) else { return };
-    let [source, place, kind, flags, data, _] = call.arguments.all();
+    let [source, place, kind, flags, ..] = call.arguments.all();
     // The same places as the arguments of the system call.
     told.record.arguments = [0, 0, 0, flags, 0, 0];
     if source != 0 && !told.writer.string::<NAME_BYTES_MAX>(Tail::PathText, source) {
@@ -160,9 +163,13 @@ pub(crate) fn mounted<A: Arguments>(call: Ended<A>) {
     if kind != 0 && !told.writer.string::<COMPONENT_BYTES_MAX>(Tail::Filesystem, kind) {
         told.record.header.incomplete |= Incomplete::NAME;
     }
-    if data != 0 && !told.writer.string::<VALUE_BYTES_MAX>(Tail::Value, data) {
-        told.record.header.incomplete |= Incomplete::VALUE;
-    }
+    let registers = Syscall::of(told.current);
+    let data = if syscall::is_compat(told.current) {
+        Compat(registers).argument(OPTIONS)
+    } else {
+        registers.argument(OPTIONS)
+    };
+    told.user_string::<VALUE_BYTES_MAX>(Tail::Value, data, Incomplete::VALUE);
     told.send();
 }
 
