@@ -97,6 +97,24 @@ pub(super) fn scheduling(lab: &mut Lab) {
     Expect::of(&told).is("call.value", "nice 5");
 }
 
+/// A pidfd's number says nothing: the same one stood for two processes.
+pub(super) fn repeated(lab: &mut Lab) {
+    let mut client = lab.watch();
+    let done = run(lab, "pidfd-kill stop , pidfd-kill stop");
+    assert_eq!(done.errors, [""; 0]);
+    lab.fence(&mut client);
+    let targets: Vec<_> = client
+        .all(|event| {
+            text(event, "class") == "PRIVILEGE_SIGNAL"
+                && text(event, "call.call") == "pidfd_send_signal"
+                && number(event, "process.pid") == Some(done.pid.into())
+        })
+        .iter()
+        .map(|event| number(event, "call.target.pid"))
+        .collect();
+    assert!(matches!(targets.as_slice(), [Some(one), Some(other)] if one != other), "{targets:?}");
+}
+
 /// Pids of the container's own namespace are resolved to the kernel's, and the target has its container.
 pub(super) fn container(lab: &mut Lab) {
     let mut client = lab.watch();

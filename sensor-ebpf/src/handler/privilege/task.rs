@@ -66,11 +66,13 @@ pub(super) fn signal<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Op
     } else {
         task(current, number)
     };
-    let own = current.0.number::<u32>(offset!(task_tgid));
-    if target != 0 && Raw(target).number::<u32>(offset!(task_tgid)) == own {
+    let process = if target == 0 { 0 } else { Raw(target).number(offset!(task_tgid)) };
+    if process != 0 && process == current.0.number::<u32>(offset!(task_tgid)) {
         return None;
     }
-    Some(Event { target, ..Event::new(Class::Signal, number.into(), signal) })
+    // A descriptor's number can come to stand for another process: who it is aimed at counts.
+    let alike = u64::from(process) << 32 | u64::from(number);
+    Some(Event { target, ..Event::new(Class::Signal, alike, signal) })
 }
 
 /// `sched_setaffinity`(pid, length, mask), `sched_setscheduler`(pid, policy, parameters),
