@@ -51,11 +51,12 @@ pub(super) fn descriptor<A: Arguments>(call: Ended<A>, current: Task<Current>) -
     Some(Event { target, ..Event::new(Class::PidfdGetfd, target, call.number(1)) })
 }
 
-/// kill(pid, signal), tgkill(tgid, tid, signal), tkill(tid, signal),
-/// `pidfd_send_signal`(pidfd, signal, info, flags): to another process.
+/// kill(pid, signal), tgkill(tgid, tid, signal), tkill(tid, signal), `rt_sigqueueinfo`(tgid, signal, info),
+/// `rt_tgsigqueueinfo`(tgid, tid, signal, info), `pidfd_send_signal`(pidfd, signal, info, flags): to another
+/// process.
 #[inline(always)]
 pub(super) fn signal<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
-    let group = call.call == Call::Tgkill as u32;
+    let group = call.call == Call::Tgkill as u32 || call.call == Call::RtTgsigqueueinfo as u32;
     let signal = call.number(if group { 2 } else { 1 });
     if signal == 0 {
         return None;
@@ -76,7 +77,7 @@ pub(super) fn signal<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Op
 }
 
 /// `sched_setaffinity`(pid, length, mask), `sched_setscheduler`(pid, policy, parameters),
-/// `sched_setattr`(pid, attributes, flags), setpriority(which, who, nice)
+/// `sched_setattr`(pid, attributes, flags), `sched_setparam`(pid, parameters), setpriority(which, who, nice)
 #[inline(always)]
 pub(super) fn scheduling<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
     let priority = call.call == Call::Setpriority as u32;
