@@ -259,6 +259,13 @@ impl<A: Arguments> Ended<A> {
         if self.result < 0 { self.result.unsigned_abs() } else { 0 }
     }
 
+    /// Each call that succeeds is told; of those that fail, one of each kind for each error. Kinds are few, so
+    /// that who is allowed nothing cannot make many records.
+    #[inline(always)]
+    pub(crate) fn failures_of(self, kind: u32) -> Alike {
+        if self.result < 0 { Alike::If(0, kind, 0) } else { Alike::Never }
+    }
+
     /// Counts the call and begins its record. `None` if it is not to be sent.
     #[inline(always)]
     pub(crate) fn begin(self, class: Class, alike: Alike) -> Option<Told> {

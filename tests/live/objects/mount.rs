@@ -17,7 +17,7 @@ pub(super) fn old_interface(lab: &mut Lab) {
     let mut client = lab.watch();
     let script = "unshare mount , private , cd @ , mount tmpfs source folder nosuid+nodev size=64k , \
                   bind-mount @/folder @/second , umount second detach , mount nosuchfs none @/second , \
-                  say ready , wait";
+                  mount nosuchfs none @/second , say ready , wait";
     let (child, folder) = Waiting::start(lab, script);
     let pid = child.pid();
     let [first, second] = ["folder", "second"].map(|name| folder.join(name).to_string_lossy().into_owned());
@@ -47,6 +47,10 @@ pub(super) fn old_interface(lab: &mut Lab) {
     let failed = event_of(&mut client, CLASS, pid, |event| text(event, "call.filesystem") == "nosuchfs");
     Expect::of(&failed).is("call.path", second.as_str()).is("call.error", "ENODEV");
     child.end();
+    lab.fence(&mut client);
+    let failures =
+        client.of_process(pid).into_iter().filter(|event| text(event, "call.filesystem") == "nosuchfs");
+    assert_eq!(failures.count(), 1, "equal failures are counted, not told");
 }
 
 pub(super) fn new_interface(lab: &mut Lab) {
