@@ -6,6 +6,7 @@
 mod canary;
 mod hot;
 mod keeper;
+mod own;
 mod policy;
 mod start;
 
@@ -49,7 +50,7 @@ const SIGHTINGS_WAITING_MAX: usize = 2048;
 pub enum AgentError {
     /// It may not use the kernel.
     #[error(
-        "picket run needs root, or the capabilities BPF, PERFMON, SYS_PTRACE and DAC_READ_SEARCH; it runs as user {uid} without them: use sudo"
+        "picket run needs root, or the capabilities BPF, PERFMON, NET_ADMIN, SYS_PTRACE and DAC_READ_SEARCH; it runs as user {uid} without them: use sudo"
     )]
     NotPermitted {
         /// User id.
@@ -121,21 +122,23 @@ pub async fn run(
     let started_ns = clock::boot_ns();
     start::permitted()?;
     let listener = Listener::bind(&config.stream.listen)?;
-    let mut kernel = start::kernel(&config)?;
+    let own = own::Own::find(&config.identity.host_root);
+    let mut kernel = start::kernel(&config, own.unwatched())?;
     let wanted = Arc::new(config.wanted.policy(1)?);
     let (forgotten, buried) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let mut writer = policy::Writer::new(kernel.loaded.policy()?, Arc::clone(&wanted), forgotten);
     let (kernel, start::Attachment { running, attached, coverage, logger }) =
         kernel.attach(&config.kernel)?;
     let attach_ns = clock::boot_ns().saturating_sub(started_ns);
-    let problems = start::report(&attached, &coverage, attach_ns);
+    let mut problems = start::report(&attached, &coverage, attach_ns);
+    problems.extend(own.problem());
 
     let (hub, handle) = Hub::new(config.stream.limits, config.node.clone());
     let bundles = start::bundles(&config)?;
     let (mut pipeline, unanswered) = start::pipeline(&config, &kernel, &bundles, &wanted, &mut writer)?;
 
     let ending = Stop::default();
-    let obstacle = canary::obstacle();
+    let obstacle = own.obstacle();
     if let Some(obstacle) = obstacle {
         tracing::warn!(obstacle, "the agent cannot try itself");
     }
@@ -146,8 +149,11 @@ pub async fn run(
         canary::Canary::new(book, board, sighted, start::folder(&config)),
         ending.clone(),
     )?;
-    writer.canary(perch.thread);
-    pipeline.set_canary(std::process::id(), perch.thread);
+    // Another process of the host may have these numbers.
+    if obstacle.is_none() {
+        writer.canary(perch.thread);
+        pipeline.set_canary(std::process::id(), perch.thread);
+    }
 
     let waker = |action| Waker::new().map_err(|source| AgentError::System { action, source });
     let pipeline_waker = waker("create an event descriptor for the pipeline")?;

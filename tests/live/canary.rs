@@ -1,12 +1,13 @@
 //! The agent tries itself: what its trials show, and that nobody else sees them.
 
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
 use picket_tests::agent::Agent;
 use picket_tests::client::{Client, Filters};
 use picket_tests::expect::{number, text};
-use picket_tests::lab::Lab;
+use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
 use picket_tests::scratch::write_file;
 use picket_tests::skip::{report, sized};
@@ -15,7 +16,10 @@ use serde_json::Value;
 pub(crate) const TESTS: &[Test] = &[
     Test::new("canary::every_served_class_is_seen", every_served_class_is_seen),
     Test::new("canary::it_goes_on_unheard", it_goes_on_unheard),
+    Test::new("canary::another_pid_namespace", another_pid_namespace).native_only(NO_UNSHARE),
 ];
+
+const NO_UNSHARE: &str = "needs unshare(1) of util-linux";
 
 /// An agent with these settings.
 fn agent(lab: &Lab, settings: &str) -> Agent {
@@ -102,4 +106,40 @@ fn it_goes_on_unheard(lab: &mut Lab) {
         }
     }
     agent.stop();
+}
+
+/// An agent in a pid namespace of its own, with the number there that another process has on the host:
+/// that process is told of, the agent itself is not.
+fn another_pid_namespace(lab: &mut Lab) {
+    let marker = marker("namespace");
+    let mut command = lab.host("sh");
+    command.args(["-c", &format!("read go; exec {} {marker}", lab.image().applet("true").display())]);
+    let mut namesake = command.stdin(Stdio::piped()).spawn().expect("busybox can be run");
+    let namesakes = u64::from(namesake.id());
+
+    let mut options = lab.agent_options();
+    options.settings = vec![
+        ("PICKET_EVENTS_HOST", "process,container,file,network,privilege".to_owned()),
+        ("PICKET_FILES_QUIET", String::new()),
+    ];
+    // The next process of this namespace gets the number; the shell is its first.
+    let script = format!("echo {} > /proc/sys/kernel/ns_last_pid; \"$@\" & wait", namesakes - 1);
+    let words = ["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", &script, "sh"];
+    options.through = words.map(str::to_owned).to_vec();
+    let agent = Agent::start(&options);
+    let log = agent.log();
+    assert!(log.contains("the agent cannot try itself"), "it knows that its numbers are other ones: {log}");
+    let mut client = Client::subscribe(&agent, &Filters::default());
+    drop(namesake.stdin.take());
+    let exec = client.exec(&marker);
+    assert_eq!(number(&exec, "process.pid"), Some(namesakes), "{exec:#}");
+    namesake.wait().expect("our own child");
+    // It looks into /proc for the answer.
+    let status = agent.status();
+    assert_eq!(status["ready"], true, "{status:#}");
+    lab.fence(&mut client);
+    let own = client.all(|event| number(event, "process.containerPid") == Some(namesakes));
+    assert!(own.is_empty(), "of the agent itself nothing is told: {own:#?}");
+    drop(client);
+    agent.kill();
 }

@@ -1,5 +1,6 @@
 //! A running `picket run`: started, asked for its status, stopped or killed; its log kept.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
@@ -65,6 +66,8 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// Settings by their variables, such as `PICKET_FILES_QUIET`.
     pub settings: Vec<(&'static str, String)>,
+    /// Words before the agent's own: a program that runs it elsewhere.
+    pub through: Vec<String>,
 }
 
 /// A running agent; killed when dropped.
@@ -94,8 +97,11 @@ pub fn binary() -> PathBuf {
 /// Arguments of `picket run` for these options.
 #[must_use]
 pub fn run_command(options: &Options) -> Command {
-    let mut command = Command::new(binary());
-    command.arg("run").arg("--listen").arg(address(&options.folder.join("picket.sock")));
+    let binary = binary();
+    let words = options.through.iter().map(OsStr::new).chain([binary.as_os_str()]).collect::<Vec<_>>();
+    let (program, words) = words.split_first().expect("the agent itself is among them");
+    let mut command = Command::new(program);
+    command.args(words).arg("run").arg("--listen").arg(address(&options.folder.join("picket.sock")));
     for state in &options.states {
         command.arg("--runtime-state").arg(state);
     }

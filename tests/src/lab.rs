@@ -88,6 +88,7 @@ impl Lab {
             back_end: self.back_end,
             arguments: Vec::new(),
             settings: Vec::new(),
+            through: Vec::new(),
         }
     }
 

@@ -36,8 +36,6 @@ pub(super) use self::book::{Book, Outcome};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest sleep: the end of the agent is noticed that often.
 const NAP: Duration = Duration::from_millis(250);
-/// What names the initial pid namespace (`PROC_PID_INIT_INO` of `include/linux/proc_ns.h`).
-const INITIAL_PID_NAMESPACE: &str = "pid:[4026531836]";
 
 /// Classes without a harmless trial, or without one that needs no unsafe code.
 const UNTRIED: &[(Class, &str)] = &[
@@ -57,13 +55,6 @@ pub(super) struct Sighting {
     pub(super) class: Class,
     /// `picket.v1.Event`
     pub(super) event: Vec<u8>,
-}
-
-/// Why there is no canary: the programs count threads of the initial pid namespace.
-pub(super) fn obstacle() -> Option<&'static str> {
-    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    (namespace.as_os_str() != INITIAL_PID_NAMESPACE)
-        .then_some("the agent runs in a pid namespace of its own: give it the host's")
 }
 
 /// What is known before the first trial.

@@ -33,6 +33,8 @@ const ROUND: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Losses by control group that the status shows.
 const LOSSES_SHOWN_MAX: usize = 64;
+/// Control groups that are gone and may wait for their losses to be told.
+const BURIED_MAX: usize = 4096;
 /// Accounts of control groups that the status shows.
 const ACCOUNTS_SHOWN_MAX: usize = 128;
 
@@ -76,10 +78,8 @@ impl Keeper {
                 _ = rounds.tick() => self.round(&mut told),
                 // An error means that the canary has ended, which makes the round above a problem of it.
                 Ok(()) = self.canary.changed() => self.tell_readiness(),
-                Some(cgroup) = self.buried.recv() => {
-                    self.ledger.forget(cgroup);
-                    told.forget(cgroup);
-                }
+                // Beyond that, they wait where they come from.
+                Some(cgroup) = self.buried.recv(), if told.buried.len() < BURIED_MAX => told.buried.push(cgroup),
                 Some(wanted) = self.reload.recv() => {
                     generation += 1;
                     self.replace(&wanted, generation);
@@ -130,6 +130,10 @@ impl Keeper {
         let news = told.news(&losses, clock::boot_ns());
         if news.is_empty() || self.controls.send(Control::Losses(news)) {
             told.remember(&losses);
+            // Their last losses are among these: they have been gone for seconds.
+            for cgroup in std::mem::take(&mut told.buried) {
+                self.ledger.forget(cgroup, &told.forget(cgroup));
+            }
         }
         let now = BootClock::read();
         if now.differs(self.clock) && self.controls.send(Control::Clock(now)) {
@@ -291,7 +295,7 @@ fn covered(coverage: &Coverage, book: &Book, clock: BootClock) -> Vec<proto::Cla
 }
 
 /// Losses that subscribers were told of, by control group, class and reason. As large as the kernel's
-/// own table of them.
+/// own tables of them.
 #[derive(Debug, Default)]
 struct Told {
     counts: HashMap<(u64, Class, LossReason), u64>,
@@ -299,6 +303,8 @@ struct Told {
     limited: u64,
     /// The same by control group.
     by_group: Vec<Loss>,
+    /// Control groups that are gone for good.
+    buried: Vec<u64>,
 }
 
 impl Told {
@@ -313,10 +319,11 @@ impl Told {
         losses.iter().filter_map(report).collect()
     }
 
-    /// A control group is gone for good.
-    fn forget(&mut self, cgroup: u64) {
-        self.counts.retain(|(group, _, reason), _| *group != cgroup || *reason != LossReason::RateLimited);
+    /// Forgets what was told of a control group, and says what that was.
+    fn forget(&mut self, cgroup: u64) -> Vec<(Class, LossReason)> {
         self.by_group.retain(|loss| loss.cgroup != cgroup);
+        let of_group = |(group, _, _): &(u64, Class, LossReason), _: &mut u64| *group == cgroup;
+        self.counts.extract_if(of_group).map(|((_, class, reason), _)| (class, reason)).collect()
     }
 
     /// All of it has been told.
@@ -346,6 +353,22 @@ mod tests {
         told.remember(&[loss(3)]);
         assert!(told.news(&[loss(3)], 2).is_empty());
         assert_eq!(told.news(&[loss(10)], 3)[0].count, 7);
+    }
+
+    #[test]
+    fn a_control_group_that_is_gone_is_forgotten_whole() {
+        let loss = |cgroup, reason| Loss { cgroup, class: Class::ProcessExec, reason, count: 3 };
+        let losses =
+            [loss(7, LossReason::RingFull), loss(7, LossReason::RateLimited), loss(8, LossReason::RingFull)];
+        let mut told = Told::default();
+        assert_eq!(told.forget(7), [], "nothing was told: nothing may be taken out of the kernel's table");
+        told.remember(&losses);
+        let mut forgotten = told.forget(7);
+        forgotten.sort();
+        let exec = Class::ProcessExec;
+        assert_eq!(forgotten, [(exec, LossReason::RingFull), (exec, LossReason::RateLimited)]);
+        assert_eq!(told.news(&losses[2..], 1).len(), 0, "the other's losses stay told");
+        assert_eq!(told.counts.len(), 1);
     }
 
     #[test]

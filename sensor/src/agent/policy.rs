@@ -12,6 +12,7 @@ use sensor_common::{
     limits::GROUPS_MAX,
     policy::{FileVerdict, Verdict},
 };
+use tokio::sync::mpsc::error::TrySendError;
 
 use crate::clock;
 use crate::kernel::policy::PolicyMaps;
@@ -99,11 +100,13 @@ impl Writer {
         while let Some((cgroup, since)) = self.gone.front().copied()
             && now.saturating_sub(since) > GRACE_NS
         {
+            // No room: later. Else its account and its losses would stay in their tables for good.
+            if matches!(self.forgotten.try_send(cgroup), Err(TrySendError::Full(_))) {
+                return;
+            }
             self.gone.pop_front();
             self.groups.remove(&cgroup);
             self.maps.forget_group(cgroup);
-            // No room: its account stays until the table is full.
-            self.forgotten.try_send(cgroup).ok();
         }
     }
 

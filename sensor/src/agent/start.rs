@@ -115,18 +115,18 @@ pub(super) fn permitted() -> Result<(), AgentError> {
     }
 }
 
-/// Loads the programs; none is attached yet.
+/// Loads the programs, which do not watch the process `own`; none is attached yet.
 ///
 /// On a thread of its own: the kernel's types take some thirty megabytes for a moment, which the
 /// allocator gives back when the thread has ended.
-pub(super) fn kernel(config: &Config) -> Result<Kernel, AgentError> {
+pub(super) fn kernel(config: &Config, own: u32) -> Result<Kernel, AgentError> {
     std::thread::scope(|scope| {
-        let loading = scope.spawn(|| load(config));
+        let loading = scope.spawn(|| load(config, own));
         loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
-fn load(config: &Config) -> Result<Kernel, AgentError> {
+fn load(config: &Config, own: u32) -> Result<Kernel, AgentError> {
     let release = probe::release();
     raise_memlock();
     let types = KernelTypes::read(&config.kernel.btf, &release)?;
@@ -141,12 +141,13 @@ fn load(config: &Config) -> Result<Kernel, AgentError> {
             cgroup_subsystem: hierarchy.subsystem,
             environment: u32::from(!config.process.environment.is_empty()),
             diagnostics: u32::from(config.kernel.diagnostics),
-            own: std::process::id(),
+            own,
             reserved: 0,
             capabilities: capability::UNUSUAL,
         },
         ring_bytes: config.kernel.ring_bytes,
         bulk_ring_bytes: config.kernel.bulk_ring_bytes,
+        cgroups: config.identity.host_root.join("sys/fs/cgroup"),
     };
     let mut loaded = Loaded::new(&types, options)?;
     loaded.verify(&types)?;

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use sensor_common::{
+    limits::{NETWORKS_MAX, PORTS_MAX},
+    policy::Verdict,
+};
+
 use super::*;
 use crate::config::resolved::LogFormat;
 use crate::config::setting::ALL;
@@ -197,4 +202,32 @@ fn the_documentation_is_up_to_date() {
 #[test]
 fn the_default_file_says_what_holds_without_it() {
     assert_eq!(file(&reference::toml()).unwrap(), file("").unwrap());
+}
+
+/// By default another process's memory and environment are told however they are reached, while what
+/// programs write about themselves is quiet.
+#[test]
+fn by_default_no_way_to_memory_is_quiet() {
+    let files = file("").unwrap().wanted.policy(1).unwrap().files;
+    for path in ["/proc/1/mem", "/proc/1/task/1/mem", "/proc/1/environ", "/proc/1/task/7/environ"] {
+        for written in [false, true] {
+            assert_eq!(files.opened(path, 0o100_600, written), Some(Verdict::Wanted), "{path}");
+        }
+    }
+    assert_eq!(files.opened("/proc/1/task/7/comm", 0o100_600, true), Some(Verdict::Quiet));
+}
+
+/// More than the kernel's tables hold is refused where it is written.
+#[test]
+fn ports_and_networks_are_bounded() {
+    let list = |count: u32, item: fn(u32) -> String| {
+        (1..=count).map(|number| format!("\"{}\"", item(number))).collect::<Vec<_>>().join(", ")
+    };
+    let port: fn(u32) -> String = |number| number.to_string();
+    let network: fn(u32) -> String = |number| format!("10.{}.{}.0/24", number / 256, number % 256);
+    for (key, item, max) in [("quiet_ports", port, PORTS_MAX), ("quiet_networks", network, NETWORKS_MAX)] {
+        assert!(file(&format!("[network]\n{key} = [{}]", list(max, item))).is_ok());
+        let message = refused(&format!("[network]\n{key} = [{}]", list(max + 1, item)));
+        assert!(message.contains(key) && message.contains(&format!("at most {max}")), "{message}");
+    }
 }

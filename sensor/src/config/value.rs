@@ -2,7 +2,10 @@
 
 use toml::de::DeValue;
 
-use sensor_common::class::{Class, Family};
+use sensor_common::{
+    class::{Class, Family},
+    limits::{NETWORKS_MAX, PORTS_MAX},
+};
 
 use super::setting::Kind;
 use crate::stream::address::Address;
@@ -37,8 +40,8 @@ impl Kind {
                  privilege)"
                 .to_owned(),
             Self::Patterns => "a list of patterns of absolute paths".to_owned(),
-            Self::Ports => "a list of ports from 1 to 65535, as texts".to_owned(),
-            Self::Networks => "a list of networks such as 10.0.0.0/8".to_owned(),
+            Self::Ports => format!("a list of at most {PORTS_MAX} ports from 1 to 65535, as texts"),
+            Self::Networks => format!("a list of at most {NETWORKS_MAX} networks such as 10.0.0.0/8"),
         }
     }
 
@@ -118,10 +121,12 @@ impl Kind {
                 patterns.iter().all(|pattern| policy::file::check(pattern).is_ok())
             }
             (Self::Ports, Value::List(ports)) => {
-                ports.iter().all(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
+                ports.len() <= PORTS_MAX as usize
+                    && ports.iter().all(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
             }
             (Self::Networks, Value::List(networks)) => {
-                networks.iter().all(|network| network.parse::<ipnet::IpNet>().is_ok())
+                networks.len() <= NETWORKS_MAX as usize
+                    && networks.iter().all(|network| network.parse::<ipnet::IpNet>().is_ok())
             }
             _ => false,
         }

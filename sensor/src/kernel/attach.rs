@@ -1,5 +1,7 @@
 //! Loading and attaching single programs, and the choice of a way for each service.
 
+use std::path::Path;
+
 use aya::{
     Btf, Ebpf,
     programs::{
@@ -58,8 +60,15 @@ pub(super) struct Served {
     pub(super) coverage: Coverage,
 }
 
-/// Attaches a service by the first way that works.
-pub(super) fn service(ebpf: &mut Ebpf, service: &Service, btf: &Btf, only: Option<BackEnd>) -> Served {
+/// Attaches a service by the first way that works; programs of control groups to their root below
+/// `cgroups`.
+pub(super) fn service(
+    ebpf: &mut Ebpf,
+    service: &Service,
+    btf: &Btf,
+    only: Option<BackEnd>,
+    cgroups: &Path,
+) -> Served {
     let mut coverage = Coverage {
         service: service.name,
         classes: service.classes,
@@ -69,7 +78,7 @@ pub(super) fn service(ebpf: &mut Ebpf, service: &Service, btf: &Btf, only: Optio
         reasons: Vec::new(),
     };
     for way in service.ways.iter().filter(|way| allowed(service, way, only)) {
-        match attach_way(ebpf, way, btf) {
+        match attach_way(ebpf, way, btf, cgroups) {
             Ok((programs, links)) => {
                 coverage.back_end = Some(way.back_end);
                 coverage.lacking = false;
@@ -134,10 +143,15 @@ fn allowed(service: &Service, way: &Way, only: Option<BackEnd>) -> bool {
 type WayAttached = (Vec<Attached>, Vec<Link>);
 
 /// Attaches every program of a way, or none.
-fn attach_way(ebpf: &mut Ebpf, way: &Way, btf: &Btf) -> Result<WayAttached, (Program, String)> {
+fn attach_way(
+    ebpf: &mut Ebpf,
+    way: &Way,
+    btf: &Btf,
+    cgroups: &Path,
+) -> Result<WayAttached, (Program, String)> {
     let (mut done, mut links): WayAttached = (Vec::new(), Vec::new());
     for program in way.programs {
-        let error = match load(ebpf, program, btf).and_then(|()| attach(ebpf, program)) {
+        let error = match load(ebpf, program, btf).and_then(|()| attach(ebpf, program, cgroups)) {
             Ok(more) => {
                 links.extend(more);
                 None
@@ -217,7 +231,7 @@ fn first(names: &[&str], mut load: impl FnMut(&str) -> Result<(), String>) -> Re
     Err(told)
 }
 
-fn attach(ebpf: &mut Ebpf, program: &Program) -> Result<Vec<Link>, String> {
+fn attach(ebpf: &mut Ebpf, program: &Program, cgroups: &Path) -> Result<Vec<Link>, String> {
     let found = ebpf.program_mut(program.name).ok_or("not in the object: rebuild Picket")?;
     let link = match program.hook {
         Hook::SyscallExit(names) => return syscalls(typed::<TracePoint>(found)?, names),
@@ -233,10 +247,10 @@ fn attach(ebpf: &mut Ebpf, program: &Program) -> Result<Vec<Link>, String> {
             let program = typed::<FExit>(found)?;
             kept(program.attach().and_then(|link| program.take_link(link)))
         }
-        Hook::PacketsOut => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Egress),
-        Hook::PacketsIn => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Ingress),
+        Hook::PacketsOut => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Egress, cgroups),
+        Hook::PacketsIn => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Ingress, cgroups),
         Hook::Sysctl => {
-            let root = tracefs::cgroup_root()?;
+            let root = tracefs::cgroup_root(cgroups)?;
             let program = typed::<CgroupSysctl>(found)?;
             kept(program.attach(root, CgroupAttachMode::Single).and_then(|link| program.take_link(link)))
         }
@@ -263,8 +277,8 @@ fn syscalls(program: &mut TracePoint, names: &[&str]) -> Result<Vec<Link>, Strin
     if links.is_empty() { Err(NO_SUCH_CALL.to_owned()) } else { Ok(links) }
 }
 
-fn packets(program: &mut CgroupSkb, direction: CgroupSkbAttachType) -> Result<Link, String> {
-    let root = tracefs::cgroup_root()?;
+fn packets(program: &mut CgroupSkb, direction: CgroupSkbAttachType, cgroups: &Path) -> Result<Link, String> {
+    let root = tracefs::cgroup_root(cgroups)?;
     let link = program.attach(root, direction, CgroupAttachMode::Single);
     kept(link.and_then(|link| program.take_link(link)))
 }

@@ -79,13 +79,20 @@ impl KernelLedger {
         Ok(sum)
     }
 
-    /// Forgets a control group that is gone. Its losses stay: they may not have been told yet.
-    pub fn forget(&mut self, cgroup: u64) {
+    /// Forgets a control group that is gone, with those of its losses that have been told: their table
+    /// would fill up.
+    pub fn forget(&mut self, cgroup: u64, told: &[(Class, LossReason)]) {
         for class in Class::ALL {
             let key = AccountKey { cgroup, class: class.index(), reserved: 0 };
             if let Ok(key) = <[u64; 2]>::read_from_bytes(key.as_bytes()) {
                 // One that is not there is fine.
                 self.accounts.remove(&key).ok();
+            }
+        }
+        for (class, reason) in told {
+            let key = LossKey { cgroup, class: class.index(), reason: *reason as u32 };
+            if let Ok(key) = <[u64; 2]>::read_from_bytes(key.as_bytes()) {
+                self.losses.remove(&key).ok();
             }
         }
     }
@@ -120,17 +127,26 @@ impl KernelLedger {
     #[must_use]
     pub fn losses(&self) -> Vec<Loss> {
         let mut losses: Vec<Loss> = self.losses.iter().filter_map(Result::ok).filter_map(loss).collect();
-        for (class, _) in &self.firsts {
-            let misses = self.misses(*class);
-            let Ok(counters) = self.counted(*class) else { continue };
-            let (class, not_called) = (*class, not_called(misses, &counters));
-            add(&mut losses, Loss { cgroup: 0, class, reason: LossReason::NotCalled, count: not_called });
-            let count = counters.lost_unattributed;
-            add(&mut losses, Loss { cgroup: 0, class, reason: LossReason::RingFull, count });
+        let misses = self.firsts.iter().map(|(class, program)| (*class, misses(program))).collect::<Vec<_>>();
+        for loss in unattributed(&misses, |class| self.counted(class).ok()) {
+            add(&mut losses, loss);
         }
         losses.sort_by_key(|loss| std::cmp::Reverse(loss.count));
         losses
     }
+}
+
+/// Losses that are booked on no control group, each class once: what the kernel did not call its programs
+/// for, of all of them together, and what found no room in the table. `misses` are those of each program.
+fn unattributed(misses: &[(Class, u64)], counted: impl Fn(Class) -> Option<ClassCounters>) -> Vec<Loss> {
+    let of_class = |class: &Class| {
+        let counters = counted(*class)?;
+        let misses = misses.iter().filter(|(of, _)| of == class).map(|(_, count)| count).sum();
+        let loss = |reason, count| Loss { cgroup: 0, class: *class, reason, count };
+        let not_called = loss(LossReason::NotCalled, not_called(misses, &counters));
+        Some([not_called, loss(LossReason::RingFull, counters.lost_unattributed)])
+    };
+    Class::ALL.iter().filter_map(of_class).flatten().collect()
 }
 
 /// Adds a loss; control group, class and reason name one entry only.
@@ -173,6 +189,33 @@ fn loss((key, count): ([u64; 2], u64)) -> Option<Loss> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_class_with_several_programs_is_counted_once() {
+        let misses =
+            [(Class::FileOpen, 3), (Class::FileRename, 1), (Class::FileRename, 2), (Class::FileRename, 0)];
+        let counters = |class| match class {
+            Class::FileRename => {
+                ClassCounters { refused: 4, recovered: 2, lost_unattributed: 7, ..Default::default() }
+            }
+            // No program of it is first.
+            Class::Mount => ClassCounters { lost_unattributed: 1, ..Default::default() },
+            _ => ClassCounters::default(),
+        };
+        let mut losses = unattributed(&misses, |class| Some(counters(class)));
+        losses.retain(|loss| loss.count > 0);
+        let loss = |class, reason, count| Loss { cgroup: 0, class, reason, count };
+        let expected = [
+            loss(Class::FileOpen, LossReason::NotCalled, 3),
+            // As `KernelLedger::class` has it: 1 + 2 + 0 misses, and 4 refused of which 2 came after all.
+            loss(Class::FileRename, LossReason::NotCalled, not_called(3, &counters(Class::FileRename))),
+            loss(Class::FileRename, LossReason::RingFull, 7),
+            loss(Class::Mount, LossReason::RingFull, 1),
+        ];
+        assert_eq!(losses.len(), expected.len(), "{losses:?}");
+        assert!(expected.iter().all(|loss| losses.contains(loss)), "{losses:?}");
+        assert!(losses.contains(&loss(Class::FileRename, LossReason::NotCalled, 5)));
+    }
 
     #[test]
     fn an_entry_is_listed_once() {

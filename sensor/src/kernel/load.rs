@@ -65,7 +65,9 @@ pub enum LoadError {
         reason: String,
     },
     /// The object was refused as a whole.
-    #[error("the kernel refused the programs' maps: {reason}; root or CAP_BPF and CAP_PERFMON are needed")]
+    #[error(
+        "the kernel refused the programs' maps: {reason}; CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN, are needed (before 5.11 CAP_SYS_RESOURCE, too): run as root, or grant them"
+    )]
     Object {
         /// Reason.
         reason: String,
@@ -114,7 +116,7 @@ impl KernelTypes {
 }
 
 /// What the agent decides before loading.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Settings for the programs.
     pub settings: Settings,
@@ -123,6 +125,8 @@ pub struct Options {
     pub ring_bytes: u32,
     /// The same for the ring of files and sockets.
     pub bulk_ring_bytes: u32,
+    /// Folder in which the control groups are mounted.
+    pub cgroups: PathBuf,
 }
 
 /// Loaded programs, with all that loading takes: the object's code, types and lines.
@@ -132,6 +136,7 @@ pub struct Loaded {
     links: Vec<Link>,
     /// Class, of each first or only program that is attached, and the program.
     firsts: Vec<(Class, &'static str)>,
+    cgroups: PathBuf,
 }
 
 /// What is needed of loaded programs while they run.
@@ -163,7 +168,7 @@ impl Loaded {
             .map_max_entries("BULK", options.bulk_ring_bytes);
         let ebpf = loader.load(OBJECT).map_err(|error| LoadError::Object { reason: chain(&error) })?;
         tracing::debug!(btf = %types.path.display(), "kernel object prepared");
-        let mut loaded = Self { ebpf, links: Vec::new(), firsts: Vec::new() };
+        let mut loaded = Self { ebpf, links: Vec::new(), firsts: Vec::new(), cgroups: options.cgroups };
         loaded.name_calls()?;
         Ok(loaded)
     }
@@ -213,7 +218,7 @@ impl Loaded {
         let mut attached = Vec::new();
         let mut coverage = Vec::new();
         for service in services() {
-            let served = attach::service(&mut self.ebpf, service, &types.aya, only);
+            let served = attach::service(&mut self.ebpf, service, &types.aya, only, &self.cgroups);
             let good = served.programs.iter().filter(|program| program.error.is_none());
             for program in good.filter(|program| lane(program.program.name) == Lane::First) {
                 // What the kernel did not call a program for is booked on one class only, that of the first

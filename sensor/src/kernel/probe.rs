@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rustix::thread::{CapabilitySet, capabilities};
 use sensor_common::layout::{ABSENT, Settings};
 
 use super::{
@@ -80,27 +81,38 @@ fn kernel(release: &str) -> Finding {
 }
 
 fn privileges() -> Finding {
-    use rustix::thread::{CapabilitySet, capabilities};
     let effective = capabilities(None).map(|sets| sets.effective).unwrap_or(CapabilitySet::empty());
-    if effective.contains(CapabilitySet::SYS_ADMIN) {
-        return finding("privileges", Outcome::Works, "CAP_SYS_ADMIN");
-    }
-    let needed = [
-        ("CAP_BPF", CapabilitySet::BPF),
-        ("CAP_PERFMON", CapabilitySet::PERFMON),
+    granted(effective)
+}
+
+/// What these capabilities are enough for.
+fn granted(effective: CapabilitySet) -> Finding {
+    let missing = |needed: &[(&'static str, CapabilitySet)]| {
+        let lacks = |(_, capability): &&(&str, CapabilitySet)| !effective.contains(*capability);
+        needed.iter().filter(lacks).map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    };
+    // `CAP_SYS_ADMIN` stands for these two.
+    let loading = match effective.contains(CapabilitySet::SYS_ADMIN) {
+        true => String::new(),
+        false => missing(&[("CAP_BPF", CapabilitySet::BPF), ("CAP_PERFMON", CapabilitySet::PERFMON)]),
+    };
+    let reading = missing(&[
         ("CAP_SYS_PTRACE", CapabilitySet::SYS_PTRACE),
         ("CAP_DAC_READ_SEARCH", CapabilitySet::DAC_READ_SEARCH),
-    ];
-    let missing: Vec<_> = needed
-        .iter()
-        .filter(|(_, capability)| !effective.contains(*capability))
-        .map(|(name, _)| *name)
-        .collect();
-    if missing.is_empty() {
-        finding("privileges", Outcome::Works, "CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH")
+    ]);
+    let lacking = [loading, reading].into_iter().filter(|names| !names.is_empty()).collect::<Vec<_>>();
+    if !lacking.is_empty() {
+        let text = format!("missing {}: run as root, or grant them", lacking.join(", "));
+        return finding("privileges", Outcome::Fails, text);
+    }
+    let optional = missing(&[
+        ("CAP_NET_ADMIN (packets and kernel settings may not be told)", CapabilitySet::NET_ADMIN),
+        ("CAP_NET_RAW (the canary cannot try raw sockets)", CapabilitySet::NET_RAW),
+    ]);
+    if optional.is_empty() {
+        finding("privileges", Outcome::Works, "every capability that is needed")
     } else {
-        let text = format!("missing {}: run as root, or grant them", missing.join(", "));
-        finding("privileges", Outcome::Fails, text)
+        finding("privileges", Outcome::Limited, format!("without {optional}"))
     }
 }
 
@@ -138,7 +150,12 @@ fn programs(types: &KernelTypes) -> Vec<Finding> {
         reserved: 0,
         capabilities: 0,
     };
-    let options = Options { settings, ring_bytes: TRIAL_RING_BYTES, bulk_ring_bytes: TRIAL_RING_BYTES };
+    let options = Options {
+        settings,
+        ring_bytes: TRIAL_RING_BYTES,
+        bulk_ring_bytes: TRIAL_RING_BYTES,
+        cgroups: "/sys/fs/cgroup".into(),
+    };
     let ways = match Loaded::new(types, options) {
         Ok(mut loaded) => loaded.try_all(types),
         Err(error) => return vec![finding("kernel programs", Outcome::Fails, error.to_string())],
@@ -167,6 +184,27 @@ mod tests {
         assert_eq!(kernel("5.4.0-200-generic").outcome, Outcome::Fails);
         assert_eq!(kernel("4.18.0-553.el8").outcome, Outcome::Fails);
         assert_eq!(kernel("garbage").outcome, Outcome::Fails);
+    }
+
+    #[test]
+    fn privileges_are_told_by_what_is_missing() {
+        let reading = CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH;
+        let network = CapabilitySet::NET_ADMIN | CapabilitySet::NET_RAW;
+        let new = CapabilitySet::BPF | CapabilitySet::PERFMON;
+        assert_eq!(granted(CapabilitySet::all()).outcome, Outcome::Works);
+        assert_eq!(granted(new | reading | network).outcome, Outcome::Works);
+        assert_eq!(granted(CapabilitySet::SYS_ADMIN | reading | network).outcome, Outcome::Works);
+        let without = |capabilities: CapabilitySet| {
+            let found = granted(CapabilitySet::all().difference(capabilities));
+            (found.outcome, found.text)
+        };
+        let (outcome, text) = without(CapabilitySet::SYS_PTRACE);
+        assert!(outcome == Outcome::Fails && text.contains("CAP_SYS_PTRACE"), "{text}");
+        let (outcome, text) = without(CapabilitySet::SYS_ADMIN | CapabilitySet::PERFMON);
+        assert!(outcome == Outcome::Fails && text.contains("CAP_PERFMON"), "{text}");
+        let (outcome, text) = without(CapabilitySet::NET_ADMIN);
+        assert!(outcome == Outcome::Limited && text.contains("CAP_NET_ADMIN"), "{text}");
+        assert_eq!(without(CapabilitySet::BPF).0, Outcome::Works, "root has more");
     }
 
     #[test]

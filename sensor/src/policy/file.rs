@@ -103,11 +103,18 @@ mod tests {
         assert_eq!(rules().opened("/etc/passwd", 0o100_644, false), Some(Verdict::Quiet));
         assert_eq!(rules().opened("/etc/passwd", 0o100_644, true), None);
         assert_eq!(rules().opened("/var/log/a/b.log", 0o100_644, true), Some(Verdict::Quiet));
-        assert_eq!(
-            rules().opened("/proc/1/task/environ", 0o100_444, false),
-            Some(Verdict::Quiet),
-            "one name"
-        );
+        let deeper = rules().opened("/proc/1/net/environ", 0o100_444, false);
+        assert_eq!(deeper, Some(Verdict::Quiet), "`*` is part of one name");
+    }
+
+    #[test]
+    fn what_is_sensitive_and_quiet_is_sensitive() {
+        let rules = FileRules::new(&["/a/*/mem".to_owned()], &["/a/**".to_owned()]).unwrap();
+        for written in [false, true] {
+            assert_eq!(rules.opened("/a/1/mem", 0o100_600, written), Some(Verdict::Wanted));
+        }
+        assert!(rules.changed("/a/1/mem", "") && rules.changed("/a/1/x", "/a/1/mem"));
+        assert!(!rules.changed("/a/1/x", ""));
     }
 
     #[test]

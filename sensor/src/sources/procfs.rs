@@ -26,6 +26,15 @@ impl Procfs {
         Self { root: root.to_owned() }
     }
 
+    /// Number of this process, if this `/proc` is that of the initial pid namespace: only there are kernel
+    /// threads, the second process being the first of them.
+    #[must_use]
+    pub fn own(&self) -> Option<u32> {
+        let second = parse_stat(&fs::read(self.root.join("2/stat")).ok()?)?;
+        let own = fs::read_link(self.root.join("self")).ok()?;
+        second.kernel_thread.then(|| own.to_str()?.parse().ok()).flatten()
+    }
+
     /// Every running process, except kernel threads. One that ends meanwhile is left out.
     ///
     /// # Errors
@@ -143,6 +152,21 @@ mod tests {
         for cut in 0..before_the_start {
             assert_eq!(parse_stat(&stat[..cut]), None, "cut to {cut}");
         }
+    }
+
+    #[test]
+    fn only_the_proc_of_the_initial_namespace_is_believed() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("2")).unwrap();
+        std::os::unix::fs::symlink("4711", root.path().join("self")).unwrap();
+        let second = |flags: u32| {
+            let stat = format!("2 (kthreadd) S 0 0 0 0 -1 {flags} 0 0 0 0 0 0 0 0 20 0 1 0 3 0 0");
+            fs::write(root.path().join("2/stat"), stat).unwrap();
+            Procfs::new(root.path()).own()
+        };
+        assert_eq!(second(2_129_984), Some(4711));
+        assert_eq!(second(4_194_560), None, "a process that calls itself so");
+        assert_eq!(Procfs::new(&root.path().join("no")).own(), None);
     }
 
     #[test]

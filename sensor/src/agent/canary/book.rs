@@ -10,6 +10,8 @@ const REPEAT_NS: u64 = 1_000_000_000;
 const MISSED_NS: u64 = 10_000_000_000;
 /// Trials in a row without the event before a class counts as missed.
 const MISSES_MAX: u32 = 2;
+/// Between what was missing and why it could not be looked for again.
+const SINCE: &str = "; since then it ";
 
 /// Outcome of the trials of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +115,7 @@ impl Book {
 
     /// The event did not come.
     pub(super) fn did_not_come(&mut self, class: Class, now_ns: u64, note: &str) -> Turn {
-        let pause = self.interval_ns.map_or(MISSED_NS, |interval| interval.min(MISSED_NS));
+        let pause = self.missed_pause_ns();
         let Some(entry) = self.entries.get_mut(&class) else { return Turn::Same };
         entry.misses = entry.misses.saturating_add(1);
         note.clone_into(&mut entry.note);
@@ -129,16 +131,25 @@ impl Book {
         }
     }
 
-    /// The trial itself could not be made: nothing is known of the class.
+    /// The trial itself could not be made: nothing more is known of the class. One that was missed stays
+    /// so: only an event shows that it comes again.
     pub(super) fn could_not(&mut self, class: Class, now_ns: u64, why: &str) {
-        let due_ns = self.interval_ns.map(|interval| now_ns.saturating_add(interval));
-        if let Some(entry) = self.entries.get_mut(&class) {
-            entry.outcome = Outcome::Untried;
-            entry.misses = 0;
-            entry.settled = true;
-            why.clone_into(&mut entry.note);
-            entry.due_ns = due_ns;
+        let (pause, interval_ns) = (self.missed_pause_ns(), self.interval_ns);
+        let Some(entry) = self.entries.get_mut(&class) else { return };
+        if entry.misses > 0 {
+            let missing = entry.note.split(SINCE).next().unwrap_or_default();
+            entry.note = format!("{missing}{SINCE}{why}");
+            entry.due_ns = Some(now_ns.saturating_add(pause));
+            return;
         }
+        entry.outcome = Outcome::Untried;
+        entry.settled = true;
+        why.clone_into(&mut entry.note);
+        entry.due_ns = interval_ns.map(|interval| now_ns.saturating_add(interval));
+    }
+
+    fn missed_pause_ns(&self) -> u64 {
+        self.interval_ns.map_or(MISSED_NS, |interval| interval.min(MISSED_NS))
     }
 }
 
@@ -198,6 +209,27 @@ mod tests {
         assert_eq!(book.due(11 * SECOND), [OPEN], "or it could not recover");
         assert_eq!(book.came(OPEN, 11 * SECOND), Turn::Recovered);
         assert!(book.due(u64::MAX).is_empty(), "only at the start");
+    }
+
+    #[test]
+    fn a_trial_that_cannot_be_made_takes_no_miss_back() {
+        let mut book = book(Some(60));
+        book.did_not_come(OPEN, 0, "no event");
+        book.did_not_come(OPEN, SECOND, "no event");
+        for second in [11, 21] {
+            book.could_not(OPEN, second * SECOND, "cannot be tried: EPERM");
+            assert_eq!(outcome(&book), Outcome::Missed);
+            assert_eq!(
+                book.missed().collect::<Vec<_>>(),
+                [(OPEN, "no event; since then it cannot be tried: EPERM")]
+            );
+            assert_eq!(book.due((second + 10) * SECOND), [OPEN], "as soon as any that is missed");
+        }
+        assert_eq!(book.came(OPEN, 31 * SECOND), Turn::Recovered);
+        assert_eq!(book.missed().count(), 0);
+        book.did_not_come(OPEN, 91 * SECOND, "no event");
+        book.could_not(OPEN, 92 * SECOND, "EPERM");
+        assert_eq!(book.did_not_come(OPEN, 102 * SECOND, "no event"), Turn::Missed, "two trials in a row");
     }
 
     #[test]
