@@ -10,7 +10,6 @@ use picket_tests::client::{Client, Filters, last_argument};
 use picket_tests::expect::{Expect, field, number, text};
 use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
-use picket_tests::scratch::write_file;
 use picket_tests::skip::{SAME_EVERYWHERE, sized};
 use picket_tests::workload;
 use rustix::process::Signal;
@@ -83,11 +82,7 @@ fn account_adds_up(lab: &mut Lab) {
 
 /// A subscriber that stands still loses its own events and is told how many; the others get theirs.
 fn slow_subscriber(lab: &mut Lab) {
-    let mut options = lab.agent_options();
-    let file = options.folder.join("picket.toml");
-    write_file(&file, "[stream]\nsubscriber_queue_events = 64\n", 0o644);
-    options.arguments = vec!["--config".to_owned(), file.to_string_lossy().into_owned()];
-    let agent = Agent::start(&options);
+    let agent = lab.agent_with("[stream]\nsubscriber_queue_events = 64\n");
     let end = marker("slow-end");
     // Far more than the queue and the buffers of the connection hold.
     let script =

@@ -102,12 +102,9 @@ impl Seen {
 /// True if a class is served by tracepoints of system calls, to which only the caller's memory tells the
 /// address of a call that failed.
 fn by_tracepoint(lab: &mut Lab, class: &str) -> bool {
-    let status = lab.agent().status();
-    let coverage = field(&status, "coverage").and_then(Value::as_array).cloned().unwrap_or_default();
-    let of_class = coverage.iter().find(|coverage| text(coverage, "class") == class);
-    match of_class.map(|coverage| text(coverage, "backEnd")) {
-        Some("tracepoint") => true,
-        Some("trampoline") => false,
-        other => panic!("{class} is served by {other:?}"),
+    match lab.agent().back_end(class).as_str() {
+        "tracepoint" => true,
+        "trampoline" => false,
+        other => panic!("{class} is served by {other}"),
     }
 }

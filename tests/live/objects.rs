@@ -94,11 +94,3 @@ fn event_of(client: &mut Client, class: &str, pid: u32, wanted: impl Fn(&Value) 
         text(event, "class") == class && number(event, "process.pid") == Some(pid.into()) && wanted(event)
     })
 }
-
-/// Back end that serves a class.
-fn back_end(lab: &mut Lab, class: &str) -> String {
-    let status = lab.agent().status();
-    let list = status.get("coverage").and_then(Value::as_array).cloned().unwrap_or_default();
-    let found = list.iter().find(|covered| text(covered, "class") == class);
-    found.map(|covered| text(covered, "backEnd").to_owned()).unwrap_or_default()
-}

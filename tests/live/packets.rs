@@ -7,7 +7,6 @@ use picket_tests::client::{Client, Filters};
 use picket_tests::expect::{Expect, field, number, text};
 use picket_tests::lab::Lab;
 use picket_tests::runner::Test;
-use picket_tests::scratch::write_file;
 use picket_tests::workload;
 use serde_json::Value;
 
@@ -227,11 +226,7 @@ fn check_dns(client: &mut Client, protocol: &str, kind: &str, answer: &str) {
 }
 
 fn bytes_are_shown_on_request(lab: &mut Lab) {
-    let mut options = lab.agent_options();
-    let settings = options.folder.join("picket.toml");
-    write_file(&settings, "[network]\npayload_bytes = 4\n", 0o644);
-    options.arguments = vec!["--config".to_owned(), settings.to_string_lossy().into_owned()];
-    let agent = Agent::start(&options);
+    let agent = lab.agent_with("[network]\npayload_bytes = 4\n");
     let server = ["behind", "serve", "tcp", "127.0.0.1:4445", "1", "6", "none", ","];
     let asks = ["exchange", "blocking", "tcp", "127.0.0.1:4445", "text:secret", "1", "0", ",", "join"];
     let mut client = run(lab, Some(&agent), &[server.as_slice(), &asks].concat());

@@ -9,7 +9,6 @@ use picket_tests::expect::text;
 use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
 use picket_tests::scratch::write_file;
-use rustix::process::Signal;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -28,11 +27,7 @@ fn opened(client: &Client, part: &str) -> Vec<String> {
 /// A container writes two kinds of files in turn; half way, the settings that want one kind are replaced by
 /// those that want both.
 fn changes_without_a_gap(lab: &mut Lab) {
-    let mut options = lab.agent_options();
-    let settings = options.folder.join("picket.toml");
-    write_file(&settings, b"[files]\nquiet = [\"/tmp/second/**\"]\n", 0o600);
-    options.arguments = vec!["--config".to_owned(), settings.to_string_lossy().into_owned()];
-    let agent = Agent::start(&options);
+    let agent = lab.agent_with("[files]\nquiet = [\"/tmp/second/**\"]\n");
     let marker = marker("policy");
     let script = format!(
         "mkdir -p /tmp/first /tmp/second; write() {{ i=$1; while [ $i -lt $2 ]; do : > /tmp/first/{marker}-$i; : > /tmp/second/{marker}-$i; i=$((i+1)); done; }}; wait_for() {{ until [ -e /tmp/$1 ]; do sleep 0.05; done; }}; write 0 100; wait_for go-1; write 100 200; wait_for go-2; write 200 300; /bin/true {marker}"
@@ -46,8 +41,7 @@ fn changes_without_a_gap(lab: &mut Lab) {
     });
     assert_eq!(opened(&client, "/tmp/second/"), [""; 0], "the settings do not want these");
 
-    write_file(&settings, b"[files]\nquiet = []\n", 0o600);
-    agent.signal(Signal::HUP);
+    agent.change_settings("[files]\nquiet = []\n");
     // While the settings change the container goes on.
     write_file(&container.file("/tmp/go-1"), b"", 0o600);
     wait_for_log(&agent, "the new policy holds");
@@ -97,13 +91,8 @@ fn defaults_are_quiet(lab: &mut Lab) {
 }
 
 fn bad_settings_change_nothing(lab: &mut Lab) {
-    let mut options = lab.agent_options();
-    let settings = options.folder.join("picket.toml");
-    write_file(&settings, b"[limits]\nburst = 9\n", 0o600);
-    options.arguments = vec!["--config".to_owned(), settings.to_string_lossy().into_owned()];
-    let agent = Agent::start(&options);
-    write_file(&settings, b"[files]\nquiet = [\"tmp/*\"]\n", 0o600);
-    agent.signal(Signal::HUP);
+    let agent = lab.agent_with("[limits]\nburst = 9\n");
+    agent.change_settings("[files]\nquiet = [\"tmp/*\"]\n");
     wait_for_log(&agent, "picket.toml:2:9: files.quiet");
     wait_for_log(&agent, "the old settings hold");
     agent.stop();

@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::agent::BackEnd;
+use crate::coverage::Coverage;
 use crate::lab::Lab;
 use crate::skip;
-use matrix::{Coverage, Matrix, Verdict};
+use matrix::{Matrix, Verdict};
 use selection::Selection;
 
 /// Exit code of cargo's own harness for failed tests.

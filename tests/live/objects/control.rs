@@ -12,14 +12,12 @@ use picket_tests::scratch::{make_folder, write_file};
 use picket_tests::skip::report;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
-use super::back_end;
-
 const WRITE: &str = "PRIVILEGE_CONTROL_WRITE";
 
 /// A setting is written with the value that it has.
 pub(super) fn setting(lab: &mut Lab) {
     const FILE: &str = "/proc/sys/net/ipv4/ip_default_ttl";
-    if back_end(lab, WRITE) != "cgroup" {
+    if lab.agent().back_end(WRITE) != "cgroup" {
         report("objects::kernel_setting", "no v2 control groups");
         return;
     }
@@ -37,7 +35,7 @@ pub(super) fn setting(lab: &mut Lab) {
 
 /// Only below the system calls is a control group's file told from any other.
 pub(super) fn file(lab: &mut Lab) {
-    if back_end(lab, "PRIVILEGE_CREDENTIALS") != "trampoline" {
+    if lab.agent().back_end("PRIVILEGE_CREDENTIALS") != "trampoline" {
         report("objects::control_file", "no trampolines");
         return;
     }
