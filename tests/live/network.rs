@@ -13,23 +13,58 @@ use picket_tests::workload;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("network::tcp", connect::tcp),
-    Test::new("network::tcp_of_version_6", connect::tcp_of_version_6),
-    Test::new("network::mapped", connect::mapped),
-    Test::new("network::fast_open", connect::fast_open),
-    Test::new("network::by_io_uring", connect::by_io_uring),
-    Test::new("network::refused", connect::refused),
-    Test::new("network::unreachable", connect::unreachable),
-    Test::new("network::in_a_container", connect::in_a_container),
-    Test::new("network::local_path", local::path),
-    Test::new("network::local_abstract", local::abstract_name),
-    Test::new("network::local_datagrams", local::datagrams),
-    Test::new("network::local_failures", local::failures),
-    Test::new("network::local_peer", local::peer),
-    Test::new("network::udp_connected", other::udp_connected),
-    Test::new("network::datagrams", other::datagrams),
-    Test::new("network::bind_and_listen", other::bind_and_listen),
-    Test::new("network::unusual_sockets", other::unusual_sockets),
+    Test::new("network::tcp", connect::tcp).each_back_end().proves(&[
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+        "NETWORK_CLOSE",
+    ]),
+    Test::new("network::tcp_of_version_6", connect::tcp_of_version_6).each_back_end().proves(&[
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+        "NETWORK_CLOSE",
+    ]),
+    Test::new("network::mapped", connect::mapped).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::fast_open", connect::fast_open).each_back_end().proves(&[
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+        "NETWORK_CLOSE",
+    ]),
+    Test::new("network::by_io_uring", connect::by_io_uring).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::refused", connect::refused).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::unreachable", connect::unreachable).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::in_a_container", connect::in_a_container).each_back_end().proves(&[
+        "NETWORK_BIND",
+        "NETWORK_LISTEN",
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+        "NETWORK_CLOSE",
+    ]),
+    Test::new("network::local_path", local::path).each_back_end().proves(&[
+        "NETWORK_BIND",
+        "NETWORK_LISTEN",
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+    ]),
+    Test::new("network::local_abstract", local::abstract_name).each_back_end().proves(&[
+        "NETWORK_BIND",
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+    ]),
+    Test::new("network::local_datagrams", local::datagrams)
+        .each_back_end()
+        .proves(&["NETWORK_BIND", "NETWORK_CONNECT"]),
+    Test::new("network::local_failures", local::failures).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::local_peer", local::peer).each_back_end().proves(&[
+        "NETWORK_LISTEN",
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+    ]),
+    Test::new("network::udp_connected", other::udp_connected).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::datagrams", other::datagrams).each_back_end().proves(&["NETWORK_DATAGRAM"]),
+    Test::new("network::bind_and_listen", other::bind_and_listen)
+        .each_back_end()
+        .proves(&["NETWORK_BIND", "NETWORK_LISTEN"]),
+    Test::new("network::unusual_sockets", other::unusual_sockets).each_back_end().proves(&["NETWORK_SOCKET"]),
 ];
 
 /// Begins a namespace of its own with a loopback device.

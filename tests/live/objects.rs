@@ -19,18 +19,28 @@ use picket_tests::workload;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("objects::credentials", credentials::changes),
-    Test::new("objects::capability", credentials::capability),
-    Test::new("objects::unshare", space::unshare),
-    Test::new("objects::clone", space::clone),
-    Test::new("objects::setns", space::setns),
-    Test::new("objects::roots", space::roots),
-    Test::new("objects::mount", mount::old_interface),
-    Test::new("objects::new_mount", mount::new_interface),
-    Test::new("objects::mount_flip", mount::flip),
-    Test::new("objects::kernel_setting", control::setting),
-    Test::new("objects::control_file", control::file),
-    Test::new("objects::cgroup", control::group),
+    Test::new("objects::credentials", credentials::changes)
+        .each_back_end()
+        .proves(&["PRIVILEGE_CREDENTIALS"]),
+    Test::new("objects::capability", credentials::capability)
+        .each_back_end()
+        .proves(&["PRIVILEGE_CAPABILITY"]),
+    Test::new("objects::unshare", space::unshare).each_back_end().proves(&["PRIVILEGE_UNSHARE"]),
+    Test::new("objects::clone", space::clone).each_back_end().proves(&["PRIVILEGE_UNSHARE"]),
+    Test::new("objects::setns", space::setns).each_back_end().proves(&["PRIVILEGE_SETNS"]),
+    Test::new("objects::roots", space::roots)
+        .each_back_end()
+        .proves(&["PRIVILEGE_CHROOT", "PRIVILEGE_PIVOT_ROOT"]),
+    Test::new("objects::mount", mount::old_interface).each_back_end().proves(&["PRIVILEGE_MOUNT"]),
+    Test::new("objects::new_mount", mount::new_interface).each_back_end().proves(&["PRIVILEGE_MOUNT"]),
+    Test::new("objects::mount_flip", mount::flip).each_back_end().proves(&["PRIVILEGE_MOUNT"]),
+    Test::new("objects::kernel_setting", control::setting).proves(&["PRIVILEGE_CONTROL_WRITE"]),
+    Test::new("objects::control_file", control::file).each_back_end(),
+    Test::new("objects::cgroup", control::group).proves(&[
+        "CONTAINER_CGROUP_CREATE",
+        "CONTAINER_CGROUP_MOVE",
+        "CONTAINER_CGROUP_REMOVE",
+    ]),
     Test::new("objects::started_by_kernel", control::started_by_kernel),
 ];
 

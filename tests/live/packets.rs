@@ -11,14 +11,14 @@ use picket_tests::workload;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("packets::mining_in_pieces", mining_in_pieces),
-    Test::new("packets::tls_server_name", tls_server_name),
-    Test::new("packets::http_both_ways", http_both_ways),
-    Test::new("packets::unknown_protocol", unknown_protocol),
-    Test::new("packets::datagrams", datagrams),
-    Test::new("packets::dns_over_udp", dns_over_udp),
-    Test::new("packets::dns_over_tcp", dns_over_tcp),
-    Test::new("packets::bytes_are_shown_on_request", bytes_are_shown_on_request),
+    Test::new("packets::mining_in_pieces", mining_in_pieces).proves(&["NETWORK_PAYLOAD"]),
+    Test::new("packets::tls_server_name", tls_server_name).proves(&["NETWORK_PAYLOAD"]),
+    Test::new("packets::http_both_ways", http_both_ways).proves(&["NETWORK_PAYLOAD"]),
+    Test::new("packets::unknown_protocol", unknown_protocol).proves(&["NETWORK_PAYLOAD"]),
+    Test::new("packets::datagrams", datagrams).proves(&["NETWORK_PAYLOAD"]),
+    Test::new("packets::dns_over_udp", dns_over_udp).proves(&["NETWORK_DNS"]),
+    Test::new("packets::dns_over_tcp", dns_over_tcp).proves(&["NETWORK_DNS"]),
+    Test::new("packets::bytes_are_shown_on_request", bytes_are_shown_on_request).proves(&["NETWORK_PAYLOAD"]),
 ];
 
 /// Runs operations in a container; the subscriber has only the events of that container.

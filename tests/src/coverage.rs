@@ -46,6 +46,11 @@ impl Coverage {
         self.0.get(class).map_or(UNKNOWN, |(back_end, _)| back_end)
     }
 
+    /// Classes that the agent lists and these names lack.
+    pub(crate) fn beyond(&self, classes: &[&str]) -> Vec<&str> {
+        self.0.keys().map(String::as_str).filter(|class| !classes.contains(class)).collect()
+    }
+
     /// A class that the agent does not list cannot be proved.
     pub(crate) fn check_known(&self, classes: &[&str]) {
         for class in classes {
@@ -85,6 +90,12 @@ mod tests {
         assert!(one("tracepoint", "").serves_as(&one("tracepoint", "no trampoline: EPERM")));
         assert!(!one("tracepoint", "").serves_as(&one("trampoline", "")));
         assert!(!Coverage::default().serves_as(&Coverage::default()), "an agent that says nothing");
+    }
+
+    #[test]
+    fn class_without_a_name_is_found() {
+        assert_eq!(coverage().beyond(&["FILE_OPEN", "OTHER"]), ["MODULE_LOAD"]);
+        assert_eq!(coverage().beyond(&["FILE_OPEN", "MODULE_LOAD"]), [""; 0]);
     }
 
     #[test]

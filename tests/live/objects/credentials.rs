@@ -2,7 +2,6 @@
 
 use picket_tests::expect::{Expect, text};
 use picket_tests::lab::{Lab, marker};
-use picket_tests::skip::report;
 use picket_tests::workload;
 
 use super::{Waiting, event_of};
@@ -61,10 +60,6 @@ pub(super) fn changes(lab: &mut Lab) {
 /// A container without `CAP_SYS_ADMIN` asks for it in vain, three times.
 pub(super) fn capability(lab: &mut Lab) {
     const CLASS: &str = "PRIVILEGE_CAPABILITY";
-    if lab.agent().back_end(CLASS) == "none" {
-        report("objects::capability", "this kernel has no such tracepoint, and trampolines are not used");
-        return;
-    }
     let mut client = lab.watch();
     let marker = marker("capability");
     let container = lab.container(&[
