@@ -5,6 +5,8 @@ mod connect;
 mod local;
 mod other;
 
+use std::process::Stdio;
+
 use picket_tests::client::Client;
 use picket_tests::expect::{field, number, text};
 use picket_tests::lab::Lab;
@@ -73,6 +75,8 @@ const OWN: &str = "unshare net , loopback ,";
 /// Events of one process.
 struct Seen {
     events: Vec<Value>,
+    /// Error numbers with which its operations failed.
+    errors: Vec<String>,
 }
 
 /// Runs a workload in the scratch folder and gives the events of its process; `@` in it is the folder.
@@ -80,12 +84,15 @@ fn run(lab: &mut Lab, script: &str) -> Seen {
     let mut client = lab.watch();
     let folder = lab.scratch().folder("network");
     let words = script.split_whitespace().map(|word| word.replace('@', &folder.to_string_lossy()));
-    let child = workload::command("--may-fail").args(words).current_dir(&folder).spawn();
-    let mut child = child.expect("the workload program runs");
+    let mut child = workload::command("--may-fail");
+    child.args(words).current_dir(&folder);
+    let child = child.stdout(Stdio::piped()).spawn().expect("the workload program runs");
     let pid = child.id();
-    let status = child.wait().expect("our own child");
-    assert!(status.success(), "`{script}`: {status}");
-    seen(lab, &mut client, pid)
+    let output = child.wait_with_output().expect("our own child");
+    assert!(output.status.success(), "`{script}`: {}", output.status);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = printed.lines().filter_map(|line| line.strip_prefix("errno ")).map(str::to_owned).collect();
+    Seen { errors, ..seen(lab, &mut client, pid) }
 }
 
 /// What was told of a process that has ended.
@@ -100,7 +107,7 @@ fn seen(lab: &Lab, client: &mut Client, pid: u32) -> Seen {
     client.wait_for("the socket of the fence", |event| {
         text(event, "class") == "NETWORK_SOCKET" && number(event, "process.pid") == Some(last.into())
     });
-    Seen { events: client.of_process(pid) }
+    Seen { events: client.of_process(pid), errors: Vec::new() }
 }
 
 impl Seen {
