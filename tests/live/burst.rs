@@ -1,5 +1,7 @@
 //! A burst of processes: the account of what was seen, received, sent and lost must add up.
 
+mod ring;
+
 use std::collections::{HashMap, HashSet};
 use std::process::{Child, Stdio};
 use std::thread::sleep;
@@ -18,6 +20,7 @@ use serde_json::Value;
 pub(crate) const TESTS: &[Test] = &[
     Test::new("burst::account_adds_up", account_adds_up),
     Test::new("burst::slow_subscriber", slow_subscriber).native_only(SAME_EVERYWHERE),
+    Test::new("burst::full_ring", ring::full),
 ];
 
 const CLASSES: [&str; 3] = ["PROCESS_FORK", "PROCESS_EXEC", "PROCESS_EXIT"];
@@ -40,7 +43,7 @@ fn account_adds_up(lab: &mut Lab) {
     let total = each * MAKERS as u64;
     let agent = Agent::start(&lab.agent_options());
     let mut client = Client::subscribe(&agent, &Filters::default());
-    let (before, _) = settled(&agent);
+    let (before, _) = settled(&agent, &CLASSES);
     let program = lab.image().applet("true");
     let start = || {
         let mut command = workload::command("burst");
@@ -49,7 +52,7 @@ fn account_adds_up(lab: &mut Lab) {
     let makers: Vec<Child> = (0..MAKERS).map(|_| start()).collect();
     let got = count(lab, &mut client, makers);
 
-    let (after, status) = settled(&agent);
+    let (after, status) = settled(&agent, &CLASSES);
     let mut lost_in_kernel = 0;
     for class in CLASSES {
         let [before, after] = [&before, &after].map(|table| table.get(class).copied().unwrap_or_default());
@@ -192,13 +195,13 @@ fn ledgers(status: &Value) -> HashMap<String, Ledger> {
 
 /// The status once the rings are empty: other processes of the machine go on, and a record may be on
 /// its way while the counters are read.
-fn settled(agent: &Agent) -> (HashMap<String, Ledger>, Value) {
+fn settled(agent: &Agent, classes: &[&str]) -> (HashMap<String, Ledger>, Value) {
     let attempts = 300;
     let mut status = agent.status();
     for _ in 0..attempts {
         let table = ledgers(&status);
-        let of_processes = CLASSES.iter().filter_map(|class| table.get(*class));
-        if of_processes.clone().all(|ledger| ledger.seen == ledger.received + ledger.lost) {
+        let mut wanted = classes.iter().filter_map(|class| table.get(*class));
+        if wanted.all(|ledger| ledger.seen == ledger.received + ledger.lost) {
             return (table, status);
         }
         sleep(Duration::from_millis(100));
