@@ -1,5 +1,7 @@
 //! What is wanted, and that it can change while events flow.
 
+mod repeats;
+
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use serde_json::Value;
 pub(crate) const TESTS: &[Test] = &[
     Test::new("policy::changes_without_a_gap", changes_without_a_gap),
     Test::new("policy::defaults_are_quiet", defaults_are_quiet),
+    Test::new("policy::repeats_are_one_event", repeats::are_one_event),
     Test::new("policy::bad_settings_change_nothing", bad_settings_change_nothing),
 ];
 
