@@ -1,22 +1,26 @@
 //! What is wanted, and that it can change while events flow.
 
 mod repeats;
+mod wanted;
 
 use std::thread::sleep;
 use std::time::Duration;
 
 use picket_tests::agent::Agent;
 use picket_tests::client::{Client, Filters};
+use picket_tests::container::Container;
 use picket_tests::expect::text;
 use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
 use picket_tests::scratch::write_file;
+use picket_tests::workload::IN_CONTAINER;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("policy::changes_without_a_gap", changes_without_a_gap),
     Test::new("policy::defaults_are_quiet", defaults_are_quiet),
     Test::new("policy::repeats_are_one_event", repeats::are_one_event),
+    Test::new("policy::classes_ports_and_networks", wanted::classes_ports_and_networks),
     Test::new("policy::bad_settings_change_nothing", bad_settings_change_nothing),
 ];
 
@@ -102,11 +106,31 @@ fn bad_settings_change_nothing(lab: &mut Lab) {
 }
 
 fn wait_for_log(agent: &Agent, words: &str) {
+    wait_for_logs(agent, words, 1);
+}
+
+/// Waits until the log says this so many times.
+fn wait_for_logs(agent: &Agent, words: &str, times: usize) {
     for _ in 0..300 {
-        if agent.log().contains(words) {
+        if agent.log().matches(words).count() >= times {
             return;
         }
         sleep(Duration::from_millis(50));
     }
-    panic!("the agent's log does not say `{words}`:\n{}", agent.log_tail());
+    panic!("the agent's log does not say `{words}` {times} times:\n{}", agent.log_tail());
+}
+
+/// Arguments of a container that does nothing but live.
+fn waiting() -> [&'static str; 3] {
+    [IN_CONTAINER, "sleep", "3600000"]
+}
+
+/// Starts such a container and waits until the agent knows it: before, nothing is held back.
+fn awaited(client: &mut Client, container: &Container) {
+    container.start();
+    client.wait_for("the container's own program", |event| {
+        text(event, "class") == "PROCESS_EXEC"
+            && text(event, "process.executable") == IN_CONTAINER
+            && text(event, "container.id") == container.id()
+    });
 }
