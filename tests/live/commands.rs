@@ -123,10 +123,7 @@ fn end_despite_hanging_clients(lab: &mut Lab) {
 }
 
 fn unknown_setting(lab: &mut Lab) {
-    let mut options = lab.agent_options();
-    let file = options.folder.join("picket.toml");
-    write_file(&file, "[kernel]\nno_such_setting = 1\n", 0o644);
-    options.arguments = vec!["--config".to_owned(), file.to_string_lossy().into_owned()];
+    let mut options = lab.agent_options().with_settings("[kernel]\nno_such_setting = 1\n");
     let message = refused(&mut run_command(&options), &options.folder);
     check_names(&message, &["no_such_setting", "picket.toml"]);
     options.arguments = vec!["--config".to_owned(), "/nowhere/picket.toml".to_owned()];
@@ -207,11 +204,7 @@ fn no_tracefs(lab: &mut Lab) {
 
 /// What the kernel programs themselves say reaches the agent's log, if that is wanted.
 fn diagnostics(lab: &mut Lab) {
-    let mut options = lab.agent_options();
-    let file = options.folder.join("picket.toml");
-    write_file(&file, "[kernel]\ndiagnostics = true\n[log]\nlevel = 'debug'\n", 0o644);
-    options.arguments = vec!["--config".to_owned(), file.to_string_lossy().into_owned()];
-    let agent = Agent::start(&options);
+    let agent = lab.agent_with("[kernel]\ndiagnostics = true\n[log]\nlevel = 'debug'\n");
     let mut child = lab.host("true").spawn().expect("busybox runs");
     let said = format!("exec by thread {}", child.id());
     child.wait().expect("our child");

@@ -171,10 +171,7 @@ pub(super) fn container(lab: &mut Lab) {
 
 /// 32-bit calls have arguments in other registers. Tracepoints of system calls do not see them.
 pub(super) fn by_32_bits(lab: &mut Lab) {
-    let status = lab.agent().status();
-    let coverage = field(&status, "coverage").and_then(Value::as_array).cloned().unwrap_or_default();
-    let way = coverage.iter().find(|one| text(one, "class") == "PRIVILEGE_PTRACE");
-    if way.is_none_or(|way| text(way, "backEnd") != "trampoline") {
+    if lab.agent().back_end("PRIVILEGE_PTRACE") != "trampoline" {
         return;
     }
     let mut client = lab.watch();

@@ -9,7 +9,7 @@ use picket_tests::truth::namespace;
 use picket_tests::workload;
 use serde_json::Value;
 
-use super::{Waiting, back_end, event_of};
+use super::{Waiting, event_of};
 
 const CLASS: &str = "PRIVILEGE_MOUNT";
 
@@ -87,7 +87,7 @@ pub(super) fn new_interface(lab: &mut Lab) {
 /// says that it does not know.
 pub(super) fn flip(lab: &mut Lab) {
     let mut client = lab.watch();
-    let unverified = back_end(lab, CLASS) == "tracepoint";
+    let unverified = lab.agent().back_end(CLASS) == "tracepoint";
     let folder = lab.scratch().folder("flip");
     let [first, second] = ["one", "two"].map(|name| {
         make_folder(&folder.join(name));
