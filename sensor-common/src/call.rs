@@ -126,6 +126,9 @@ calls! {
     Write = 109 "write",
     Clone = 110 "clone",
     Clone3 = 111 "clone3",
+    RtSigqueueinfo = 112 "rt_sigqueueinfo",
+    RtTgsigqueueinfo = 113 "rt_tgsigqueueinfo",
+    SchedSetparam = 114 "sched_setparam",
 }
 
 /// How a system call is to be told (value of `CALLS`, indexed by the machine's call number).

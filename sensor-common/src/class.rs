@@ -57,7 +57,7 @@ classes! {
     FileXattr = 29 in File,
     /// A device, FIFO or socket was made in a file system.
     FileMknod = 30 in File,
-    /// A file was cut by its path.
+    /// A file was cut, by its path or by a descriptor, other than by an open.
     FileTruncate = 31 in File,
     /// A socket of a kind that programs seldom need was made: raw, packet, netfilter.
     NetSocket = 32 in Network,
@@ -135,7 +135,8 @@ pub enum Family {
 }
 
 impl Family {
-    /// Events of this family are never limited, aggregated or switched off by a flood.
+    /// Events of this family are never limited by a flood, and go through the ring that the bulk cannot
+    /// fill. Equal ones of privilege may be counted by one of them.
     #[inline(always)]
     #[must_use]
     pub const fn is_vital(self) -> bool {
@@ -178,8 +179,8 @@ impl Class {
 ///
 /// The kernel does not run a program on a CPU on which the same program is being preempted (its
 /// recursion guard), and since 7.0 programs on tracepoints can be. A second program behind each
-/// first one takes the events that the first one was not called for. Only processes and control
-/// groups have one.
+/// first one takes the events that the first one was not called for. Only fork, exec, exit and
+/// control groups that come or go have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum Lane {

@@ -35,7 +35,7 @@ fn sizes_are_the_ones_of_this_version() {
             ("ExecRecord", 296),
             ("ExitRecord", 80),
             ("MoveRecord", 80),
-            ("FileRecord", 152),
+            ("FileRecord", 160),
             ("NetRecord", 192),
             ("CallRecord", 424),
             ("Account", 48),

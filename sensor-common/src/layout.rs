@@ -351,6 +351,8 @@ layout! {
     thread_status,
     /// `io_kiocb.opcode`
     request_opcode,
+    /// `io_kiocb.flags`
+    request_flags,
     /// `io_kiocb.cqe.res` (since 5.19)
     request_result,
     /// size of `struct io_cmd_data` (since 6.0: then the tracepoint's first argument is the request)

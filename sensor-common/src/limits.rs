@@ -99,7 +99,7 @@ pub const FLOW_BYTES_MAX: u32 = 512;
 /// and some put the server's name behind that share; DNS over TCP is for long answers.
 pub const FLOW_BYTES_LONG: u32 = 2048;
 
-/// Packets of each direction that are looked at for its first bytes.
+/// Packets of each direction, empty ones aside, that are looked at for its first bytes.
 pub const FLOW_PACKETS_MAX: u32 = 1024;
 
 /// Most flows that the kernel remembers.

@@ -75,10 +75,11 @@ pub struct Account {
     pub tokens: u64,
 }
 
-/// A file, whatever its names (`FILES`).
+/// A file as it is reached by one name (`FILES`).
 ///
 /// An inode's number is given again after the file is gone, and a file can be given another name: both
-/// change the time, so that a verdict on what was there before counts for nothing.
+/// change the time, so that a verdict on what was there before counts for nothing. Another link of the
+/// file, or another mount that it is on, is another way to it, with a verdict of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct FileKey {
@@ -86,6 +87,8 @@ pub struct FileKey {
     pub inode: u64,
     /// [`crate::record::process::FileIdentity::changed_ns`]
     pub changed_ns: u64,
+    /// Made of the addresses of directory entry and mount: says nothing but whether two ways are one.
+    pub way: u64,
     /// `super_block.s_dev`, the kernel's encoding.
     pub device: u32,
     /// 0 where it is opened to be read, 1 to be written.

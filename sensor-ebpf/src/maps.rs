@@ -184,6 +184,23 @@ pub(crate) struct Mountpoint {
 #[map]
 pub(crate) static MOUNTPOINTS: LruHashMap<u32, Mountpoint> = LruHashMap::with_max_entries(1024, 0);
 
+/// What the credentials of a thread were when they were told last.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    /// Start of its process in nanoseconds since boot.
+    pub(crate) start_ns: u64,
+    /// `task_struct.mm`, another one after a program was executed.
+    pub(crate) memory: u64,
+    /// A number made of all of them.
+    pub(crate) digest: u64,
+}
+
+/// By thread, for hooks that do not see what was before; a full table forgets the oldest, whose next
+/// call is told whether or not it changes something.
+#[map]
+pub(crate) static CREDENTIALS: LruHashMap<u32, Known> = LruHashMap::with_max_entries(4096, 0);
+
 /// Where a record with variable fields is put together.
 #[repr(C, align(8))]
 pub(crate) struct Scratch {

@@ -129,7 +129,8 @@ pub async fn run(
     let (forgotten, buried) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let mut writer =
         policy::Writer::new(kernel.loaded.policy()?, Arc::clone(&wanted), forgotten, Arc::clone(&lapses));
-    let (attached, coverage) = kernel.attach(config.kernel.back_end);
+    let (kernel, start::Attachment { running, attached, coverage, logger }) =
+        kernel.attach(&config.kernel)?;
     let attach_ns = clock::boot_ns().saturating_sub(started_ns);
     let mut problems = start::report(&attached, &coverage, attach_ns);
     problems.extend(own.problem());
@@ -165,7 +166,7 @@ pub async fn run(
     let (changes, changed) = sync_channel(CHANGES_WAITING_MAX);
 
     let resolver = Resolver::new(
-        Ring::new(kernel.loaded.ring("CGROUPS")?, resolver_waker.clone()),
+        Ring::new(running.cgroups, resolver_waker.clone()),
         bundles,
         asked,
         news,
@@ -175,12 +176,12 @@ pub async fn run(
     .with_lapses(Arc::clone(&lapses))
     .with_unanswered(unanswered);
     let hot = hot::Hot::new(
-        Rings::new(kernel.loaded.ring("VITAL")?, kernel.loaded.ring("BULK")?, pipeline_waker.clone()),
+        Rings::new(running.vital, running.bulk, pipeline_waker.clone()),
         pipeline,
         hot::Exits::new(hub, questions, resolver_waker.clone(), changes, sightings),
         hot::Entries { news: told, controls: control },
     );
-    let diagnostics = start::diagnostics(&config, &mut kernel);
+    let diagnostics = logger.map(start::diagnostics);
     let threads = Threads {
         resolver: spawn("resolver", {
             let stop = ending.clone();
@@ -202,7 +203,7 @@ pub async fn run(
     let keeper = keeper::Keeper {
         node: config.node.clone(),
         kernel: kernel.facts(),
-        ledger: kernel.loaded.ledger()?,
+        ledger: running.ledger,
         attached,
         coverage,
         attach_ns,
@@ -234,7 +235,8 @@ pub async fn run(
     if let Some(diagnostics) = diagnostics {
         diagnostics.abort();
     }
-    drop(kernel);
+    // Last, because it takes seconds: subscribers have been told, the socket is free for the next agent.
+    drop(running.hooks);
     tracing::info!("ended");
     Ok(served?)
 }

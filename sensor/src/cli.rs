@@ -3,6 +3,7 @@
 pub mod args;
 pub mod check;
 pub mod class;
+pub mod frugal;
 mod json;
 pub mod pretty;
 pub mod run;

@@ -4,6 +4,7 @@ pub mod attach;
 pub mod btf;
 pub mod calls;
 pub mod cgroup;
+pub mod hooks;
 pub mod ledger;
 pub mod load;
 pub mod offsets;

@@ -5,13 +5,20 @@ use std::process::ExitCode;
 
 use sensor::cli::{self, Command};
 
-#[tokio::main(worker_threads = 2)]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    match &cli.command {
+    if matches!(cli.command, Command::Run(_)) {
+        cli::frugal::settle();
+    }
+    work(cli.command)
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn work(command: Command) -> ExitCode {
+    match &command {
         Command::Run(args) => cli::run::run(args).await,
         Command::Watch(args) => cli::watch::run(args).await,
         Command::Status(args) => cli::status::run(args).await,

@@ -237,6 +237,7 @@ impl Pipeline {
                     changed_ns: record.file.changed_ns,
                     device: record.file.device,
                     written: u32::from(operation.is_written()),
+                    way: record.way,
                 };
                 output.change(Change::File { key, verdict, generation: self.policy.generation });
             }

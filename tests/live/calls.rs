@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("calls::memory", target::memory).each_back_end().proves(&["PRIVILEGE_PROCESS_MEMORY"]),
     Test::new("calls::descriptor", target::descriptor).each_back_end().proves(&["PRIVILEGE_PIDFD_GETFD"]),
     Test::new("calls::signal", target::signal).each_back_end().proves(&["PRIVILEGE_SIGNAL"]),
+    Test::new("calls::repeated", target::repeated).each_back_end(),
     Test::new("calls::scheduling", target::scheduling).each_back_end().proves(&["PRIVILEGE_SCHEDULING"]),
     Test::new("calls::container", target::container).each_back_end(),
     Test::new("calls::by_32_bits", target::by_32_bits).each_back_end(),

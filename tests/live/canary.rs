@@ -4,31 +4,18 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
-use picket_tests::agent::Agent;
 use picket_tests::client::{Client, Filters};
 use picket_tests::expect::{number, text};
 use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
-use picket_tests::scratch::write_file;
-use picket_tests::skip::{report, sized};
+use picket_tests::skip::{SAME_EVERYWHERE, report, sized};
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("canary::every_served_class_is_seen", every_served_class_is_seen),
     Test::new("canary::it_goes_on_unheard", it_goes_on_unheard),
-    Test::new("canary::another_pid_namespace", another_pid_namespace).native_only(NO_UNSHARE),
+    Test::new("canary::another_pid_namespace", another_pid_namespace).native_only(SAME_EVERYWHERE),
 ];
-
-const NO_UNSHARE: &str = "needs unshare(1) of util-linux";
-
-/// An agent with these settings.
-fn agent(lab: &Lab, settings: &str) -> Agent {
-    let mut options = lab.agent_options();
-    let file = options.folder.join("picket.toml");
-    write_file(&file, settings.as_bytes(), 0o600);
-    options.arguments = vec!["--config".to_owned(), file.to_string_lossy().into_owned()];
-    Agent::start(&options)
-}
 
 fn coverage(status: &Value) -> Vec<Value> {
     status["coverage"].as_array().cloned().unwrap_or_default()
@@ -36,7 +23,7 @@ fn coverage(status: &Value) -> Vec<Value> {
 
 /// An agent that is ready has seen every class that it can try, on the back ends that this kernel has.
 fn every_served_class_is_seen(lab: &mut Lab) {
-    let agent = agent(lab, "");
+    let agent = lab.agent_with("");
     let status = agent.status();
     let mut seen = Vec::new();
     for class in coverage(&status).iter().filter(|class| text(class, "backEnd") != "none") {
@@ -67,7 +54,7 @@ fn every_served_class_is_seen(lab: &mut Lab) {
 fn it_goes_on_unheard(lab: &mut Lab) {
     const EVERYTHING: &str = "[kernel]\ncanary_interval_s = 1\n[events]\n\
         host = [\"process\", \"container\", \"file\", \"network\", \"privilege\"]\n[files]\nquiet = []\n";
-    let agent = agent(lab, EVERYTHING);
+    let agent = lab.agent_with(EVERYTHING);
     let mut client = Client::subscribe(&agent, &Filters::default());
     let tried = |status: &Value| {
         let classes = coverage(status);

@@ -33,6 +33,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("commands::no_tracefs", no_tracefs),
     Test::new("commands::diagnostics", diagnostics),
     Test::new("commands::status", status),
+    Test::new("commands::idle_memory", idle_memory),
     Test::new("commands::check", check),
 ];
 
@@ -122,10 +123,7 @@ fn end_despite_hanging_clients(lab: &mut Lab) {
 }
 
 fn unknown_setting(lab: &mut Lab) {
-    let mut options = lab.agent_options();
-    let file = options.folder.join("picket.toml");
-    write_file(&file, "[kernel]\nno_such_setting = 1\n", 0o644);
-    options.arguments = vec!["--config".to_owned(), file.to_string_lossy().into_owned()];
+    let mut options = lab.agent_options().with_settings("[kernel]\nno_such_setting = 1\n");
     let message = refused(&mut run_command(&options), &options.folder);
     check_names(&message, &["no_such_setting", "picket.toml"]);
     options.arguments = vec!["--config".to_owned(), "/nowhere/picket.toml".to_owned()];
@@ -206,11 +204,7 @@ fn no_tracefs(lab: &mut Lab) {
 
 /// What the kernel programs themselves say reaches the agent's log, if that is wanted.
 fn diagnostics(lab: &mut Lab) {
-    let mut options = lab.agent_options();
-    let file = options.folder.join("picket.toml");
-    write_file(&file, "[kernel]\ndiagnostics = true\n[log]\nlevel = 'debug'\n", 0o644);
-    options.arguments = vec!["--config".to_owned(), file.to_string_lossy().into_owned()];
-    let agent = Agent::start(&options);
+    let agent = lab.agent_with("[kernel]\ndiagnostics = true\n[log]\nlevel = 'debug'\n");
     let mut child = lab.host("true").spawn().expect("busybox runs");
     let said = format!("exec by thread {}", child.id());
     child.wait().expect("our child");
@@ -241,6 +235,17 @@ fn status(lab: &mut Lab) {
         .absent("recordsRejected");
     let pretty = lab.agent().picket("status", &[]);
     assert!(pretty.status.success() && !pretty.stdout.is_empty(), "picket status tells something");
+}
+
+/// What only loading needs is given back.
+fn idle_memory(lab: &mut Lab) {
+    /// A release build has some sixty million; what loading takes is more than twice that.
+    const MOST: u64 = 100_000_000;
+    let agent = Agent::start(&lab.agent_options());
+    Expect::of(&agent.status()).such("residentBytes", "little", |bytes| {
+        bytes.as_str().and_then(|bytes| bytes.parse().ok()).is_some_and(|bytes: u64| bytes < MOST)
+    });
+    agent.stop();
 }
 
 /// `picket check` changes nothing and says that this kernel will do.

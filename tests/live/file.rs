@@ -66,7 +66,11 @@ struct Bench<'a> {
     lab: &'a mut Lab,
     client: Client,
     /// Opens are told below the system-call layer.
-    trampoline: bool,
+    opens: bool,
+    /// So are changes of names.
+    names: bool,
+    /// So are changes of mode, owner and length.
+    attributes: bool,
 }
 
 /// What a workload did.
@@ -78,10 +82,13 @@ struct Ran {
 
 impl<'a> Bench<'a> {
     fn new(lab: &'a mut Lab) -> Self {
-        let trampoline = lab.agent().status().to_string().contains("exit_file_open");
-        println!("file: opens come from {}", if trampoline { "trampolines" } else { "tracepoints" });
+        let [opens, names, attributes] = ["FILE_OPEN", "FILE_RENAME", "FILE_CHMOD"].map(|class| {
+            let back_end = lab.agent().back_end(class);
+            println!("file: {class} comes from the {back_end}");
+            back_end == "trampoline"
+        });
         let client = lab.watch();
-        Self { lab, client, trampoline }
+        Self { lab, client, opens, names, attributes }
     }
 
     /// Runs a script in a new folder with a few things to work on (`@` in it is the folder), and collects its

@@ -72,7 +72,9 @@ fn one_pod_blinds_nobody(lab: &mut Lab) {
     println!(
         "flood: seen {seen}, filtered {filtered}, aggregated {aggregated}, limited {limited}, lost {lost}"
     );
-    assert!(seen >= made, "{made} opens were made: {account}");
+    // Kernels that preempt programs leave some out, which the class accounts for and no group.
+    let left_out = number(&class(&status, "FILE_OPEN"), "lost").unwrap_or_default();
+    assert!(seen + left_out >= made, "{made} opens were made: {account}");
     assert!(limited > 0, "more than the burst of {BURST} was made at once: {account}");
 
     let class = class(&status, "FILE_OPEN");
@@ -143,7 +145,7 @@ fn settled(agent: &Agent, id: &str, made: u64) -> Value {
         let over = groups(&status).iter().any(|group| {
             text(group, "container.id") == id
                 && text(group, "class") == "FILE_OPEN"
-                && number(group, "seen") >= Some(made)
+                && number(group, "seen").unwrap_or_default() + of("lost") >= made
         });
         if whole && over {
             return status;

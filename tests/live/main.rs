@@ -17,6 +17,7 @@ mod objects;
 mod packets;
 mod policy;
 mod process;
+mod verdict;
 mod workload;
 
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         policy::TESTS,
         flood::TESTS,
         calls::TESTS,
+        verdict::TESTS,
     ]
     .concat();
     runner::main(&tests)

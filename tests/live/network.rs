@@ -5,6 +5,8 @@ mod connect;
 mod local;
 mod other;
 
+use std::process::Stdio;
+
 use picket_tests::client::Client;
 use picket_tests::expect::{field, number, text};
 use picket_tests::lab::Lab;
@@ -13,23 +15,58 @@ use picket_tests::workload;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("network::tcp", connect::tcp),
-    Test::new("network::tcp_of_version_6", connect::tcp_of_version_6),
-    Test::new("network::mapped", connect::mapped),
-    Test::new("network::fast_open", connect::fast_open),
-    Test::new("network::by_io_uring", connect::by_io_uring),
-    Test::new("network::refused", connect::refused),
-    Test::new("network::unreachable", connect::unreachable),
-    Test::new("network::in_a_container", connect::in_a_container),
-    Test::new("network::local_path", local::path),
-    Test::new("network::local_abstract", local::abstract_name),
-    Test::new("network::local_datagrams", local::datagrams),
-    Test::new("network::local_failures", local::failures),
-    Test::new("network::local_peer", local::peer),
-    Test::new("network::udp_connected", other::udp_connected),
-    Test::new("network::datagrams", other::datagrams),
-    Test::new("network::bind_and_listen", other::bind_and_listen),
-    Test::new("network::unusual_sockets", other::unusual_sockets),
+    Test::new("network::tcp", connect::tcp).each_back_end().proves(&[
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+        "NETWORK_CLOSE",
+    ]),
+    Test::new("network::tcp_of_version_6", connect::tcp_of_version_6).each_back_end().proves(&[
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+        "NETWORK_CLOSE",
+    ]),
+    Test::new("network::mapped", connect::mapped).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::fast_open", connect::fast_open).each_back_end().proves(&[
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+        "NETWORK_CLOSE",
+    ]),
+    Test::new("network::by_io_uring", connect::by_io_uring).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::refused", connect::refused).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::unreachable", connect::unreachable).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::in_a_container", connect::in_a_container).each_back_end().proves(&[
+        "NETWORK_BIND",
+        "NETWORK_LISTEN",
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+        "NETWORK_CLOSE",
+    ]),
+    Test::new("network::local_path", local::path).each_back_end().proves(&[
+        "NETWORK_BIND",
+        "NETWORK_LISTEN",
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+    ]),
+    Test::new("network::local_abstract", local::abstract_name).each_back_end().proves(&[
+        "NETWORK_BIND",
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+    ]),
+    Test::new("network::local_datagrams", local::datagrams)
+        .each_back_end()
+        .proves(&["NETWORK_BIND", "NETWORK_CONNECT"]),
+    Test::new("network::local_failures", local::failures).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::local_peer", local::peer).each_back_end().proves(&[
+        "NETWORK_LISTEN",
+        "NETWORK_CONNECT",
+        "NETWORK_ACCEPT",
+    ]),
+    Test::new("network::udp_connected", other::udp_connected).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::datagrams", other::datagrams).each_back_end().proves(&["NETWORK_DATAGRAM"]),
+    Test::new("network::bind_and_listen", other::bind_and_listen)
+        .each_back_end()
+        .proves(&["NETWORK_BIND", "NETWORK_LISTEN"]),
+    Test::new("network::unusual_sockets", other::unusual_sockets).each_back_end().proves(&["NETWORK_SOCKET"]),
 ];
 
 /// Begins a namespace of its own with a loopback device.
@@ -38,6 +75,8 @@ const OWN: &str = "unshare net , loopback ,";
 /// Events of one process.
 struct Seen {
     events: Vec<Value>,
+    /// Error numbers with which its operations failed.
+    errors: Vec<String>,
 }
 
 /// Runs a workload in the scratch folder and gives the events of its process; `@` in it is the folder.
@@ -45,12 +84,15 @@ fn run(lab: &mut Lab, script: &str) -> Seen {
     let mut client = lab.watch();
     let folder = lab.scratch().folder("network");
     let words = script.split_whitespace().map(|word| word.replace('@', &folder.to_string_lossy()));
-    let child = workload::command("--may-fail").args(words).current_dir(&folder).spawn();
-    let mut child = child.expect("the workload program runs");
+    let mut child = workload::command("--may-fail");
+    child.args(words).current_dir(&folder);
+    let child = child.stdout(Stdio::piped()).spawn().expect("the workload program runs");
     let pid = child.id();
-    let status = child.wait().expect("our own child");
-    assert!(status.success(), "`{script}`: {status}");
-    seen(lab, &mut client, pid)
+    let output = child.wait_with_output().expect("our own child");
+    assert!(output.status.success(), "`{script}`: {}", output.status);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = printed.lines().filter_map(|line| line.strip_prefix("errno ")).map(str::to_owned).collect();
+    Seen { errors, ..seen(lab, &mut client, pid) }
 }
 
 /// What was told of a process that has ended.
@@ -65,7 +107,7 @@ fn seen(lab: &Lab, client: &mut Client, pid: u32) -> Seen {
     client.wait_for("the socket of the fence", |event| {
         text(event, "class") == "NETWORK_SOCKET" && number(event, "process.pid") == Some(last.into())
     });
-    Seen { events: client.of_process(pid) }
+    Seen { events: client.of_process(pid), errors: Vec::new() }
 }
 
 impl Seen {
@@ -102,12 +144,9 @@ impl Seen {
 /// True if a class is served by tracepoints of system calls, to which only the caller's memory tells the
 /// address of a call that failed.
 fn by_tracepoint(lab: &mut Lab, class: &str) -> bool {
-    let status = lab.agent().status();
-    let coverage = field(&status, "coverage").and_then(Value::as_array).cloned().unwrap_or_default();
-    let of_class = coverage.iter().find(|coverage| text(coverage, "class") == class);
-    match of_class.map(|coverage| text(coverage, "backEnd")) {
-        Some("tracepoint") => true,
-        Some("trampoline") => false,
-        other => panic!("{class} is served by {other:?}"),
+    match lab.agent().back_end(class).as_str() {
+        "tracepoint" => true,
+        "trampoline" => false,
+        other => panic!("{class} is served by {other}"),
     }
 }

@@ -19,18 +19,28 @@ use picket_tests::workload;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("objects::credentials", credentials::changes),
-    Test::new("objects::capability", credentials::capability),
-    Test::new("objects::unshare", space::unshare),
-    Test::new("objects::clone", space::clone),
-    Test::new("objects::setns", space::setns),
-    Test::new("objects::roots", space::roots),
-    Test::new("objects::mount", mount::old_interface),
-    Test::new("objects::new_mount", mount::new_interface),
-    Test::new("objects::mount_flip", mount::flip),
-    Test::new("objects::kernel_setting", control::setting),
-    Test::new("objects::control_file", control::file),
-    Test::new("objects::cgroup", control::group),
+    Test::new("objects::credentials", credentials::changes)
+        .each_back_end()
+        .proves(&["PRIVILEGE_CREDENTIALS"]),
+    Test::new("objects::capability", credentials::capability)
+        .each_back_end()
+        .proves(&["PRIVILEGE_CAPABILITY"]),
+    Test::new("objects::unshare", space::unshare).each_back_end().proves(&["PRIVILEGE_UNSHARE"]),
+    Test::new("objects::clone", space::clone).each_back_end().proves(&["PRIVILEGE_UNSHARE"]),
+    Test::new("objects::setns", space::setns).each_back_end().proves(&["PRIVILEGE_SETNS"]),
+    Test::new("objects::roots", space::roots)
+        .each_back_end()
+        .proves(&["PRIVILEGE_CHROOT", "PRIVILEGE_PIVOT_ROOT"]),
+    Test::new("objects::mount", mount::old_interface).each_back_end().proves(&["PRIVILEGE_MOUNT"]),
+    Test::new("objects::new_mount", mount::new_interface).each_back_end().proves(&["PRIVILEGE_MOUNT"]),
+    Test::new("objects::mount_flip", mount::flip).each_back_end().proves(&["PRIVILEGE_MOUNT"]),
+    Test::new("objects::kernel_setting", control::setting).proves(&["PRIVILEGE_CONTROL_WRITE"]),
+    Test::new("objects::control_file", control::file).each_back_end(),
+    Test::new("objects::cgroup", control::group).proves(&[
+        "CONTAINER_CGROUP_CREATE",
+        "CONTAINER_CGROUP_MOVE",
+        "CONTAINER_CGROUP_REMOVE",
+    ]),
     Test::new("objects::started_by_kernel", control::started_by_kernel),
 ];
 
@@ -93,12 +103,4 @@ fn event_of(client: &mut Client, class: &str, pid: u32, wanted: impl Fn(&Value) 
     client.wait_for(&format!("{class} of {pid}"), |event| {
         text(event, "class") == class && number(event, "process.pid") == Some(pid.into()) && wanted(event)
     })
-}
-
-/// Back end that serves a class.
-fn back_end(lab: &mut Lab, class: &str) -> String {
-    let status = lab.agent().status();
-    let list = status.get("coverage").and_then(Value::as_array).cloned().unwrap_or_default();
-    let found = list.iter().find(|covered| text(covered, "class") == class);
-    found.map(|covered| text(covered, "backEnd").to_owned()).unwrap_or_default()
 }

@@ -1,20 +1,26 @@
 //! What is wanted, and that it can change while events flow.
 
+mod repeats;
+mod wanted;
+
 use std::thread::sleep;
 use std::time::Duration;
 
 use picket_tests::agent::Agent;
 use picket_tests::client::{Client, Filters};
+use picket_tests::container::Container;
 use picket_tests::expect::text;
 use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
 use picket_tests::scratch::write_file;
-use rustix::process::Signal;
+use picket_tests::workload::IN_CONTAINER;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("policy::changes_without_a_gap", changes_without_a_gap),
     Test::new("policy::defaults_are_quiet", defaults_are_quiet),
+    Test::new("policy::repeats_are_one_event", repeats::are_one_event),
+    Test::new("policy::classes_ports_and_networks", wanted::classes_ports_and_networks),
     Test::new("policy::bad_settings_change_nothing", bad_settings_change_nothing),
 ];
 
@@ -28,11 +34,7 @@ fn opened(client: &Client, part: &str) -> Vec<String> {
 /// A container writes two kinds of files in turn; half way, the settings that want one kind are replaced by
 /// those that want both.
 fn changes_without_a_gap(lab: &mut Lab) {
-    let mut options = lab.agent_options();
-    let settings = options.folder.join("picket.toml");
-    write_file(&settings, b"[files]\nquiet = [\"/tmp/second/**\"]\n", 0o600);
-    options.arguments = vec!["--config".to_owned(), settings.to_string_lossy().into_owned()];
-    let agent = Agent::start(&options);
+    let agent = lab.agent_with("[files]\nquiet = [\"/tmp/second/**\"]\n");
     let marker = marker("policy");
     let script = format!(
         "mkdir -p /tmp/first /tmp/second; write() {{ i=$1; while [ $i -lt $2 ]; do : > /tmp/first/{marker}-$i; : > /tmp/second/{marker}-$i; i=$((i+1)); done; }}; wait_for() {{ until [ -e /tmp/$1 ]; do sleep 0.05; done; }}; write 0 100; wait_for go-1; write 100 200; wait_for go-2; write 200 300; /bin/true {marker}"
@@ -46,8 +48,7 @@ fn changes_without_a_gap(lab: &mut Lab) {
     });
     assert_eq!(opened(&client, "/tmp/second/"), [""; 0], "the settings do not want these");
 
-    write_file(&settings, b"[files]\nquiet = []\n", 0o600);
-    agent.signal(Signal::HUP);
+    agent.change_settings("[files]\nquiet = []\n");
     // While the settings change the container goes on.
     write_file(&container.file("/tmp/go-1"), b"", 0o600);
     wait_for_log(&agent, "the new policy holds");
@@ -97,24 +98,39 @@ fn defaults_are_quiet(lab: &mut Lab) {
 }
 
 fn bad_settings_change_nothing(lab: &mut Lab) {
-    let mut options = lab.agent_options();
-    let settings = options.folder.join("picket.toml");
-    write_file(&settings, b"[limits]\nburst = 9\n", 0o600);
-    options.arguments = vec!["--config".to_owned(), settings.to_string_lossy().into_owned()];
-    let agent = Agent::start(&options);
-    write_file(&settings, b"[files]\nquiet = [\"tmp/*\"]\n", 0o600);
-    agent.signal(Signal::HUP);
+    let agent = lab.agent_with("[limits]\nburst = 9\n");
+    agent.change_settings("[files]\nquiet = [\"tmp/*\"]\n");
     wait_for_log(&agent, "picket.toml:2:9: files.quiet");
     wait_for_log(&agent, "the old settings hold");
     agent.stop();
 }
 
 fn wait_for_log(agent: &Agent, words: &str) {
+    wait_for_logs(agent, words, 1);
+}
+
+/// Waits until the log says this so many times.
+fn wait_for_logs(agent: &Agent, words: &str, times: usize) {
     for _ in 0..300 {
-        if agent.log().contains(words) {
+        if agent.log().matches(words).count() >= times {
             return;
         }
         sleep(Duration::from_millis(50));
     }
-    panic!("the agent's log does not say `{words}`:\n{}", agent.log_tail());
+    panic!("the agent's log does not say `{words}` {times} times:\n{}", agent.log_tail());
+}
+
+/// Arguments of a container that does nothing but live.
+fn waiting() -> [&'static str; 3] {
+    [IN_CONTAINER, "sleep", "3600000"]
+}
+
+/// Starts such a container and waits until the agent knows it: before, nothing is held back.
+fn awaited(client: &mut Client, container: &Container) {
+    container.start();
+    client.wait_for("the container's own program", |event| {
+        text(event, "class") == "PROCESS_EXEC"
+            && text(event, "process.executable") == IN_CONTAINER
+            && text(event, "container.id") == container.id()
+    });
 }

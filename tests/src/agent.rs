@@ -12,10 +12,14 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::coverage::Coverage;
+use crate::scratch::write_file;
 use crate::skip::sized;
 
 /// Pause between two looks at something that will become true.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Name of an agent's settings file, in its folder.
+const SETTINGS: &str = "picket.toml";
 /// Lines of the log that are shown when a test fails.
 const LOG_LINES: usize = 60;
 
@@ -68,6 +72,17 @@ pub struct Options {
     pub settings: Vec<(&'static str, String)>,
     /// Words before the agent's own: a program that runs it elsewhere.
     pub through: Vec<String>,
+}
+
+impl Options {
+    /// The same with a settings file of this text in its folder.
+    #[must_use]
+    pub fn with_settings(mut self, text: &str) -> Self {
+        let file = self.folder.join(SETTINGS);
+        write_file(&file, text, 0o600);
+        self.arguments.extend(["--config".to_owned(), file.to_string_lossy().into_owned()]);
+        self
+    }
 }
 
 /// A running agent; killed when dropped.
@@ -179,6 +194,23 @@ impl Agent {
             let text = String::from_utf8_lossy(&output.stderr);
             panic!("picket status -o json: {}: {error}: {text}\n{}", output.status, self.log_tail())
         })
+    }
+
+    /// The back end that it says serves a class; `none` where nothing does.
+    ///
+    /// # Panics
+    /// When it does not list the class.
+    #[must_use]
+    pub fn back_end(&self, class: &str) -> String {
+        let coverage = Coverage::of(&self.status());
+        coverage.check_known(&[class]);
+        coverage.back_end(class).to_owned()
+    }
+
+    /// Replaces its settings file, and tells it so. The agent must have been started with one.
+    pub fn change_settings(&self, text: &str) {
+        write_file(&self.socket.with_file_name(SETTINGS), text, 0o600);
+        self.signal(Signal::HUP);
     }
 
     /// Process id of the agent.

@@ -92,6 +92,12 @@ impl Lab {
         }
     }
 
+    /// An agent of a test's own with a settings file of this text.
+    #[must_use]
+    pub fn agent_with(&self, settings: &str) -> Agent {
+        Agent::start(&self.agent_options().with_settings(settings))
+    }
+
     /// Ends the shared agent, which must end cleanly.
     pub fn finish(&mut self) {
         if let Some(agent) = self.agent.take() {

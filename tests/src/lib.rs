@@ -12,6 +12,7 @@ pub mod cgroup;
 pub mod client;
 pub mod container;
 pub mod containerd;
+mod coverage;
 pub mod errno;
 pub mod expect;
 pub mod image;

@@ -3,14 +3,16 @@
 mod matrix;
 mod selection;
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::agent::BackEnd;
+use crate::coverage::Coverage;
 use crate::lab::Lab;
 use crate::skip;
-use matrix::{Coverage, Matrix, Verdict};
+use matrix::{Matrix, Verdict};
 use selection::Selection;
 
 /// Exit code of cargo's own harness for failed tests.
@@ -79,6 +81,7 @@ pub fn main(tests: &[Test]) -> ExitCode {
         let again: Vec<_> = chosen.iter().filter(|test| number == 0 || test.each_back_end).copied().collect();
         run.pass(&again, back_end, number == 0);
     }
+    run.check_classes(tests);
     run.finish(tests.len() - chosen.len())
 }
 
@@ -121,6 +124,15 @@ impl Run {
         self.coverages.push(coverage.clone());
         tests.iter().for_each(|test| self.test(test, &name(test, back_end), &coverage));
         self.end_agent();
+    }
+
+    /// Each class that the agent lists must be proved by one of all tests, chosen or not: else nothing would say
+    /// that it never was.
+    fn check_classes(&mut self, tests: &[Test]) {
+        let proved: Vec<_> = tests.iter().flat_map(|test| test.proves).copied().collect();
+        let listed = self.coverages.iter().flat_map(|coverage| coverage.beyond(&proved));
+        let unproved: BTreeSet<_> = listed.map(|class| format!("no test proves {class}")).collect();
+        self.failed.extend(unproved);
     }
 
     /// Asks the shared agent what serves each class; nothing is a failure of this pass.

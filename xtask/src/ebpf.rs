@@ -1,6 +1,7 @@
 //! Builds `sensor-ebpf` for the BPF target and hands back the object file.
 
 mod environment;
+mod slim;
 mod toolchain;
 
 use std::path::{Path, PathBuf};
@@ -39,8 +40,9 @@ pub fn build(out_dir: &Path, workspace: &Path) -> Result<PathBuf> {
     let toolchain = Toolchain::detect()?;
     let built = compile(&toolchain, out_dir, workspace)?;
     let object = out_dir.join("sensor-ebpf.o");
-    std::fs::copy(&built, &object)
-        .with_context(|| format!("cannot copy {} to {}", built.display(), object.display()))?;
+    let bytes = std::fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    let slim = slim::without_debug(&bytes).with_context(|| format!("{} is no good", built.display()))?;
+    std::fs::write(&object, slim).with_context(|| format!("cannot write {}", object.display()))?;
     check_object(&object)?;
     Ok(object)
 }

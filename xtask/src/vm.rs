@@ -67,7 +67,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
     run(arguments)?.finish(in_ci())
 }
 
-/// Builds what the machines need, then boots one kernel after the other. A kernel that cannot be fetched
+/// Builds what the machines need, then boots the kernels, several at once. A kernel that cannot be fetched
 /// is a failure like any other.
 pub(crate) fn run(arguments: &Arguments) -> Result<Report> {
     ensure!(

@@ -33,6 +33,8 @@ pub struct FileRecord {
     pub call: u32,
     /// Unused; zero.
     pub reserved: u32,
+    /// Open: by which name and mount the file was reached ([`crate::policy::FileKey::way`]).
+    pub way: u64,
 }
 
 /// Bits of [`FileRecord::facts`].

@@ -39,7 +39,7 @@ pub(crate) struct Way {
     pub(crate) base: u32,
     /// Bytes before the first that has not been seen.
     pub(crate) next: u32,
-    /// Packets that were looked at.
+    /// Packets with bytes in them that were looked at.
     pub(crate) packets: u32,
     /// Bits of this.
     pub(crate) state: u32,
@@ -50,7 +50,7 @@ impl Way {
     pub(crate) const BASE: u32 = 1 << 0;
     /// Nothing more is wanted.
     pub(crate) const DONE: u32 = 1 << 1;
-    /// It begins with a client's TLS hello.
+    /// It begins with a client's TLS hello, or may do so.
     pub(crate) const LONG: u32 = 1 << 2;
 }
 

@@ -8,8 +8,11 @@ use sensor_common::{
 use crate::{
     emit::{begin_gated, gate::Gate, writer::Writer},
     kobj::{Memory, Typed, cgroup::Cgroup, cred::Cred, current::Current, syscall, task::Task},
-    maps::{CALLS, Slot, VITAL},
+    maps::{CALLS, CREDENTIALS, Known, Slot, VITAL, offset},
 };
+
+/// An odd number whose bits look random.
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The running task is about to act with these credentials instead of those it has.
 #[inline(always)]
@@ -55,7 +58,55 @@ pub(crate) fn changed(call: u32) {
     };
     *record = CallRecord { call, ..Default::default() };
     after(cred, current, record);
+    if is_known(cred, current, record) {
+        return;
+    }
     send(current, writer, record);
+}
+
+/// True if the thread was told of with the same credentials, and executed no program since. They are noted.
+#[inline(always)]
+fn is_known(cred: Cred<Current>, current: Task<Current>, record: &CallRecord) -> bool {
+    let process = current.reference();
+    let known = Known {
+        start_ns: process.start_ns,
+        memory: current.0.follow(offset!(task_mm)).map_or(0, Memory::address),
+        digest: digest(cred, record),
+    };
+    if let Some(before) = CREDENTIALS.get_ptr(process.tid) {
+        // SAFETY: the pointer is that of a map's value, valid while the program runs; no other thread
+        // has this key.
+        let before = unsafe { *before };
+        if before.start_ns == known.start_ns && before.memory == known.memory && before.digest == known.digest
+        {
+            return true;
+        }
+    }
+    CREDENTIALS.insert(process.tid, known, 0).ok();
+    false
+}
+
+/// A number that is another one when any of the credentials is.
+#[inline(always)]
+fn digest(cred: Cred<Current>, record: &CallRecord) -> u64 {
+    let two = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+    let (ids, further, sets) = (&record.ids, &record.further, &record.capabilities);
+    [
+        two(ids.uid, ids.gid),
+        two(ids.euid, ids.egid),
+        two(further.suid, further.sgid),
+        two(further.fsuid, further.fsgid),
+        sets.inheritable,
+        sets.permitted,
+        sets.effective,
+        sets.bounding,
+        sets.ambient,
+        two(record.namespaces.user, 0),
+        // Equal for credentials that were copied and not given other groups.
+        cred.groups(),
+    ]
+    .into_iter()
+    .fold(0, |sum: u64, word| (sum ^ word).wrapping_mul(FACTOR).rotate_left(29))
 }
 
 /// The system call that the running task is in, if it has a name, and whether it is a 32-bit one.

@@ -62,8 +62,8 @@ pub(crate) struct Ended<A> {
 pub(crate) enum Alike {
     /// Nothing: each is told.
     Never,
-    /// Target and request.
-    If(u64, u32),
+    /// Target, request, and a number that the kernel or the caller told.
+    If(u64, u32, u64),
 }
 
 /// An event in the making.
@@ -84,8 +84,10 @@ pub(crate) struct Told {
 #[derive(Clone, Copy)]
 pub(crate) struct Event {
     class: Class,
-    /// What makes two calls equal: target and request.
+    /// What makes two calls equal, besides `number` and `detail`: target and request.
     alike: (u64, u32),
+    /// Not 0 if no other call is equal.
+    unique: u32,
     /// `struct task_struct`: who it is done to.
     target: u64,
     /// `struct file`: what the call used.
@@ -105,12 +107,14 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// An event of a class; equal are those of one process with this target and request.
+    /// An event of a class; equal are those of one process with this target and request, as long as
+    /// `number` and `detail` are equal as well. Targets are numbers of 32 bits where there is a `number`.
     #[inline(always)]
     pub(crate) const fn new(class: Class, target: u64, request: u32) -> Self {
         Self {
             class,
             alike: (target, request),
+            unique: 0,
             target: 0,
             file: 0,
             base: 0,
@@ -124,6 +128,22 @@ impl Event {
         }
     }
 
+    /// The same, told each time.
+    #[inline(always)]
+    const fn each(self) -> Self {
+        Self { unique: 1, ..self }
+    }
+
+    /// What makes another call equal.
+    #[inline(always)]
+    fn alike(&self) -> Alike {
+        if self.unique != 0 {
+            return Alike::Never;
+        }
+        let (target, request) = self.alike;
+        Alike::If(target ^ u64::from(self.number) << 32, request, self.detail)
+    }
+
     /// The same, but the verifier knows nothing of the numbers any more.
     #[inline(always)]
     fn opaque(self) -> Option<Self> {
@@ -134,6 +154,7 @@ impl Event {
         Some(Self {
             class,
             alike: (self.alike.0 ^ zero, self.alike.1 ^ low),
+            unique: self.unique ^ low,
             target: self.target ^ zero,
             file: self.file ^ zero,
             base: self.base ^ zero,
@@ -201,7 +222,7 @@ const SPLICE: u32 = Class::Splice as u32;
 /// Makes and sends the record of an event.
 #[inline(always)]
 pub(crate) fn tell<A: Arguments>(call: Ended<A>, event: Event) {
-    let Some(mut told) = call.begin(event.class, Alike::If(event.alike.0, event.alike.1)) else { return };
+    let Some(mut told) = call.begin(event.class, event.alike()) else { return };
     told.record.number = event.number;
     told.record.detail = event.detail;
     told.record.facts |= event.facts;
@@ -238,6 +259,13 @@ impl<A: Arguments> Ended<A> {
         if self.result < 0 { self.result.unsigned_abs() } else { 0 }
     }
 
+    /// Each call that succeeds is told; of those that fail, one of each kind for each error. Kinds are few, so
+    /// that who is allowed nothing cannot make many records.
+    #[inline(always)]
+    pub(crate) fn failures_of(self, kind: u32) -> Alike {
+        if self.result < 0 { Alike::If(0, kind, 0) } else { Alike::Never }
+    }
+
     /// Counts the call and begins its record. `None` if it is not to be sent.
     #[inline(always)]
     pub(crate) fn begin(self, class: Class, alike: Alike) -> Option<Told> {
@@ -247,9 +275,10 @@ impl<A: Arguments> Ended<A> {
         let process = current.reference();
         let repeats = match alike {
             Alike::Never => 0,
-            Alike::If(target, request) => {
-                let request = u64::from(self.call) << 32 | u64::from(request);
-                gate.repeats(process, target, request, self.error())?
+            Alike::If(target, request, number) => {
+                // A call's number has 16 bits at most, and so has an error's.
+                let request = (u64::from(self.call) << 16 | self.error()) << 32 | u64::from(request);
+                gate.repeats(process, target, request, number)?
             }
         };
         let (writer, record) = Writer::new::<CallRecord>(Slot::Call, Lane::First, class)?;

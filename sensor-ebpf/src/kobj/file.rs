@@ -16,13 +16,19 @@ pub(crate) fn identity<M: Memory>(file: M, into: &mut FileIdentity) {
     }
 }
 
+/// `I_CTIME_QUERIED` of `include/linux/fs.h` (6.13) shares the word with the nanoseconds: somebody has looked at
+/// the time.
+const QUERIED: u32 = 1 << 31;
+
 /// When an inode was changed last, in nanoseconds of the wall clock.
 #[inline(always)]
 pub(crate) fn changed_ns<M: Memory>(inode: M) -> u64 {
-    let seconds = inode.number::<u64>(offset!(inode_changed_s));
-    seconds
-        .wrapping_mul(1_000_000_000)
-        .wrapping_add(u64::from(inode.number::<u32>(offset!(inode_changed_ns))))
+    time(inode.number(offset!(inode_changed_s)), inode.number(offset!(inode_changed_ns)))
+}
+
+#[inline(always)]
+fn time(seconds: u64, nanoseconds: u32) -> u64 {
+    seconds.wrapping_mul(1_000_000_000).wrapping_add(u64::from(nanoseconds & !QUERIED))
 }
 
 /// Fills in the identity of an inode.
@@ -51,10 +57,7 @@ pub(crate) type InodeWindow = Window<16>;
 /// As [`changed_ns`], from what was read already.
 #[inline(always)]
 pub(crate) fn changed_ns_of(inode: &InodeWindow) -> u64 {
-    let seconds = inode.number::<u64>(offset!(inode_changed_s));
-    seconds
-        .wrapping_mul(1_000_000_000)
-        .wrapping_add(u64::from(inode.number::<u32>(offset!(inode_changed_ns))))
+    time(inode.number(offset!(inode_changed_s)), inode.number(offset!(inode_changed_ns)))
 }
 
 /// As [`of_inode`], with few calls of the helper.

@@ -7,17 +7,16 @@ use sensor_common::{class::Class, layout::Settings};
 
 use super::{AgentError, policy};
 use crate::clock::{self, BootClock};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::event::capability;
 use crate::identity::container::Container;
 use crate::identity::store::{Question, Store};
 use crate::kernel::{
     attach::{Attached, Coverage},
     cgroup::{self, Hierarchy},
-    load::{KernelTypes, Loaded, Options},
+    load::{KernelTypes, Loaded, Options, Running},
     offsets::Missing,
     probe,
-    programs::BackEnd,
 };
 use crate::pipeline::{Output, Pipeline};
 use crate::policy::{Change, Policy};
@@ -38,8 +37,23 @@ const GROUPS_PER_CONTAINER: usize = 4;
 /// The kernel side, loaded.
 pub(super) struct Kernel {
     pub(super) loaded: Loaded,
-    /// Until the programs are attached: they take some thirty megabytes.
-    types: Option<KernelTypes>,
+    types: KernelTypes,
+    pub(super) about: About,
+}
+
+/// The kernel side, attached.
+pub(super) struct Attachment {
+    pub(super) running: Running,
+    pub(super) attached: Vec<Attached>,
+    pub(super) coverage: Vec<Coverage>,
+    /// The programs' own messages, if they are wanted.
+    pub(super) logger: Option<Logger>,
+}
+
+type Logger = aya_log::EbpfLogger<&'static dyn log::Log>;
+
+/// What is known of the kernel.
+pub(super) struct About {
     missing: Vec<Missing>,
     hierarchy: Hierarchy,
     release: String,
@@ -53,7 +67,7 @@ pub(super) struct KernelFacts {
     pub(super) missing: Vec<String>,
 }
 
-impl Kernel {
+impl About {
     pub(super) fn facts(&self) -> KernelFacts {
         let text = |missing: &Missing| format!("{} is missing: lost is {}", missing.looked_for, missing.lost);
         KernelFacts {
@@ -65,18 +79,27 @@ impl Kernel {
 }
 
 impl Kernel {
-    /// Attaches every service by the best way that works, on a thread of its own: what the verifier says
-    /// takes memory, which the allocator gives back when the thread has ended.
-    pub(super) fn attach(&mut self, only: Option<BackEnd>) -> (Vec<Attached>, Vec<Coverage>) {
-        let (loaded, types) = (&mut self.loaded, self.types.take());
+    /// Attaches every service by the best way that works, and keeps only what running programs need.
+    ///
+    /// On a thread of its own: the object, the types and what the verifier says take memory, which the
+    /// allocator gives back when the thread has ended.
+    pub(super) fn attach(self, config: &config::resolved::Kernel) -> Result<(About, Attachment), AgentError> {
+        let Self { mut loaded, types, about } = self;
         std::thread::scope(|scope| {
-            let attaching = scope.spawn(move || match types {
-                Some(types) => loaded.attach(&types, only),
-                None => (Vec::new(), Vec::new()),
+            let attaching = scope.spawn(move || {
+                let (attached, coverage) = loaded.attach(&types, config.back_end);
+                let logger = config.diagnostics.then(|| logger(&mut loaded)).flatten();
+                Ok(Attachment { running: loaded.into_running()?, attached, coverage, logger })
             });
-            attaching.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            let attachment = attaching.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            attachment.map(|attachment| (about, attachment))
         })
     }
+}
+
+fn logger(loaded: &mut Loaded) -> Option<Logger> {
+    let failed = |error: &String| tracing::warn!(error, "no diagnostics of the kernel programs");
+    loaded.logger().inspect_err(failed).ok()
 }
 
 /// Fails early and clearly where nothing can work.
@@ -128,8 +151,8 @@ fn load(config: &Config, own: u32) -> Result<Kernel, AgentError> {
     };
     let mut loaded = Loaded::new(&types, options)?;
     loaded.verify(&types)?;
-    let missing = types.missing.clone();
-    Ok(Kernel { loaded, types: Some(types), missing, hierarchy, release })
+    let about = About { missing: types.missing.clone(), hierarchy, release };
+    Ok(Kernel { loaded, types, about })
 }
 
 /// Until 5.11 maps count against this limit; without permission to raise it, loading will tell.
@@ -192,7 +215,7 @@ pub(super) fn bundles(config: &Config) -> Result<BundleReader, AgentError> {
 /// between: what happens meanwhile waits in the ring.
 pub(super) fn pipeline(
     config: &Config,
-    kernel: &Kernel,
+    kernel: &About,
     bundles: &BundleReader,
     policy: &Arc<Policy>,
     writer: &mut policy::Writer,
@@ -246,23 +269,15 @@ pub(super) fn pipeline(
     Ok((pipeline, unanswered))
 }
 
-/// Passes the programs' own messages on, if they are wanted.
-pub(super) fn diagnostics(config: &Config, kernel: &mut Kernel) -> Option<tokio::task::JoinHandle<()>> {
+/// Passes the programs' own messages on.
+pub(super) fn diagnostics(mut logger: Logger) -> tokio::task::JoinHandle<()> {
     const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
-    if !config.kernel.diagnostics {
-        return None;
-    }
-    let mut logger = kernel
-        .loaded
-        .logger()
-        .inspect_err(|error| tracing::warn!(error, "no diagnostics of the kernel programs"))
-        .ok()?;
-    Some(tokio::spawn(async move {
+    tokio::spawn(async move {
         loop {
             logger.flush();
             tokio::time::sleep(PAUSE).await;
         }
-    }))
+    })
 }
 
 /// Highest capability of the kernel; 40 since 5.9.

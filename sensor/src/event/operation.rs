@@ -2,7 +2,10 @@
 
 use sensor_common::{
     header::Incomplete,
-    record::{file::FileRecord, process::FileFlags},
+    record::{
+        file::{Facts, FileRecord},
+        process::FileFlags,
+    },
 };
 
 use super::{
@@ -31,14 +34,15 @@ pub struct FileOperation<'a> {
     pub name: &'a [u8],
 }
 
-/// `O_WRONLY` and `O_RDWR`, one of which is set where a file is opened to be written.
-const WRITES: u32 = 0o3;
+/// `O_WRONLY` and `O_RDWR`, one of which is set where a file is opened to be written, and `O_TRUNC`, which cuts it
+/// whatever it is opened for.
+const WRITES: u32 = 0o1_003;
 
 impl FileOperation<'_> {
-    /// True for a file that is opened to be written.
+    /// True for a file that is opened to be written, or that the open cut or made.
     #[must_use]
     pub const fn is_written(&self) -> bool {
-        self.record.flags & WRITES != 0
+        self.record.flags & WRITES != 0 || self.record.facts & Facts::CREATED != 0
     }
 
     /// Path and new path as text: as the kernel resolved them, else as the caller wrote them. `incomplete`

@@ -6,12 +6,13 @@ use aya::{
     Btf, Ebpf,
     programs::{
         BtfTracePoint, CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSysctl, FEntry, FExit,
-        Program as Loadable, TracePoint, trace_point::TracePointLinkId,
+        Program as Loadable, ProgramError, TracePoint,
     },
 };
 use sensor_common::class::Class;
 
 use super::{
+    hooks::Link,
     load::chain,
     programs::{BackEnd, Hook, Program, Service, Way},
     tracefs,
@@ -54,6 +55,8 @@ const NO_SUCH_CALL: &str = "the kernel has none of these system calls";
 #[derive(Debug)]
 pub(super) struct Served {
     pub(super) programs: Vec<Attached>,
+    /// What keeps them attached.
+    pub(super) links: Vec<Link>,
     pub(super) coverage: Coverage,
 }
 
@@ -76,14 +79,14 @@ pub(super) fn service(
     };
     for way in service.ways.iter().filter(|way| allowed(service, way, only)) {
         match attach_way(ebpf, way, btf, cgroups) {
-            Ok(programs) => {
+            Ok((programs, links)) => {
                 coverage.back_end = Some(way.back_end);
                 coverage.lacking = false;
                 let missing = programs.iter().filter_map(|program| {
                     Some(format!("without {}: {}", program.program.target(), program.error.as_ref()?))
                 });
                 coverage.reasons.extend(missing);
-                return Served { programs, coverage };
+                return Served { programs, links, coverage };
             }
             Err((program, error)) => {
                 let (back_end, target) = (way.back_end.name(), program.target());
@@ -96,7 +99,7 @@ pub(super) fn service(
     if coverage.reasons.is_empty() {
         coverage.reasons.push("no way by the back end that `kernel.back_end` names".to_owned());
     }
-    Served { programs: Vec::new(), coverage }
+    Served { programs: Vec::new(), links: Vec::new(), coverage }
 }
 
 /// Has the verifier look at every way, and tells of each.
@@ -136,51 +139,52 @@ fn allowed(service: &Service, way: &Way, only: Option<BackEnd>) -> bool {
     }
 }
 
+/// Programs of a way with what became of each, and what keeps them attached.
+type WayAttached = (Vec<Attached>, Vec<Link>);
+
 /// Attaches every program of a way, or none.
 fn attach_way(
     ebpf: &mut Ebpf,
     way: &Way,
     btf: &Btf,
     cgroups: &Path,
-) -> Result<Vec<Attached>, (Program, String)> {
-    let mut done: Vec<(Attached, Links)> = Vec::new();
+) -> Result<WayAttached, (Program, String)> {
+    let (mut done, mut links): WayAttached = (Vec::new(), Vec::new());
     for program in way.programs {
-        let result = load(ebpf, program, btf).and_then(|()| attach(ebpf, program, cgroups));
-        match result {
-            Err(error) if !program.optional => {
-                for (earlier, links) in done.into_iter().filter(|(earlier, _)| earlier.error.is_none()) {
-                    detach(ebpf, &earlier, links);
+        let error = match load(ebpf, program, btf).and_then(|()| attach(ebpf, program, cgroups)) {
+            Ok(more) => {
+                links.extend(more);
+                None
+            }
+            Err(error) if program.optional => Some(error),
+            Err(error) => {
+                drop(links);
+                for earlier in done.iter().filter(|earlier| earlier.error.is_none()) {
+                    unload(ebpf, earlier.program);
                 }
                 return Err((*program, error));
             }
-            result => {
-                let (links, error) = match result {
-                    Ok(links) => (links, None),
-                    Err(error) => (Links::new(), Some(error)),
-                };
-                done.push((Attached { program: *program, back_end: way.back_end, error }, links));
-            }
-        }
+        };
+        done.push(Attached { program: *program, back_end: way.back_end, error });
     }
-    Ok(done.into_iter().map(|(attached, _)| attached).collect())
+    Ok((done, links))
 }
 
-/// Takes a service's part of a program back: the links of one that others may share, or else the program.
-fn detach(ebpf: &mut Ebpf, attached: &Attached, links: Links) {
-    let Some(found) = ebpf.program_mut(attached.program.name) else { return };
-    let result = match attached.program.hook {
+/// Takes a program back that is not attached any more; one that other services may share stays.
+fn unload(ebpf: &mut Ebpf, program: Program) {
+    let Some(found) = ebpf.program_mut(program.name) else { return };
+    let result = match program.hook {
         Hook::BtfTracepoint(_) => typed::<BtfTracePoint>(found).map(BtfTracePoint::unload),
         Hook::Fentry(_) => typed::<FEntry>(found).map(FEntry::unload),
         Hook::Fexit(_) => typed::<FExit>(found).map(FExit::unload),
-        Hook::SyscallExit(_) => typed::<TracePoint>(found)
-            .map(|program| links.into_iter().try_for_each(|link| program.detach(link))),
+        Hook::SyscallExit(_) => Ok(Ok(())),
         Hook::PacketsOut | Hook::PacketsIn => typed::<CgroupSkb>(found).map(CgroupSkb::unload),
         Hook::Sysctl => typed::<CgroupSysctl>(found).map(CgroupSysctl::unload),
     };
     match result {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(program = attached.program.name, %error, "cannot unload"),
-        Err(error) => tracing::warn!(program = attached.program.name, error, "cannot unload"),
+        Ok(Err(error)) => tracing::warn!(program = program.name, %error, "cannot unload"),
+        Err(error) => tracing::warn!(program = program.name, error, "cannot unload"),
     }
 }
 
@@ -227,52 +231,56 @@ fn first(names: &[&str], mut load: impl FnMut(&str) -> Result<(), String>) -> Re
     Err(told)
 }
 
-/// Links of a program that several services may share; empty for other programs.
-type Links = Vec<TracePointLinkId>;
-
-fn attach(ebpf: &mut Ebpf, program: &Program, cgroups: &Path) -> Result<Links, String> {
+fn attach(ebpf: &mut Ebpf, program: &Program, cgroups: &Path) -> Result<Vec<Link>, String> {
     let found = ebpf.program_mut(program.name).ok_or("not in the object: rebuild Picket")?;
-    match program.hook {
+    let link = match program.hook {
         Hook::SyscallExit(names) => return syscalls(typed::<TracePoint>(found)?, names),
         Hook::BtfTracepoint(_) => {
-            typed::<BtfTracePoint>(found)?.attach().map(drop).map_err(|error| chain(&error))
+            let program = typed::<BtfTracePoint>(found)?;
+            kept(program.attach().and_then(|link| program.take_link(link)))
         }
-        Hook::Fentry(_) => typed::<FEntry>(found)?.attach().map(drop).map_err(|error| chain(&error)),
-        Hook::Fexit(_) => typed::<FExit>(found)?.attach().map(drop).map_err(|error| chain(&error)),
+        Hook::Fentry(_) => {
+            let program = typed::<FEntry>(found)?;
+            kept(program.attach().and_then(|link| program.take_link(link)))
+        }
+        Hook::Fexit(_) => {
+            let program = typed::<FExit>(found)?;
+            kept(program.attach().and_then(|link| program.take_link(link)))
+        }
         Hook::PacketsOut => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Egress, cgroups),
         Hook::PacketsIn => packets(typed::<CgroupSkb>(found)?, CgroupSkbAttachType::Ingress, cgroups),
         Hook::Sysctl => {
             let root = tracefs::cgroup_root(cgroups)?;
             let program = typed::<CgroupSysctl>(found)?;
-            program.attach(root, CgroupAttachMode::Single).map(drop).map_err(|error| chain(&error))
+            kept(program.attach(root, CgroupAttachMode::Single).and_then(|link| program.take_link(link)))
         }
     }?;
-    Ok(Links::new())
+    Ok(vec![link])
+}
+
+/// A link of whatever kind, taken out of its program.
+fn kept<L: Send + 'static>(link: Result<L, ProgramError>) -> Result<Link, String> {
+    link.map(|link| Box::new(link) as Link).map_err(|error| chain(&error))
 }
 
 /// Attaches to the ends of all calls that the kernel has; there must be one.
-fn syscalls(program: &mut TracePoint, names: &[&str]) -> Result<Links, String> {
+fn syscalls(program: &mut TracePoint, names: &[&str]) -> Result<Vec<Link>, String> {
     let events = tracefs::find()?.join("events/syscalls");
-    let mut links = Links::new();
+    let mut links = Vec::new();
     for name in names.iter().map(|name| format!("sys_exit_{name}")) {
         if !events.join(&name).exists() {
             continue;
         }
-        match program.attach("syscalls", &name) {
-            Ok(link) => links.push(link),
-            Err(error) => {
-                // Those of this service; the program stays for others.
-                links.into_iter().for_each(|link| drop(program.detach(link)));
-                return Err(format!("{name}: {}", chain(&error)));
-            }
-        }
+        let link = program.attach("syscalls", &name).and_then(|link| program.take_link(link));
+        links.push(kept(link).map_err(|error| format!("{name}: {error}"))?);
     }
     if links.is_empty() { Err(NO_SUCH_CALL.to_owned()) } else { Ok(links) }
 }
 
-fn packets(program: &mut CgroupSkb, direction: CgroupSkbAttachType, cgroups: &Path) -> Result<(), String> {
+fn packets(program: &mut CgroupSkb, direction: CgroupSkbAttachType, cgroups: &Path) -> Result<Link, String> {
     let root = tracefs::cgroup_root(cgroups)?;
-    program.attach(root, direction, CgroupAttachMode::Single).map(drop).map_err(|error| chain(&error))
+    let link = program.attach(root, direction, CgroupAttachMode::Single);
+    kept(link.and_then(|link| program.take_link(link)))
 }
 
 fn typed<'a, T>(program: &'a mut Loadable) -> Result<&'a mut T, String>

@@ -117,11 +117,14 @@ pub const CALLS: &[Entry] = table! {
     SchedSetaffinity Scheduling libc::SYS_sched_setaffinity;
     SchedSetscheduler Scheduling libc::SYS_sched_setscheduler;
     SchedSetattr Scheduling libc::SYS_sched_setattr;
+    SchedSetparam Scheduling libc::SYS_sched_setparam;
     Setpriority Scheduling libc::SYS_setpriority;
     Kill Signal libc::SYS_kill;
     Tgkill Signal libc::SYS_tgkill;
     Tkill Signal libc::SYS_tkill;
     PidfdSendSignal Signal 424;
+    RtSigqueueinfo Signal libc::SYS_rt_sigqueueinfo;
+    RtTgsigqueueinfo Signal libc::SYS_rt_tgsigqueueinfo;
 };
 
 /// Calls in which the kernel checks whether there is memory enough, which looks like a use of

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use aya::{Btf as AyaBtf, Ebpf, EbpfLoader, maps::RingBuf};
+use aya::{
+    Btf as AyaBtf, Ebpf, EbpfLoader,
+    maps::{MapData, RingBuf},
+};
 use sensor_common::{
     class::{Class, Lane},
     layout::{Layout, Settings},
@@ -14,6 +17,7 @@ use super::{
     attach::{self, Attached, Coverage},
     btf::{Btf, BtfError},
     calls,
+    hooks::{Hooks, Link},
     ledger::KernelLedger,
     offsets::{self, Missing, MissingRequired},
     policy::PolicyMaps,
@@ -125,13 +129,28 @@ pub struct Options {
     pub cgroups: PathBuf,
 }
 
-/// Loaded programs. Dropping it detaches them.
+/// Loaded programs, with all that loading takes: the object's code, types and lines.
 #[derive(Debug)]
 pub struct Loaded {
     ebpf: Ebpf,
+    links: Vec<Link>,
     /// Class, of each first or only program that is attached, and the program.
     firsts: Vec<(Class, &'static str)>,
     cgroups: PathBuf,
+}
+
+/// What is needed of loaded programs while they run.
+pub struct Running {
+    /// What keeps them attached.
+    pub hooks: Hooks,
+    /// Ring of process, container and privilege records.
+    pub vital: RingBuf<MapData>,
+    /// Ring of files and sockets.
+    pub bulk: RingBuf<MapData>,
+    /// Ring of control groups.
+    pub cgroups: RingBuf<MapData>,
+    /// Counters.
+    pub ledger: KernelLedger,
 }
 
 impl Loaded {
@@ -149,7 +168,7 @@ impl Loaded {
             .map_max_entries("BULK", options.bulk_ring_bytes);
         let ebpf = loader.load(OBJECT).map_err(|error| LoadError::Object { reason: chain(&error) })?;
         tracing::debug!(btf = %types.path.display(), "kernel object prepared");
-        let mut loaded = Self { ebpf, firsts: Vec::new(), cgroups: options.cgroups };
+        let mut loaded = Self { ebpf, links: Vec::new(), firsts: Vec::new(), cgroups: options.cgroups };
         loaded.name_calls()?;
         Ok(loaded)
     }
@@ -210,25 +229,35 @@ impl Loaded {
                 }
             }
             attached.extend(served.programs);
+            self.links.extend(served.links);
             coverage.push(served.coverage);
         }
         (attached, coverage)
     }
 
-    /// Takes a ring buffer out.
+    /// Keeps what running programs need and gives up the rest. The kernel has the programs and their maps
+    /// for as long as they are attached.
     ///
     /// # Errors
-    /// The object has no such ring.
-    pub fn ring(&mut self, name: &'static str) -> Result<RingBuf<aya::maps::MapData>, LoadError> {
+    /// The object lacks a map.
+    pub fn into_running(mut self) -> Result<Running, LoadError> {
+        Ok(Running {
+            vital: self.ring("VITAL")?,
+            bulk: self.ring("BULK")?,
+            cgroups: self.ring("CGROUPS")?,
+            ledger: self.ledger()?,
+            hooks: Hooks::new(self.links),
+        })
+    }
+
+    /// Takes a ring buffer out.
+    fn ring(&mut self, name: &'static str) -> Result<RingBuf<MapData>, LoadError> {
         let map = self.ebpf.take_map(name).ok_or(LoadError::Incomplete { what: name })?;
         RingBuf::try_from(map).map_err(|_| LoadError::Incomplete { what: name })
     }
 
     /// Takes the counters out.
-    ///
-    /// # Errors
-    /// The object has no such maps.
-    pub fn ledger(&mut self) -> Result<KernelLedger, LoadError> {
+    fn ledger(&mut self) -> Result<KernelLedger, LoadError> {
         let counters = self.ebpf.take_map("COUNTERS").ok_or(LoadError::Incomplete { what: "COUNTERS" })?;
         let losses = self.ebpf.take_map("LOSSES").ok_or(LoadError::Incomplete { what: "LOSSES" })?;
         let accounts = self.ebpf.take_map("ACCOUNTS").ok_or(LoadError::Incomplete { what: "ACCOUNTS" })?;

@@ -16,7 +16,7 @@ pub struct PolicyMaps {
     groups: HashMap<MapData, u64, [u64; 2]>,
     classes: Array<MapData, [u64; 2]>,
     policy: Array<MapData, [u32; 2]>,
-    files: HashMap<MapData, [u64; 3], [u32; 2]>,
+    files: HashMap<MapData, [u64; 4], [u32; 2]>,
     /// Verdicts on remote ports.
     pub ports: HashMap<MapData, u32, u32>,
     /// Verdicts on networks.

@@ -2,6 +2,7 @@
 
 use picket_tests::expect::{Expect, text};
 use picket_tests::lab::Lab;
+use serde_json::Value;
 
 use super::{call, check_used, event, run};
 
@@ -25,7 +26,7 @@ pub(super) fn module(lab: &mut Lab) {
 
 pub(super) fn bpf(lab: &mut Lab) {
     let mut client = lab.watch();
-    let done = run(lab, "bpf prog , bpf map , bpf get-next , bpf btf");
+    let done = run(lab, "bpf prog , bpf map , bpf get-next , bpf btf , bpf prog");
     assert_eq!(done.errors, ["EINVAL"], "only bytes that are no types are refused");
     let mut told = |request: &str| {
         event(&mut client, "PRIVILEGE_BPF", done.pid, |event| text(event, "call.request") == request)
@@ -43,6 +44,9 @@ pub(super) fn bpf(lab: &mut Lab) {
     let all = client.of_process(done.pid);
     let asked = all.iter().any(|event| text(event, "call.request").contains("NEXT_ID"));
     assert!(!asked, "what only looks is not told");
+    lab.fence(&mut client);
+    let loaded = |event: &&Value| text(event, "call.request") == "BPF_PROG_LOAD";
+    assert_eq!(client.of_process(done.pid).iter().filter(loaded).count(), 2, "each program is told");
 }
 
 pub(super) fn userfaultfd(lab: &mut Lab) {
@@ -91,8 +95,10 @@ pub(super) fn keyctl(lab: &mut Lab) {
 
 pub(super) fn perf_event(lab: &mut Lab) {
     let mut client = lab.watch();
-    let done = run(lab, "perf software");
-    let told = call(&mut client, "PRIVILEGE_PERF_EVENT", done.pid, "perf_event_open");
+    let class = "PRIVILEGE_PERF_EVENT";
+    let done = run(lab, "perf software , perf tracepoint");
+    event(&mut client, class, done.pid, |event| text(event, "call.kind") == "PERF_TYPE_TRACEPOINT");
+    let told = event(&mut client, class, done.pid, |event| text(event, "call.kind") == "PERF_TYPE_SOFTWARE");
     Expect::of(&told).is("call.kind", "PERF_TYPE_SOFTWARE").is("call.value", "config 0x9, any CPU");
     match done.errors.first() {
         None => Expect::of(&told).absent("call.unverified").absent("call.error"),

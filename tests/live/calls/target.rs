@@ -65,29 +65,43 @@ pub(super) fn descriptor(lab: &mut Lab) {
 
 pub(super) fn signal(lab: &mut Lab) {
     let mut client = lab.watch();
-    let done = run(lab, &format!("kill usr1 , tgkill term , pidfd-kill stop , kill 9 {NOBODY} , kill 0"));
-    assert_eq!(done.errors, ["ESRCH"]);
+    let script = "kill usr1 , tgkill term , pidfd-kill stop , sigqueue cont";
+    let thread = format!("syscall {} {NOBODY} {NOBODY} 15 0", libc::SYS_rt_tgsigqueueinfo);
+    let done = run(lab, &format!("{script} , kill 9 {NOBODY} , kill 0 , {thread}"));
+    assert_eq!(done.errors, ["ESRCH", "EFAULT"]);
     let class = "PRIVILEGE_SIGNAL";
-    for (name, request) in [("kill", "SIGUSR1"), ("tgkill", "SIGTERM"), ("pidfd_send_signal", "SIGSTOP")] {
-        let told = event(&mut client, class, done.pid, |event| text(event, "call.request") == request);
+    for (name, request) in [
+        ("kill", "SIGUSR1"),
+        ("tgkill", "SIGTERM"),
+        ("pidfd_send_signal", "SIGSTOP"),
+        ("rt_sigqueueinfo", "SIGCONT"),
+    ] {
+        // The children are killed in the end.
+        let told = event(&mut client, class, done.pid, |event| {
+            text(event, "call.call") == name && text(event, "call.request") == request
+        });
         check_child(&told);
-        Expect::of(&told).is("call.call", name);
     }
     let failed = event(&mut client, class, done.pid, |event| text(event, "call.error") == "ESRCH");
     Expect::of(&failed).is("call.request", "SIGKILL").is("call.target.pid", NOBODY);
+    Expect::of(&call(&mut client, class, done.pid, "rt_tgsigqueueinfo"))
+        .is("call.error", "EFAULT")
+        .is("call.request", "SIGTERM")
+        .is("call.target.pid", NOBODY);
     lab.fence(&mut client);
     let asked = client.all(|event| {
         text(event, "class") == class
             && number(event, "process.pid") == Some(done.pid.into())
-            && !["SIGUSR1", "SIGTERM", "SIGSTOP", "SIGKILL"].contains(&text(event, "call.request"))
+            && !["SIGUSR1", "SIGTERM", "SIGSTOP", "SIGCONT", "SIGKILL"].contains(&text(event, "call.request"))
     });
     assert!(asked.is_empty(), "signal 0 only asks: {asked:?}");
 }
 
 pub(super) fn scheduling(lab: &mut Lab) {
     let mut client = lab.watch();
-    let done = run(lab, "affinity 0 , priority 5");
-    assert_eq!(done.errors, [""; 0]);
+    let parameters = format!("syscall {} {NOBODY} 0", libc::SYS_sched_setparam);
+    let done = run(lab, &format!("affinity 0 , priority 5 , {parameters}"));
+    assert_eq!(done.errors, ["EINVAL"], "only the call without parameters fails");
     let class = "PRIVILEGE_SCHEDULING";
     let told = call(&mut client, class, done.pid, "sched_setaffinity");
     check_child(&told);
@@ -95,6 +109,27 @@ pub(super) fn scheduling(lab: &mut Lab) {
     let told = call(&mut client, class, done.pid, "setpriority");
     check_child(&told);
     Expect::of(&told).is("call.value", "nice 5");
+    Expect::of(&call(&mut client, class, done.pid, "sched_setparam"))
+        .is("call.error", "EINVAL")
+        .is("call.target.pid", NOBODY);
+}
+
+/// A pidfd's number says nothing: the same one stood for two processes.
+pub(super) fn repeated(lab: &mut Lab) {
+    let mut client = lab.watch();
+    let done = run(lab, "pidfd-kill stop , pidfd-kill stop");
+    assert_eq!(done.errors, [""; 0]);
+    lab.fence(&mut client);
+    let targets: Vec<_> = client
+        .all(|event| {
+            text(event, "class") == "PRIVILEGE_SIGNAL"
+                && text(event, "call.call") == "pidfd_send_signal"
+                && number(event, "process.pid") == Some(done.pid.into())
+        })
+        .iter()
+        .map(|event| number(event, "call.target.pid"))
+        .collect();
+    assert!(matches!(targets.as_slice(), [Some(one), Some(other)] if one != other), "{targets:?}");
 }
 
 /// Pids of the container's own namespace are resolved to the kernel's, and the target has its container.
@@ -136,10 +171,7 @@ pub(super) fn container(lab: &mut Lab) {
 
 /// 32-bit calls have arguments in other registers. Tracepoints of system calls do not see them.
 pub(super) fn by_32_bits(lab: &mut Lab) {
-    let status = lab.agent().status();
-    let coverage = field(&status, "coverage").and_then(Value::as_array).cloned().unwrap_or_default();
-    let way = coverage.iter().find(|one| text(one, "class") == "PRIVILEGE_PTRACE");
-    if way.is_none_or(|way| text(way, "backEnd") != "trampoline") {
+    if lab.agent().back_end("PRIVILEGE_PTRACE") != "trampoline" {
         return;
     }
     let mut client = lab.watch();

@@ -10,7 +10,7 @@ use super::{Bench, Ran};
 fn named<'a>(bench: &Bench<'_>, ran: &'a Ran, class: &str, name: &str) -> Expect<'a> {
     let event = ran.event(class, name);
     let expect = Expect::of(event).absent("file.error").absent("file.outcomeUnknown");
-    if bench.trampoline {
+    if bench.names {
         expect.absent("file.unverified").such("file.file.inode", "a number", |inode| inode.is_string())
     } else {
         expect.is("file.unverified", true).absent("file.file")
@@ -29,7 +29,7 @@ pub(super) fn names(bench: &mut Bench<'_>) {
             .is("file.newPath", path(&ran, "folder/moved"))
             .is("file.call", call)
             .absent("file.flags");
-        if bench.trampoline {
+        if bench.names {
             check_identity(ran.event("FILE_RENAME", "file"), &ran.path("folder/moved"));
         }
     }
@@ -58,7 +58,7 @@ pub(super) fn names(bench: &mut Bench<'_>) {
         let ran = bench.run(&format!("unlink {way} file"));
         named(bench, &ran, "FILE_UNLINK", "file").is("file.call", way);
         assert!(ran.find("FILE_RMDIR", &ran.path("file")).is_none());
-        if bench.trampoline {
+        if bench.names {
             Expect::of(ran.event("FILE_UNLINK", "file")).is("file.file.unlinked", true);
         }
     }
@@ -149,7 +149,7 @@ pub(super) fn extended(bench: &mut Bench<'_>) {
 fn attribute<'a>(bench: &Bench<'_>, ran: &'a Ran, class: &str, way: &str) -> Expect<'a> {
     let event = ran.event(class, "file");
     let expect = Expect::of(event).is("file.call", way).absent("file.error");
-    if bench.trampoline || (way.starts_with('f') && !way.contains("at")) || way == "ftruncate" {
+    if bench.attributes || (way.starts_with('f') && !way.contains("at")) || way == "ftruncate" {
         check_identity(event, &ran.path("file"));
         expect.absent("file.unverified")
     } else {
@@ -174,7 +174,7 @@ pub(super) fn by_uring(bench: &mut Bench<'_>) {
             continue;
         }
         let expect = Expect::of(ran.event(class, name)).is("file.ioUring", true).absent("file.unverified");
-        if bench.trampoline {
+        if bench.names {
             expect.absent("file.outcomeUnknown").such("file.file.inode", "a number", Value::is_string);
         } else {
             expect.is("file.outcomeUnknown", true).absent("file.file");
@@ -190,7 +190,7 @@ pub(super) fn by_32_bits(bench: &mut Bench<'_>) {
         if ran.lacks(script) {
             continue;
         }
-        if bench.trampoline {
+        if bench.names {
             Expect::of(ran.event(class, "file")).is("file.compat", true).absent("file.unverified");
         } else {
             assert!(ran.find(class, &ran.path("file")).is_none(), "{script}: documented as not told");

@@ -40,7 +40,7 @@ pub(super) fn ways(bench: &mut Bench<'_>) {
         if ran.lacks(way) {
             continue;
         }
-        if compat && !bench.trampoline {
+        if compat && !bench.opens {
             // Tracepoints of system calls are not called for them.
             assert!(ran.find("FILE_OPEN", &ran.path("file")).is_none(), "{way}: documented as not told");
             continue;
@@ -52,7 +52,7 @@ pub(super) fn ways(bench: &mut Bench<'_>) {
         let blind = uring && number(event, "file.file.inode").is_none();
         if blind {
             // Before 5.19 the tracepoint of a completion does not have the request.
-            assert!(!bench.trampoline, "{event:#}");
+            assert!(!bench.opens, "{event:#}");
             Expect::of(event).is("file.outcomeUnknown", true).is("file.ioUring", true);
             continue;
         }
@@ -124,7 +124,7 @@ pub(super) fn refused(bench: &mut Bench<'_>) {
         "symlink symlink loop loop , open openat rdonly loop , open openat rdonly absent , chmod chmod 000 file , \
          setuid 1000 , open openat rdwr file , open open rdonly @/file",
     );
-    let user_memory = !bench.trampoline;
+    let user_memory = !bench.opens;
     let loops =
         Expect::of(ran.event("FILE_OPEN", "loop")).is("file.error", "ELOOP").is("file.call", "openat");
     let loops = loops.absent("file.file").is("file.access", "READ");

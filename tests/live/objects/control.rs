@@ -12,17 +12,11 @@ use picket_tests::scratch::{make_folder, write_file};
 use picket_tests::skip::report;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
-use super::back_end;
-
 const WRITE: &str = "PRIVILEGE_CONTROL_WRITE";
 
 /// A setting is written with the value that it has.
 pub(super) fn setting(lab: &mut Lab) {
     const FILE: &str = "/proc/sys/net/ipv4/ip_default_ttl";
-    if back_end(lab, WRITE) != "cgroup" {
-        report("objects::kernel_setting", "no v2 control groups");
-        return;
-    }
     let mut client = lab.watch();
     let value = fs::read_to_string(FILE).expect("/proc is mounted");
     let status = lab.host("sh").args(["-c", &format!("echo {} > {FILE}", value.trim())]).status();
@@ -37,7 +31,7 @@ pub(super) fn setting(lab: &mut Lab) {
 
 /// Only below the system calls is a control group's file told from any other.
 pub(super) fn file(lab: &mut Lab) {
-    if back_end(lab, "PRIVILEGE_CREDENTIALS") != "trampoline" {
+    if lab.agent().back_end("PRIVILEGE_CREDENTIALS") != "trampoline" {
         report("objects::control_file", "no trampolines");
         return;
     }

@@ -394,6 +394,7 @@ pub(super) const SCRIPTS: &[Script] = &[
     must("kill term"),
     must("kill stop"),
     must("tgkill kill"),
+    must("sigqueue usr1"),
     must("affinity 0"),
     must("priority 5"),
     must("priority -5"),

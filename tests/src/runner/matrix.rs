@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::Value;
-
-use crate::expect::text;
+use crate::coverage::Coverage;
 
 /// How the tests of a class ended; of several the greatest counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,60 +20,6 @@ impl fmt::Display for Verdict {
             Self::Passed => "passed",
             Self::Failed => "failed",
         })
-    }
-}
-
-/// What the agent says of each class: the back end that serves it, and why not another one.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Coverage(BTreeMap<String, (String, String)>);
-
-/// The agent's word for a class that nothing serves.
-const NONE: &str = "none";
-/// Said of a class that the agent does not list; such a test fails.
-const UNKNOWN: &str = "unknown";
-
-impl Coverage {
-    /// From `GetStatusResponse`. Of a class that is listed more than once, the first entry counts that
-    /// names a back end.
-    pub(super) fn of(status: &Value) -> Self {
-        let list = status.get("coverage").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let mut classes = BTreeMap::<String, (String, String)>::new();
-        for entry in list {
-            let [class, back_end, reason] =
-                ["class", "backEnd", "reason"].map(|name| text(entry, name).to_owned());
-            match classes.get_mut(&class) {
-                Some(known) if known.0 == NONE => *known = (back_end, reason),
-                Some(_) => {}
-                None => drop(classes.insert(class, (back_end, reason))),
-            }
-        }
-        Self(classes)
-    }
-
-    /// Whether every class is served by the same back end here as there, for whichever reasons.
-    pub(super) fn serves_as(&self, other: &Self) -> bool {
-        let back_ends = |coverage: &Self| -> Vec<_> {
-            coverage.0.iter().map(|(class, (back_end, _))| (class.clone(), back_end.clone())).collect()
-        };
-        !self.0.is_empty() && back_ends(self) == back_ends(other)
-    }
-
-    fn back_end(&self, class: &str) -> &str {
-        self.0.get(class).map_or(UNKNOWN, |(back_end, _)| back_end)
-    }
-
-    /// A class that the agent does not list cannot be proved.
-    pub(super) fn check_known(&self, classes: &[&str]) {
-        for class in classes {
-            assert_ne!(self.back_end(class), UNKNOWN, "the status says nothing of what serves {class}");
-        }
-    }
-
-    /// Why the first of these classes that nothing serves is not served.
-    pub(super) fn unserved(&self, classes: &[&str]) -> Option<String> {
-        let unserved = classes.iter().find(|class| self.back_end(class) == NONE)?;
-        let reason = self.0.get(*unserved).map(|(_, reason)| reason.as_str()).unwrap_or_default();
-        Some(format!("no back end for {unserved}: {reason}"))
     }
 }
 
@@ -127,29 +71,6 @@ mod tests {
         assert_eq!(
             matrix.to_string(),
             "picket-matrix: FILE_OPEN trampoline failed\npicket-matrix: NEW unknown failed\n"
-        );
-    }
-
-    #[test]
-    fn reasons_make_no_other_coverage() {
-        let one = |back_end: &str, reason: &str| {
-            Coverage::of(&json!({"coverage": [
-                {"class": "FILE_OPEN", "backEnd": back_end, "reason": reason},
-                {"class": "FILE_OPEN", "backEnd": "none", "reason": "no io_uring"},
-            ]}))
-        };
-        assert!(one("tracepoint", "").serves_as(&one("tracepoint", "no trampoline: EPERM")));
-        assert!(!one("tracepoint", "").serves_as(&one("trampoline", "")));
-        assert!(!Coverage::default().serves_as(&Coverage::default()), "an agent that says nothing");
-    }
-
-    #[test]
-    fn class_that_nothing_serves_has_a_reason() {
-        let coverage = coverage();
-        assert_eq!(coverage.unserved(&["FILE_OPEN"]), None);
-        assert_eq!(
-            coverage.unserved(&["FILE_OPEN", "MODULE_LOAD"]).as_deref(),
-            Some("no back end for MODULE_LOAD: CONFIG_MODULES is not set")
         );
     }
 }

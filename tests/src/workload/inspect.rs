@@ -2,7 +2,7 @@
 //!
 //! `ptrace attach|seize [PID]` (and detach), `ptrace traceme` (the child asks for it), `process-vm read|write`,
 //! `proc-mem read|write` (through `/proc/PID/mem`), `pidfd-getfd [PID]` (takes its standard output), `pidfd-open`,
-//! `kill SIGNAL [PID]`, `tgkill SIGNAL`, `pidfd-kill SIGNAL`: the number or `term kill stop cont usr1`;
+//! `kill SIGNAL [PID]`, `tgkill SIGNAL`, `sigqueue SIGNAL`, `pidfd-kill SIGNAL`: the number or `term kill stop cont usr1`;
 //! `affinity CPU`, `priority NICE` (of the child) and `kcmp`.
 
 use std::os::fd::OwnedFd;
@@ -24,6 +24,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("pidfd-getfd", "[PID]", |words| pidfd(words, take_descriptor)),
     Operation::new("kill", "SIGNAL [PID]", kill),
     Operation::new("tgkill", "SIGNAL", thread_kill),
+    Operation::new("sigqueue", "SIGNAL", queue),
     Operation::new("pidfd-kill", "SIGNAL", pidfd_kill),
     Operation::new("affinity", "CPU", affinity),
     Operation::new("priority", "NICE", priority),
@@ -165,6 +166,18 @@ fn thread_kill(words: &mut Words<'_>) -> Result<()> {
     let signal = signal(words)?;
     let target = Target::child()?;
     syscall(libc::SYS_tgkill, [target.pid, target.pid, signal, 0, 0, 0])?;
+    Ok(())
+}
+
+/// `siginfo_t` has 128 bytes: number, error number and code (`SI_QUEUE` is -1) come first.
+fn queue(words: &mut Words<'_>) -> Result<()> {
+    let signal = signal(words)?;
+    let target = Target::child()?;
+    let mut information = [0_i64; 16];
+    if let Some(code) = information.get_mut(1) {
+        *code = u32::MAX.into();
+    }
+    syscall(libc::SYS_rt_sigqueueinfo, [target.pid, signal, information.as_ptr() as u64, 0, 0, 0])?;
     Ok(())
 }
 

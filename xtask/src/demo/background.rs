@@ -10,8 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::stop::Stop;
 
-/// How long a program may take to end after SIGTERM.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a program may take to end after SIGTERM. The agent detaches from a hundred places, and the
+/// kernel waits at each until nobody runs a program there: seconds, more on a busy machine.
+const GRACE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A running program; asked to end, then made to, when dropped.

@@ -105,7 +105,7 @@ impl Matrix {
         let Some((document, difference)) = change else { return Ok("as in docs/kernels.md".to_owned()) };
         ensure!(
             !check_only,
-            "docs/kernels.md has another table: mend the class, or run `cargo xtask test` outside of CI and \
+            "docs/kernels.md has another table: mend the class, or run `cargo xtask vm` outside of CI and \
              commit the table:\n  {difference}"
         );
         std::fs::write(&file, document).with_context(|| format!("cannot write {}", file.display()))?;

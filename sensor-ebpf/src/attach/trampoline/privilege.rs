@@ -60,11 +60,14 @@ calls! {
     call_setaffinity call32_setaffinity SchedSetaffinity Scheduling;
     call_setscheduler call32_setscheduler SchedSetscheduler Scheduling;
     call_setattr call32_setattr SchedSetattr Scheduling;
+    call_setparam call32_setparam SchedSetparam Scheduling;
     call_setpriority call32_setpriority Setpriority Scheduling;
     call_kill call32_kill Kill Signal;
     call_tgkill call32_tgkill Tgkill Signal;
     call_tkill call32_tkill Tkill Signal;
     call_pidfd_signal call32_pidfd_signal PidfdSendSignal Signal;
+    call_sigqueue call32_sigqueue RtSigqueueinfo Signal;
+    call_tgsigqueue call32_tgsigqueue RtTgsigqueueinfo Signal;
 }
 
 /// `do_splice(struct file *in, loff_t *off_in, struct file *out, loff_t *off_out, size_t len,

@@ -194,13 +194,13 @@ impl Arguments {
 /// `open` and its siblings ended.
 #[inline(always)]
 pub(crate) fn open_ended(call: u32, result: i64) {
-    if result >= 0 {
-        open::by_descriptor(result as u32, Origin::call(call));
+    // What is closed again already is told as it was asked for.
+    if result >= 0 && open::by_descriptor(result as u32, Origin::call(call)) {
         return;
     }
-    let error = result as i32;
+    let error = error(result);
     // A handle is no path, and the class of its own tells it.
-    if !is_signal(error) || call == Call::OpenByHandleAt as u32 {
+    if result < 0 && !is_signal(error) || call == Call::OpenByHandleAt as u32 {
         return;
     }
     let (Some(current), Some(arguments)) = (Current::task(), Arguments::of(call, 0)) else { return };

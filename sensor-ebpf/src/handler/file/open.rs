@@ -2,17 +2,18 @@
 
 use sensor_common::{
     class::{Class, Lane},
+    ledger::LossReason,
     policy::{FileKey, Verdict},
     record::file::{Facts, FileRecord},
 };
 
 use super::{
     asked::{self, Name},
-    origin::Origin,
+    origin::{DROPPED, Origin, TRUNCATE},
     walk,
 };
 use crate::{
-    emit::{begin_gated, gate::Gate, writer::Writer},
+    emit::{begin_gated, book, gate::Gate, writer::Writer},
     kobj::{
         Memory, Raw,
         cgroup::Cgroup,
@@ -28,16 +29,26 @@ const WRITES: u32 = 0o3;
 /// `FMODE_CREATED` of `include/linux/fs.h`: this open made the file.
 const CREATED: u32 = 1 << 20;
 
-/// The running task has opened a file and was given this descriptor.
+/// The running task has opened a file and was given this descriptor. False if nothing is behind it: another
+/// thread has closed it already.
 #[inline(always)]
-pub(crate) fn by_descriptor(descriptor: u32, origin: Origin) {
+pub(crate) fn by_descriptor(descriptor: u32, origin: Origin) -> bool {
+    let Some(current) = Current::task() else { return true };
+    let Some(file) = file::behind(current.0, descriptor) else { return false };
+    let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
+    if let Some(gate) = Gate::enter(Class::FileOpen, cgroup) {
+        opened(gate, current, file, Ok(origin));
+    }
+    true
+}
+
+/// A file was opened of which nothing is left to tell.
+#[inline(always)]
+pub(crate) fn missed() {
     let Some(current) = Current::task() else { return };
     let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
-    let Some(gate) = Gate::enter(Class::FileOpen, cgroup) else { return };
-    match file::behind(current.0, descriptor) {
-        Some(file) => opened(gate, current, file, Ok(origin)),
-        // Another thread has closed it already.
-        None => gate.filter(),
+    if Gate::enter(Class::FileOpen, cgroup).is_some() {
+        book(Lane::First, Class::FileOpen, cgroup, Some(LossReason::Unreadable));
     }
 }
 
@@ -65,8 +76,12 @@ pub(crate) fn refused(error: i32, flags: u32, name: Name) {
 #[inline(always)]
 fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Result<Origin, u32>) {
     let file = Opened::of(file);
-    let flags = file.flags;
-    let key = file.key();
+    let dropped = match origin {
+        Ok(origin) => origin.dropped_flags(current),
+        Err(requested) => requested & DROPPED,
+    };
+    let flags = file.flags | dropped;
+    let key = file.key(flags);
     let verdict = verdict(&key);
     if verdict == Verdict::Quiet as u32 && !gate.is_canary() && !gate.wants_all_files() {
         gate.filter();
@@ -75,8 +90,7 @@ fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Result<Origin, 
     let process = current.reference();
     let access = u64::from(flags) << 32 | u64::from(key.device);
     // By another name or through another mount it is another event.
-    let way = file.dentry.0 ^ file.vfsmount.0.rotate_left(32);
-    let Some(repeats) = gate.repeats(process, key.inode, access, way) else { return };
+    let Some(repeats) = gate.repeats(process, key.inode, access, key.way) else { return };
     if verdict != Verdict::Wanted as u32 && !gate.permits() {
         return;
     }
@@ -87,8 +101,9 @@ fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Result<Origin, 
         Ok(origin) => origin,
         Err(requested) => Origin::of(current, requested),
     };
-    let flags = flags | origin.dropped_flags(current);
-    *record = FileRecord { flags, repeats, call: origin.call, facts: origin.facts, ..Default::default() };
+    let way = key.way;
+    *record =
+        FileRecord { flags, repeats, call: origin.call, facts: origin.facts, way, ..Default::default() };
     if file.mode & CREATED != 0 {
         record.facts |= Facts::CREATED;
     }
@@ -122,16 +137,18 @@ impl Opened {
         }
     }
 
-    /// Under which the agent keeps its verdict.
+    /// Under which the agent keeps its verdict. The flags are also those that the file does not keep: an open
+    /// for reading may cut the file, or make it.
     #[inline(always)]
-    fn key(self) -> FileKey {
+    fn key(self, flags: u32) -> FileKey {
         let inode = InodeWindow::of(self.inode);
         let superblock = Raw(inode.number(offset!(inode_superblock)));
         FileKey {
             inode: inode.number(offset!(inode_number)),
             changed_ns: file::changed_ns_of(&inode),
             device: superblock.number(offset!(superblock_device)),
-            written: u32::from(self.flags & WRITES != 0),
+            written: u32::from(flags & (WRITES | TRUNCATE) != 0 || self.mode & CREATED != 0),
+            way: self.dentry.0 ^ self.vfsmount.0.rotate_left(32),
         }
     }
 }

@@ -12,9 +12,9 @@ const IO_URING_ENTER: u32 = 426;
 
 // `include/uapi/asm-generic/fcntl.h`
 const CREATE: u32 = 0o100;
-const TRUNCATE: u32 = 0o1_000;
+pub(super) const TRUNCATE: u32 = 0o1_000;
 /// `O_CREAT`, `O_EXCL`, `O_NOCTTY`, `O_TRUNC`: done with once the file is open.
-const DROPPED: u32 = 0o1_700;
+pub(super) const DROPPED: u32 = 0o1_700;
 
 /// What made an operation.
 #[derive(Clone, Copy)]

@@ -27,13 +27,18 @@ const LINKAT: u8 = 39;
 /// `AT_REMOVEDIR`
 const REMOVE_DIRECTORY: u32 = 0x200;
 
+/// `IOSQE_CQE_SKIP_SUCCESS` of `include/uapi/linux/io_uring.h`, which the kernel keeps as it is: a request that goes
+/// well is not told to be complete.
+const UNTOLD: u32 = 1 << 6;
+
 /// A request (`struct io_kiocb`) was accepted and will be carried out.
 #[inline(always)]
 pub(crate) fn submitted(request: Raw) {
     let code = request.number::<u8>(offset!(request_opcode));
     if code == OPENAT || code == OPENAT2 {
         let by_slot = request.number::<u32>(offset!(uring_open_slot)) != 0;
-        if by_slot || offset!(request_result) == ABSENT {
+        let untold = request.number::<u32>(offset!(request_flags)) & UNTOLD != 0;
+        if by_slot || untold || offset!(request_result) == ABSENT {
             open_asked(request);
         }
     } else if (RENAMEAT..=LINKAT).contains(&code) {
@@ -99,8 +104,11 @@ pub(crate) fn completed(request: Raw) {
         return;
     }
     let result = request.number::<i32>(offset!(request_result));
-    if result >= 0 && request.number::<u32>(offset!(uring_open_slot)) == 0 {
+    let untold = request.number::<u32>(offset!(request_flags)) & UNTOLD != 0;
+    if result >= 0 && !untold && request.number::<u32>(offset!(uring_open_slot)) == 0 {
         let flags = request.number::<u64>(offset!(uring_open_flags)) as u32;
-        open::by_descriptor(result as u32, Origin::uring(flags));
+        if !open::by_descriptor(result as u32, Origin::uring(flags)) {
+            open::missed();
+        }
     }
 }

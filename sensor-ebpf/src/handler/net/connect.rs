@@ -27,6 +27,8 @@ const TCP: u16 = 6;
 const MPTCP: u16 = 262;
 /// `TCP_ESTABLISHED`, also of sockets of UDP that are connected.
 const ESTABLISHED: u8 = 1;
+/// `TCP_CLOSE`
+const CLOSE: u8 = 7;
 
 const EINTR: i32 = -4;
 const ECONNABORTED: i32 = -103;
@@ -70,6 +72,10 @@ pub(crate) fn inet(sock: Sock, given: Given, result: i32) {
 fn tell_inet(sock: Sock, given: Given, result: i32, current: Task<Current>, process: TaskRef) {
     let cgroup = group(current);
     let id = sockets::own(sock.address(), process, cgroup, Stage::Used);
+    if result < 0 && sock.kind() == STREAM && sock.state() == CLOSE {
+        // Its address may become that of a socket of somebody else's.
+        sockets::forget(sock.address());
+    }
     let Some(gate) = Gate::enter(Class::NetConnect, cgroup) else { return };
     let Some(mut telling) = Telling::begin(Slot::Socket, gate, process) else { return };
     let record = &mut *telling.record;
@@ -110,6 +116,10 @@ fn is_told_by_state(sock: Sock, thread: u32, result: i32) -> bool {
     }
     if attempted {
         let stage = sockets::owner_of(sock.address()).map_or(0, |owner| owner.stage);
+        if stage == Stage::Used as u32 {
+            // It failed while the call waited.
+            sockets::forget(sock.address());
+        }
         return stage != Stage::Refused as u32;
     }
     // A further call asks how an attempt that was told before has ended.

@@ -7,7 +7,7 @@ use super::tell::{Telling, group};
 use crate::{
     emit::{
         gate::Gate,
-        sockets::{self, Stage},
+        sockets::{self, Owner, Stage},
     },
     kobj::{
         current::Current,
@@ -22,6 +22,7 @@ const TCP: u16 = 6;
 /// States of `include/net/tcp_states.h`.
 const ESTABLISHED: u32 = 1;
 const SYN_SENT: u32 = 2;
+const SYN_RECV: u32 = 3;
 const FIN_WAIT1: u32 = 4;
 const CLOSE: u32 = 7;
 const LAST_ACK: u32 = 9;
@@ -37,6 +38,12 @@ pub(crate) fn changed(sock: Sock, old: u32, new: u32) {
     if new == SYN_SENT {
         own(sock, Stage::Attempted);
         told(sock, Class::NetConnect, Phase::Attempt);
+        return;
+    }
+    if old == LISTEN && new == SYN_RECV {
+        // A connection's socket that nobody has accepted yet, made from the listening one: what is known
+        // of its address is an earlier socket's.
+        sockets::forget(sock.address());
         return;
     }
     let stage = sockets::owner_of(sock.address()).map_or(0, |owner| owner.stage);
@@ -62,18 +69,21 @@ pub(crate) fn changed(sock: Sock, old: u32, new: u32) {
     }
 }
 
-/// The attempt ended.
+/// The attempt ended. The socket is forgotten when its call to connect ends, or now if it has ended.
 #[inline(always)]
 fn failed(sock: Sock) {
     let thread = aya_ebpf::helpers::bpf_get_current_pid_tgid() as u32;
-    let calling = sockets::owner_of(sock.address()).is_some_and(|owner| owner.thread == thread);
-    if calling && sock.error() == 0 {
+    let caller = sockets::owner_of(sock.address()).map_or(0, |owner| owner.thread);
+    if caller == thread && sock.error() == 0 {
         // Refused within the call: only its result says why.
         sockets::set_stage(sock.address(), Stage::Refused);
         return;
     }
     sockets::set_stage(sock.address(), Stage::Used);
     told(sock, Class::NetConnect, Phase::Failed);
+    if caller == 0 {
+        sockets::forget(sock.address());
+    }
 }
 
 /// The running task owns the socket.
@@ -87,7 +97,9 @@ fn own(sock: Sock, stage: Stage) {
 #[inline(always)]
 fn told(sock: Sock, class: Class, phase: Phase) {
     let Some(owner) = sockets::owner_of(sock.address()) else { return };
-    let Some(gate) = Gate::enter(class, owner.cgroup) else { return };
+    // Not by the running task: what the network does in its own time interrupts any, the agent's as well.
+    let Owner { cgroup, process, .. } = *owner;
+    let Some(gate) = Gate::enter_by(class, cgroup, process.pid, process.tid) else { return };
     let Some(mut telling) = Telling::begin(Slot::SocketState, gate, owner.process) else { return };
     let record = &mut *telling.record;
     record.socket = owner.id;

@@ -96,6 +96,10 @@ fn find_base<const WAY: usize>(flow: &mut Flow, socket: PacketSocket, segment: S
 /// What is told of a segment, if it brings something new.
 #[inline(always)]
 fn next_piece<const WAY: usize>(passage: &Passage<WAY>, way: &mut Way, segment: Segment) -> Option<Piece> {
+    // What brings nothing does not count: a direction may acknowledge for long before it says something.
+    if segment.length == 0 {
+        return None;
+    }
     way.packets += 1;
     if way.packets > FLOW_PACKETS_MAX {
         way.state |= Way::DONE;
@@ -103,7 +107,7 @@ fn next_piece<const WAY: usize>(passage: &Passage<WAY>, way: &mut Way, segment: 
     }
     let offset = segment.sequence.wrapping_sub(way.base);
     // A keep-alive repeats the byte before the first: its offset is a very large number.
-    if segment.length == 0 || offset >= FLOW_BYTES_LONG || offset + segment.length <= way.next {
+    if offset >= FLOW_BYTES_LONG || offset + segment.length <= way.next {
         return None;
     }
     let dns = passage.local_port == DNS || passage.remote_port == DNS;
@@ -126,9 +130,13 @@ fn next_piece<const WAY: usize>(passage: &Passage<WAY>, way: &mut Way, segment: 
     Some(Piece { class, from: segment.from, length, whole: 0, offset, last: segment.length >= room })
 }
 
-/// True for a record of the handshake (22, version 3.x) that holds a client's hello (1).
+/// True for a record of the handshake (22, version 3.x) that holds a client's hello (1), and for what is too
+/// short to be known as another thing.
 #[inline(always)]
 fn begins_hello<const WAY: usize>(passage: &Passage<WAY>, segment: Segment) -> bool {
+    if segment.length < 6 {
+        return true;
+    }
     let bytes = passage.packet.load::<[u8; 6]>(segment.from);
     bytes[0] == 22 && bytes[1] == 3 && bytes[5] == 1
 }

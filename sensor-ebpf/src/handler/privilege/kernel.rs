@@ -33,7 +33,9 @@ pub(super) fn module<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Op
         _ => 0,
     };
     let name = if is(Call::DeleteModule) { call.arguments.argument(0) } else { 0 };
-    Some(Event { file, name, value, ..Event::new(Class::ModuleLoad, file, 0) })
+    let event = Event { file, name, value, ..Event::new(Class::ModuleLoad, file, 0) };
+    // Which module it was, no number says.
+    Some(if call.result < 0 { event } else { event.each() })
 }
 
 /// Commands of bpf(2) (`enum bpf_cmd` of `include/uapi/linux/bpf.h`).
@@ -69,6 +71,27 @@ mod command {
         | 1 << LINK_UPDATE
         | 1 << LINK_GET_FD_BY_ID
         | 1 << LINK_DETACH;
+    /// Those that put something into effect, or make it stay: where they succeed, no other is equal.
+    pub(super) const EFFECTIVE: u64 = 1 << PROG_LOAD
+        | 1 << OBJ_PIN
+        | 1 << PROG_ATTACH
+        | 1 << PROG_DETACH
+        | 1 << RAW_TRACEPOINT_OPEN
+        | 1 << LINK_CREATE
+        | 1 << LINK_UPDATE
+        | 1 << LINK_DETACH;
+    /// Those that give what there is already: equal are those that gave the same object.
+    pub(super) const GIVING: u64 = 1 << OBJ_GET
+        | 1 << PROG_GET_FD_BY_ID
+        | 1 << MAP_GET_FD_BY_ID
+        | 1 << BTF_GET_FD_BY_ID
+        | 1 << LINK_GET_FD_BY_ID;
+
+    /// True if a set holds a command.
+    #[inline(always)]
+    pub(super) const fn is_of(command: u32, set: u64) -> bool {
+        command < 64 && set & (1 << (command & 63)) != 0
+    }
 }
 
 /// bpf(command, attributes, size). Commands on the contents of maps, and those that only look, are
@@ -76,14 +99,24 @@ mod command {
 #[inline(always)]
 pub(super) fn bpf<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
     let command = call.number(0);
-    let told = command < 64 && command::TOLD & (1 << (command & 63)) != 0;
-    if !told && !REFUSED.contains(&call.result) {
+    if !command::is_of(command, command::TOLD) && !REFUSED.contains(&call.result) {
         return None;
     }
+    let made = object(current, call.result);
+    let event = asked(call, command, made, current);
+    // An object's address, folded: the number of its type comes beside it.
+    let target = if command::is_of(command, command::GIVING) { made ^ made >> 32 } else { 0 };
+    let event = Event { alike: (target & u64::from(u32::MAX), command), ..event };
+    let unique = call.result >= 0 && command::is_of(command, command::EFFECTIVE);
+    Some(if unique { event.each() } else { event })
+}
+
+/// What a command of bpf(2) was given or made.
+#[inline(always)]
+fn asked<A: Arguments>(call: Ended<A>, command: u32, made: u64, current: Task<Current>) -> Event {
     let attributes = call.arguments.argument(1);
     let event = Event::new(Class::Bpf, 0, command);
-    let made = object(current, call.result);
-    Some(match command {
+    match command {
         command::PROG_LOAD | command::PROG_GET_FD_BY_ID if made != 0 => program(event, Raw(made)),
         command::LINK_CREATE | command::LINK_GET_FD_BY_ID if made != 0 => link(event, Raw(made)),
         command::MAP_CREATE | command::MAP_GET_FD_BY_ID if made != 0 => map(event, Raw(made)),
@@ -114,7 +147,7 @@ pub(super) fn bpf<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Optio
             Event { path: user(attributes), facts: Facts::UNVERIFIED, ..event }
         }
         _ => event,
-    })
+    }
 }
 
 /// Address of what the kernel keeps behind a descriptor, 0 if there is none.
@@ -158,6 +191,11 @@ fn map(event: Event, map: Raw) -> Event {
     }
 }
 
+/// First type of performance events that is not fixed (`PERF_TYPE_MAX`): probes, and devices.
+const DYNAMIC: u32 = 6;
+/// Offset of `perf_event_attr.config1`, where a breakpoint has its address.
+const FURTHER: u32 = 56;
+
 /// `perf_event_open`(attributes, pid, cpu, group, flags)
 #[inline(always)]
 pub(super) fn perf_event<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
@@ -166,15 +204,17 @@ pub(super) fn perf_event<A: Arguments>(call: Ended<A>, current: Task<Current>) -
     // 0 is the caller, a negative number every process.
     let target = if pid.cast_signed() > 0 { task::task(current, pid) } else { 0 };
     let made = object(current, call.result);
-    Some(if made == 0 {
+    if made == 0 {
         let attributes = call.arguments.argument(0);
         let (number, detail) = (user(attributes), user(attributes + 8));
-        Event { target, number, detail, facts: Facts::NUMBERS | Facts::UNVERIFIED, ..event }
-    } else {
-        let attributes = Raw(made.wrapping_add(u64::from(offset!(perf_event_attr))));
-        let (number, detail) = (attributes.number(0), attributes.number(8));
-        Event { target, number, detail, facts: Facts::NUMBERS, ..event }
-    })
+        return Some(Event { target, number, detail, facts: Facts::NUMBERS | Facts::UNVERIFIED, ..event });
+    }
+    let attributes = Raw(made.wrapping_add(u64::from(offset!(perf_event_attr))));
+    let (number, detail) = (attributes.number(0), attributes.number(8));
+    let event = Event { target, number, detail, facts: Facts::NUMBERS, ..event };
+    // What a probe is for is a text; where a breakpoint is, a further number.
+    let unique = number >= DYNAMIC || attributes.number::<u64>(FURTHER) != 0;
+    Some(if unique { event.each() } else { event })
 }
 
 /// keyctl(operation, …), `add_key`(type, description, payload, length, keyring),

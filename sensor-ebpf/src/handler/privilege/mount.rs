@@ -16,12 +16,19 @@ use crate::{
         current::Current,
         file,
         path::{self, Walk},
-        syscall::Arguments,
+        syscall::{self, Arguments, Compat, Syscall},
         task::Task,
     },
     maps::{MOUNTPOINTS, Mountpoint, offset},
 };
 
+/// Number of the argument of mount(2) that holds the options.
+const OPTIONS: usize = 4;
+/// Flags of mount(2) by which its kinds differ: `MS_REMOUNT`, `MS_BIND`, `MS_MOVE`, and the four of
+/// propagation.
+const KINDS: u32 = 0x20 | 0x1000 | 0x2000 | 0xf << 17;
+/// `OPEN_TREE_CLONE`
+const CLONE: u32 = 1;
 /// `MOVE_MOUNT_F_EMPTY_PATH`
 const MOVE_FROM_DESCRIPTOR: u32 = 0x04;
 /// `FSCONFIG_SET_STRING`, the one command whose value is a string beside those that are paths.
@@ -56,7 +63,7 @@ struct Places {
 /// One of the calls, of which the kernel kept nothing but what descriptors lead to.
 #[inline(always)]
 pub(crate) fn mount<A: Arguments>(call: Ended<A>) {
-    let Some(mut told) = call.begin(Class::Mount, Alike::Never) else { return };
+    let Some(mut told) = call.begin(Class::Mount, alike(call)) else { return };
     let places = find(call, told.current);
     if let Some(file) = some(places.file) {
         file::identity(file, &mut told.record.file);
@@ -78,6 +85,24 @@ pub(crate) fn mount<A: Arguments>(call: Ended<A>) {
     }
     told.user_string::<VALUE_BYTES_MAX>(Tail::Value, places.value, Incomplete::VALUE);
     told.send();
+}
+
+/// Which calls need not be told twice: those that fail, and what everybody may do.
+#[inline(always)]
+fn alike<A: Arguments>(call: Ended<A>) -> Alike {
+    let is = |known: Call| call.call == known as u32;
+    let kind = if is(Call::Mount) {
+        call.number(3) & KINDS
+    } else if is(Call::Fsconfig) {
+        call.number(1) & 0xf
+    } else {
+        0
+    };
+    if is(Call::OpenTree) && call.number(2) & CLONE == 0 {
+        // No tree is made: it is but an open.
+        return Alike::If(0, kind, 0);
+    }
+    call.failures_of(kind)
 }
 
 #[inline(always)]
@@ -144,11 +169,12 @@ fn some(address: u64) -> Option<Raw> {
     (address != 0).then_some(Raw(address))
 }
 
-/// mount(2) with the kernel's own copies of the texts, and the place that it found.
+/// mount(2) with the kernel's own copies of the texts, and the place that it found. Of the options there is
+/// no such copy any more: while the kernel reads them it puts NULs between them.
 #[inline(always)]
 pub(crate) fn mounted<A: Arguments>(call: Ended<A>) {
-    let Some(mut told) = call.begin(Class::Mount, Alike::Never) else { return };
-    let [source, place, kind, flags, data, _] = call.arguments.all();
+    let Some(mut told) = call.begin(Class::Mount, alike(call)) else { return };
+    let [source, place, kind, flags, ..] = call.arguments.all();
     // The same places as the arguments of the system call.
     told.record.arguments = [0, 0, 0, flags, 0, 0];
     if source != 0 && !told.writer.string::<NAME_BYTES_MAX>(Tail::PathText, source) {
@@ -160,9 +186,13 @@ pub(crate) fn mounted<A: Arguments>(call: Ended<A>) {
     if kind != 0 && !told.writer.string::<COMPONENT_BYTES_MAX>(Tail::Filesystem, kind) {
         told.record.header.incomplete |= Incomplete::NAME;
     }
-    if data != 0 && !told.writer.string::<VALUE_BYTES_MAX>(Tail::Value, data) {
-        told.record.header.incomplete |= Incomplete::VALUE;
-    }
+    let registers = Syscall::of(told.current);
+    let data = if syscall::is_compat(told.current) {
+        Compat(registers).argument(OPTIONS)
+    } else {
+        registers.argument(OPTIONS)
+    };
+    told.user_string::<VALUE_BYTES_MAX>(Tail::Value, data, Incomplete::VALUE);
     told.send();
 }
 
@@ -182,7 +212,7 @@ pub(crate) fn unmounted<A: Arguments>(call: Ended<A>) {
     // SAFETY: the pointer is that of a map's value, valid while the program runs; no other thread has
     // this key.
     let Mountpoint { parent, dentry } = unsafe { *known };
-    if let Some(told) = call.begin(Class::Mount, Alike::Never) {
+    if let Some(told) = call.begin(Class::Mount, call.failures_of(0)) {
         told.record.arguments = [0, call.arguments.argument(1), 0, 0, 0, 0];
         if let Some(components) = told.writer.components() {
             if path::write_from(Raw(dentry), Raw(parent), &told.writer, &components) == Walk::Cut {

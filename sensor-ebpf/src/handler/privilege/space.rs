@@ -24,10 +24,16 @@ use crate::{
 /// `NSFS_MAGIC` of `include/uapi/linux/magic.h`.
 const NSFS: u64 = 0x6e73_6673;
 
+/// `CLONE_NEW*` of `include/uapi/linux/sched.h`.
+const NAMESPACES: u32 = 0x7e02_0080;
+
 /// unshare(flags)
 #[inline(always)]
 pub(crate) fn unshare<A: Arguments>(call: Ended<A>) {
-    if let Some(told) = call.begin(Class::Unshare, Alike::Never) {
+    let kinds = call.number(0) & NAMESPACES;
+    // What else a thread may leave, everybody may.
+    let alike = if kinds == 0 { Alike::If(0, 0, 0) } else { call.failures_of(kinds) };
+    if let Some(told) = call.begin(Class::Unshare, alike) {
         told.send();
     }
 }
@@ -35,7 +41,9 @@ pub(crate) fn unshare<A: Arguments>(call: Ended<A>) {
 /// setns(file, kinds): the file is a namespace's, or since 5.8 a process's.
 #[inline(always)]
 pub(crate) fn setns<A: Arguments>(call: Ended<A>) {
-    let Some(mut told) = call.begin(Class::Setns, Alike::Never) else { return };
+    let Some(mut told) = call.begin(Class::Setns, call.failures_of(call.number(1) & NAMESPACES)) else {
+        return;
+    };
     let descriptor = call.number(0);
     if let Some(file) = file::behind(told.current.0, descriptor) {
         file::identity(file, &mut told.record.file);
@@ -86,7 +94,7 @@ pub(crate) fn cloned(creator: Typed, child: Typed) {
 /// chroot(path): afterwards the task's root is the place; where it failed there is but the text.
 #[inline(always)]
 pub(crate) fn chroot<A: Arguments>(call: Ended<A>) {
-    let Some(mut told) = call.begin(Class::Chroot, Alike::Never) else { return };
+    let Some(mut told) = call.begin(Class::Chroot, call.failures_of(0)) else { return };
     let root = if call.result == 0 { root(&mut told) } else { None };
     let text = if root.is_none() { call.arguments.argument(0) } else { 0 };
     told.user_string::<NAME_BYTES_MAX>(Tail::NewPathText, text, Incomplete::NEW_PATH);
@@ -99,7 +107,7 @@ pub(crate) fn chroot<A: Arguments>(call: Ended<A>) {
 /// is, the kernel says.
 #[inline(always)]
 pub(crate) fn pivot_root<A: Arguments>(call: Ended<A>) {
-    let Some(mut told) = call.begin(Class::PivotRoot, Alike::Never) else { return };
+    let Some(mut told) = call.begin(Class::PivotRoot, call.failures_of(0)) else { return };
     let (new, old) = (call.arguments.argument(0), call.arguments.argument(1));
     if call.result == 0 {
         root(&mut told);

@@ -51,11 +51,12 @@ pub(super) fn descriptor<A: Arguments>(call: Ended<A>, current: Task<Current>) -
     Some(Event { target, ..Event::new(Class::PidfdGetfd, target, call.number(1)) })
 }
 
-/// kill(pid, signal), tgkill(tgid, tid, signal), tkill(tid, signal),
-/// `pidfd_send_signal`(pidfd, signal, info, flags): to another process.
+/// kill(pid, signal), tgkill(tgid, tid, signal), tkill(tid, signal), `rt_sigqueueinfo`(tgid, signal, info),
+/// `rt_tgsigqueueinfo`(tgid, tid, signal, info), `pidfd_send_signal`(pidfd, signal, info, flags): to another
+/// process.
 #[inline(always)]
 pub(super) fn signal<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
-    let group = call.call == Call::Tgkill as u32;
+    let group = call.call == Call::Tgkill as u32 || call.call == Call::RtTgsigqueueinfo as u32;
     let signal = call.number(if group { 2 } else { 1 });
     if signal == 0 {
         return None;
@@ -66,15 +67,17 @@ pub(super) fn signal<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Op
     } else {
         task(current, number)
     };
-    let own = current.0.number::<u32>(offset!(task_tgid));
-    if target != 0 && Raw(target).number::<u32>(offset!(task_tgid)) == own {
+    let process = if target == 0 { 0 } else { Raw(target).number(offset!(task_tgid)) };
+    if process != 0 && process == current.0.number::<u32>(offset!(task_tgid)) {
         return None;
     }
-    Some(Event { target, ..Event::new(Class::Signal, number.into(), signal) })
+    // A descriptor's number can come to stand for another process: who it is aimed at counts.
+    let alike = u64::from(process) << 32 | u64::from(number);
+    Some(Event { target, ..Event::new(Class::Signal, alike, signal) })
 }
 
 /// `sched_setaffinity`(pid, length, mask), `sched_setscheduler`(pid, policy, parameters),
-/// `sched_setattr`(pid, attributes, flags), setpriority(which, who, nice)
+/// `sched_setattr`(pid, attributes, flags), `sched_setparam`(pid, parameters), setpriority(which, who, nice)
 #[inline(always)]
 pub(super) fn scheduling<A: Arguments>(call: Ended<A>, current: Task<Current>) -> Option<Event> {
     let priority = call.call == Call::Setpriority as u32;

@@ -374,6 +374,7 @@ pub(super) const SPECS: &[Spec] = &[
         need: Optional(CALL),
     },
     Spec { field: Field::request_opcode, source: Member(&["io_kiocb.opcode"]), need: Optional(URING) },
+    Spec { field: Field::request_flags, source: Member(&["io_kiocb.flags"]), need: Optional(URING) },
     Spec {
         field: Field::request_result,
         source: Member(&["io_kiocb.cqe.res"]),

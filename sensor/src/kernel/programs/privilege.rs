@@ -134,10 +134,12 @@ pub(super) const SERVICES: &[Service] = &[
             call32!("call32_setscheduler" "sched_setscheduler"),
             call!(optional "call_setattr" "sched_setattr"),
             call32!("call32_setattr" "sched_setattr"),
+            call!(optional "call_setparam" "sched_setparam"),
+            call32!("call32_setparam" "sched_setparam"),
             call!(new "call_setpriority" "setpriority"),
             call32!("call32_setpriority" "setpriority"),
         ],
-        ["sched_setaffinity", "sched_setscheduler", "sched_setattr", "setpriority"]
+        ["sched_setaffinity", "sched_setscheduler", "sched_setattr", "sched_setparam", "setpriority"]
     ),
     service!(
         "signals",
@@ -151,8 +153,12 @@ pub(super) const SERVICES: &[Service] = &[
             call32!("call32_tkill" "tkill"),
             call!(optional "call_pidfd_signal" "pidfd_send_signal"),
             call32!("call32_pidfd_signal" "pidfd_send_signal"),
+            call!(optional "call_sigqueue" "rt_sigqueueinfo"),
+            call32!("call32_sigqueue" "rt_sigqueueinfo"),
+            call!(optional "call_tgsigqueue" "rt_tgsigqueueinfo"),
+            call32!("call32_tgsigqueue" "rt_tgsigqueueinfo"),
         ],
-        ["kill", "tgkill", "tkill", "pidfd_send_signal"]
+        ["kill", "tgkill", "tkill", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo"]
     ),
     service!("splicing", Splice, [Program::new("call_splice", Fexit(&["do_splice"]))], ["splice"]),
 ];

@@ -120,7 +120,7 @@ impl Context {
     fn signal(&self, record: &CallRecord, subject: Subject<'_>, message: &mut proto::PrivilegedCall) {
         let [first, second, third, ..] = record.arguments;
         let (who, number) = match Call::from_number(record.call) {
-            Some(Call::Tgkill) => (second, third),
+            Some(Call::Tgkill | Call::RtTgsigqueueinfo) => (second, third),
             Some(Call::PidfdSendSignal) => (0, second),
             _ => (first, second),
         };
@@ -147,7 +147,7 @@ impl Context {
             Some(Call::SchedSetaffinity) if told => {
                 message.value = format!("cpus {}", request::cpus(record.detail));
             }
-            Some(Call::SchedSetscheduler | Call::SchedSetattr) => {
+            Some(Call::SchedSetscheduler | Call::SchedSetattr | Call::SchedSetparam) => {
                 if told {
                     message.request = request::policy(record.number.into());
                     message.value = match record.detail >> 32 {

@@ -1,0 +1,51 @@
+//! Equal events within the window are one, and the next one says how many there were.
+
+use picket_tests::agent::Agent;
+use picket_tests::client::{Client, Filters};
+use picket_tests::expect::{Expect, number, text};
+use picket_tests::lab::{Lab, marker};
+use picket_tests::scratch::write_file;
+use picket_tests::workload::IN_CONTAINER;
+
+/// Equal opens within the window.
+const OPENS: u64 = 50;
+
+/// Events of opens of the container that were but counted.
+fn aggregated(agent: &Agent, id: &str) -> u64 {
+    let status = agent.status();
+    let mut groups = status["groups"].as_array().into_iter().flatten();
+    let account =
+        groups.find(|group| text(group, "container.id") == id && text(group, "class") == "FILE_OPEN");
+    account.and_then(|account| number(account, "aggregated")).unwrap_or_default()
+}
+
+pub(super) fn are_one_event(lab: &mut Lab) {
+    let agent = lab.agent_with("[limits]\nrepeat_window_s = 3\n");
+    let file = format!("/tmp/{}", marker("repeat"));
+    // Made by another process, so that all opens of the one that counts are of a file that was there.
+    let script = format!(
+        ": > {file}; until [ -e /tmp/go ]; do sleep 0.05; done; exec {IN_CONTAINER} \
+         repeat {OPENS} open openat rdwr {file} , sleep 3500 , open openat rdwr {file}"
+    );
+    let container = lab.container(&["/bin/sh", "-c", &script]);
+    let filters = Filters { containers: vec![container.id().to_owned()], ..Filters::default() };
+    let mut client = Client::subscribe(&agent, &filters);
+    container.start();
+    client.wait_for("the new file", |event| text(event, "file.path") == file);
+    let before = aggregated(&agent, container.id());
+    write_file(&container.file("/tmp/go"), "", 0o600);
+
+    let of_file = |event: &serde_json::Value| {
+        text(event, "file.path") == file && text(event, "file.access") == "READ_WRITE"
+    };
+    let last = client.wait_for("the open after the window", |event| {
+        of_file(event) && number(event, "file.repeats").is_some_and(|repeats| repeats > 0)
+    });
+    Expect::of(&last).is("class", "FILE_OPEN").is("file.repeats", OPENS - 1);
+    let told = client.all(of_file);
+    assert_eq!(told.len(), 2, "the first one, and the one after the window: {told:#?}");
+    Expect::of(&told[0]).absent("file.repeats");
+    assert_eq!(aggregated(&agent, container.id()) - before, OPENS - 1, "{:#}", agent.status());
+    drop(client);
+    agent.stop();
+}
