@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
+use picket_tests::agent::Agent;
 use picket_tests::client::{Client, Filters};
 use picket_tests::expect::{number, text};
 use picket_tests::lab::{Lab, marker};

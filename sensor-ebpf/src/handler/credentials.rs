@@ -68,9 +68,10 @@ pub(crate) fn changed(call: u32) {
 #[inline(always)]
 fn is_known(cred: Cred<Current>, current: Task<Current>, record: &CallRecord) -> bool {
     let process = current.reference();
+    // Not by plain loads: the verifier would know pointers, with which one may not reckon.
     let known = Known {
         start_ns: process.start_ns,
-        memory: current.0.follow(offset!(task_mm)).map_or(0, Memory::address),
+        memory: current.0.raw().number(offset!(task_mm)),
         digest: digest(cred, record),
     };
     if let Some(before) = CREDENTIALS.get_ptr(process.tid) {
@@ -103,7 +104,7 @@ fn digest(cred: Cred<Current>, record: &CallRecord) -> u64 {
         sets.ambient,
         two(record.namespaces.user, 0),
         // Equal for credentials that were copied and not given other groups.
-        cred.groups(),
+        cred.0.raw().number(offset!(cred_groups)),
     ]
     .into_iter()
     .fold(0, |sum: u64, word| (sum ^ word).wrapping_mul(FACTOR).rotate_left(29))

@@ -34,7 +34,7 @@ pub(super) fn old_interface(lab: &mut Lab) {
         .absent("call.error");
     let bound = event_of(&mut client, CLASS, pid, |event| text(event, "call.flags.0") == "MS_BIND");
     let expect = Expect::of(&bound).is("call.source", first.as_str()).is("call.path", second.as_str());
-    if back_end(lab, CLASS) == "tracepoint" {
+    if lab.agent().back_end(CLASS) == "tracepoint" {
         expect.is("call.unverified", true)
     } else {
         expect.absent("call.unverified")
