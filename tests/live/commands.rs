@@ -17,6 +17,7 @@ use picket_tests::runner::Test;
 use picket_tests::scratch::write_file;
 use picket_tests::skip::{SAME_EVERYWHERE, sized};
 use rustix::process::Signal;
+use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("commands::socket_in_use", socket_in_use).native_only(SAME_EVERYWHERE),
@@ -30,13 +31,16 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("commands::truncated_btf", truncated_btf),
     Test::new("commands::missing_btf", missing_btf),
     Test::new("commands::kernel_without_btf", kernel_without_btf),
-    Test::new("commands::no_tracefs", no_tracefs),
+    Test::new("commands::no_tracefs", no_tracefs).each_back_end(),
+    Test::new("commands::tracefs_refused", tracefs_refused),
     Test::new("commands::diagnostics", diagnostics),
     Test::new("commands::status", status),
     Test::new("commands::idle_memory", idle_memory),
     Test::new("commands::check", check),
 ];
 
+/// Classes that tracepoints of system calls serve, some of them only where trampolines do not.
+const TRACED: [&str; 4] = ["FILE_OPEN", "FILE_XATTR", "NETWORK_CONNECT", "PRIVILEGE_SETNS"];
 /// Where the kernel tells of its types.
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 
@@ -154,8 +158,7 @@ fn not_root(lab: &mut Lab) {
     check_names(&refused(&mut command, &folder), &["root"]);
 }
 
-fn with_btf(lab: &Lab, btf: &str) -> Options {
-    let mut options = lab.agent_options();
+fn with_btf(mut options: Options, btf: &str) -> Options {
     options.arguments = vec!["--btf".to_owned(), btf.to_owned()];
     options
 }
@@ -167,13 +170,13 @@ fn truncated_btf(lab: &mut Lab) {
     // Within the header, within the types, within the strings.
     for length in [0, 10, whole.len() / 3, whole.len() - 1000] {
         write_file(&file, &whole[..length], 0o644);
-        let options = with_btf(lab, &path);
+        let options = with_btf(lab.agent_options(), &path);
         check_names(&refused(&mut run_command(&options), &options.folder), &["btf", &path]);
     }
 }
 
 fn missing_btf(lab: &mut Lab) {
-    let options = with_btf(lab, "/nowhere/btf");
+    let options = with_btf(lab.agent_options(), "/nowhere/btf");
     check_names(&refused(&mut run_command(&options), &options.folder), &["btf", "/nowhere/btf"]);
 }
 
@@ -191,15 +194,51 @@ fn kernel_without_btf(lab: &mut Lab) {
     check_names(&refused(&mut command, &options.folder), &[BTF, "CONFIG_DEBUG_INFO_BTF", "--btf"]);
 }
 
-/// Nothing that the agent attaches needs tracefs.
+/// Steps of a shell that take tracefs away, wherever it is mounted.
+const WITHOUT_TRACEFS: &str = "{ while grep -q ' tracefs ' /proc/mounts; do \
+     umount -l $(grep ' tracefs ' /proc/mounts | head -n 1 | cut -d ' ' -f 2) || exit 1; done; }";
+
+/// Where tracefs is not mounted the agent mounts it, and serves as much as elsewhere.
 fn no_tracefs(lab: &mut Lab) {
-    let steps = "{ while grep -q ' tracefs ' /proc/mounts; do \
-                 umount -l $(grep ' tracefs ' /proc/mounts | head -n 1 | cut -d ' ' -f 2) || exit 1; done; }";
-    let mut check = Command::new(agent::binary());
-    check.arg("check");
-    let output = in_other_mounts(lab, steps, &check).stdin(Stdio::null()).output().expect("unshare runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && text.contains("can run here"), "{}: {text}", output.status);
+    let as_usual: Vec<_> = TRACED.map(|class| lab.agent().back_end(class)).into();
+    let options = lab.agent_options();
+    let command = in_other_mounts(lab, WITHOUT_TRACEFS, &run_command(&options));
+    let agent = Agent::start_by(&options, command);
+    assert!(agent.log().contains("mounted tracefs"), "it says so\n{}", agent.log_tail());
+    let mounts = fs::read_to_string(format!("/proc/{}/mounts", agent.pid())).expect("it runs");
+    assert!(mounts.contains(" /sys/kernel/tracing tracefs "), "{mounts}");
+    let served: Vec<_> = TRACED.map(|class| agent.back_end(class)).into();
+    assert_eq!(served, as_usual, "{TRACED:?}");
+    agent.stop();
+}
+
+/// Where it cannot be mounted either, the agent is not ready and says why, and serves what needs no tracefs.
+fn tracefs_refused(lab: &mut Lab) {
+    let options = lab.agent_options();
+    let btf = options.folder.join("btf");
+    fs::copy(BTF, &btf).expect("the kernel has BTF");
+    let options = with_btf(options, &btf.to_string_lossy());
+    // Without the folder below /sys/kernel there is no place to mount it.
+    let steps = format!("{WITHOUT_TRACEFS} && mount -t tmpfs none /sys/kernel");
+    let agent = Agent::start_unready(&options, in_other_mounts(lab, &steps, &run_command(&options)));
+    let status = agent.status();
+    let why = "tracefs is not mounted and cannot be mounted";
+    Expect::of(&status).such("problems", "attributes of files, and why", |problems| {
+        let mut problems = problems.as_array().into_iter().flatten().filter_map(Value::as_str);
+        problems.any(|problem| problem.contains("attributes of files") && problem.contains(why))
+    });
+    // Of no kernel has it another back end.
+    let coverage = status["coverage"].as_array().cloned().unwrap_or_default();
+    let class = coverage.iter().find(|one| one["class"] == "FILE_XATTR").expect("each class is listed");
+    Expect::of(class)
+        .is("backEnd", "none")
+        .such("reason", "tracefs", |reason| reason.as_str().is_some_and(|reason| reason.contains(why)));
+    let mut client = Client::subscribe(&agent, &Filters::default());
+    let marker = marker("traceless");
+    lab.container(&["/bin/true", &marker]).run_ok();
+    Expect::of(&client.exec(&marker)).is("process.executable", "/bin/busybox");
+    drop(client);
+    agent.stop();
 }
 
 /// What the kernel programs themselves say reaches the agent's log, if that is wanted.

@@ -10,6 +10,7 @@ mod churn;
 mod commands;
 mod file;
 mod flood;
+mod hostile;
 mod identity;
 mod input;
 mod network;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         objects::TESTS,
         policy::TESTS,
         flood::TESTS,
+        hostile::TESTS,
         calls::TESTS,
         verdict::TESTS,
     ]

@@ -34,6 +34,8 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("network::by_io_uring", connect::by_io_uring).each_back_end().proves(&["NETWORK_CONNECT"]),
     Test::new("network::refused", connect::refused).each_back_end().proves(&["NETWORK_CONNECT"]),
     Test::new("network::unreachable", connect::unreachable).each_back_end().proves(&["NETWORK_CONNECT"]),
+    Test::new("network::flipped_address", connect::flipped).each_back_end(),
+    Test::new("network::flipped_in_vain", connect::flipped_in_vain).each_back_end(),
     Test::new("network::in_a_container", connect::in_a_container).each_back_end().proves(&[
         "NETWORK_BIND",
         "NETWORK_LISTEN",
@@ -77,6 +79,8 @@ struct Seen {
     events: Vec<Value>,
     /// Error numbers with which its operations failed.
     errors: Vec<String>,
+    /// All that it printed.
+    printed: String,
 }
 
 /// Runs a workload in the scratch folder and gives the events of its process; `@` in it is the folder.
@@ -92,7 +96,7 @@ fn run(lab: &mut Lab, script: &str) -> Seen {
     assert!(output.status.success(), "`{script}`: {}", output.status);
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = printed.lines().filter_map(|line| line.strip_prefix("errno ")).map(str::to_owned).collect();
-    Seen { errors, ..seen(lab, &mut client, pid) }
+    Seen { errors, printed, ..seen(lab, &mut client, pid) }
 }
 
 /// What was told of a process that has ended.
@@ -107,7 +111,7 @@ fn seen(lab: &Lab, client: &mut Client, pid: u32) -> Seen {
     client.wait_for("the socket of the fence", |event| {
         text(event, "class") == "NETWORK_SOCKET" && number(event, "process.pid") == Some(last.into())
     });
-    Seen { events: client.of_process(pid), errors: Vec::new() }
+    Seen { events: client.of_process(pid), errors: Vec::new(), printed: String::new() }
 }
 
 impl Seen {

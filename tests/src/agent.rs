@@ -139,25 +139,51 @@ impl Agent {
     /// When it ends or does not get ready.
     #[must_use]
     pub fn start(options: &Options) -> Self {
+        Self::start_by(options, run_command(options))
+    }
+
+    /// As [`Agent::start`], by a command that becomes the agent, such as one in other mounts.
+    ///
+    /// # Panics
+    /// As [`Agent::start`].
+    #[must_use]
+    pub fn start_by(options: &Options, command: Command) -> Self {
+        Self::start_until(options, command, |answer| answer.status.success())
+    }
+
+    /// As [`Agent::start_by`], of an agent that has done what it can and says that it is not ready.
+    ///
+    /// # Panics
+    /// As [`Agent::start`], or when it is ready.
+    #[must_use]
+    pub fn start_unready(options: &Options, command: Command) -> Self {
+        let agent = Self::start_until(options, command, |answer| {
+            String::from_utf8_lossy(&answer.stdout).contains("\"attachTime\"")
+        });
+        assert_eq!(agent.picket("status", &[]).status.code(), Some(1), "not ready\n{}", agent.log_tail());
+        agent
+    }
+
+    fn start_until(options: &Options, mut command: Command, done: impl Fn(&Output) -> bool) -> Self {
         let log = options.folder.join("agent.log");
         let output = File::options().create(true).append(true).open(&log).expect("a writable folder");
-        let child = run_command(options)
+        let child = command
             .stdout(output.try_clone().expect("a file can be cloned"))
             .stderr(output)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary().display()));
         let mut agent = Self { child, socket: options.folder.join("picket.sock"), log };
-        agent.wait_until_ready();
+        agent.wait_until(done);
         agent
     }
 
-    fn wait_until_ready(&mut self) {
+    fn wait_until(&mut self, done: impl Fn(&Output) -> bool) {
         let attempts = sized(600, 6000);
         for _ in 0..attempts {
             if let Some(status) = self.ended() {
                 panic!("the agent ended with {status} before it was ready\n{}", self.log_tail());
             }
-            if self.picket("status", &[]).status.success() {
+            if done(&self.picket("status", &["-o", "json"])) {
                 return;
             }
             sleep(PAUSE);

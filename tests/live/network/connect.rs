@@ -2,7 +2,7 @@
 
 use picket_tests::expect::{Expect, number, text};
 use picket_tests::lab::Lab;
-use picket_tests::skip::report;
+use picket_tests::skip::{report, sized};
 use picket_tests::workload::IN_CONTAINER;
 
 use super::{OWN, Seen, by_tracepoint, run, seen};
@@ -136,6 +136,54 @@ pub(super) fn unreachable(lab: &mut Lab) {
             .such("socket.error", "no way there", |error| error == "ENETUNREACH" || error == "EADDRNOTAVAIL");
         assert_eq!(failed["socket"]["unverified"] == true, unverified, "{failed:#}");
         assert_eq!(seen.count("NETWORK_CONNECT"), 1);
+    }
+}
+
+/// A second thread rewrites the address during the calls: what is told is what the kernel used.
+pub(super) fn flipped(lab: &mut Lab) {
+    let times = sized(300, 50);
+    let servers = [7461, 7462].map(|port| format!("behind serve tcp 127.0.0.1:{port} 1000 0 none ,"));
+    for kind in ["tcp", "udp"] {
+        let flip = format!("flip connect-{kind} 127.0.0.1:7461 127.0.0.1:7462 {times}");
+        let seen = run(lab, &format!("{OWN} {} {flip}", servers.join(" ")));
+        let used: Vec<u64> = seen.printed.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let [first, second, neither] = used[..] else { panic!("`{flip}` printed {}", seen.printed) };
+        println!("network: flip {kind}: the kernel used {used:?}");
+        assert_eq!((first + second, neither), (times, 0), "each call succeeded");
+        let connects = seen.events.iter().filter(|event| text(event, "class") == "NETWORK_CONNECT");
+        let told: Vec<_> = connects.filter(|event| text(event, "socket.protocol") == kind).collect();
+        for (port, used) in [(7461, first), (7462, second)] {
+            // Equal ones within the window are one.
+            let of_port = told.iter().filter(|event| number(event, "socket.remote.port") == Some(port));
+            assert_eq!(of_port.count() > 0, used > 0, "{port} was used {used} times: {told:#?}");
+        }
+        for event in told {
+            Expect::of(event)
+                .is("socket.remote.address", "127.0.0.1")
+                .such("socket.remote.port", "one of the two", |port| *port == 7461 || *port == 7462)
+                .absent("socket.error")
+                .absent("socket.unverified");
+        }
+    }
+}
+
+/// As [`flipped`], of calls that fail: their address is the kernel's own copy, or said to be unverified.
+pub(super) fn flipped_in_vain(lab: &mut Lab) {
+    let unverified = by_tracepoint(lab, "NETWORK_CONNECT");
+    let addresses = ["203.0.113.8", "203.0.113.9"];
+    let seen = run(lab, &format!("{OWN} flip connect-udp {}:81 {}:81 50", addresses[0], addresses[1]));
+    let connects: Vec<_> =
+        seen.events.iter().filter(|event| text(event, "class") == "NETWORK_CONNECT").collect();
+    assert!(!connects.is_empty(), "nothing is told; it printed {}", seen.printed);
+    for event in connects {
+        Expect::of(event)
+            .is("socket.phase", "FAILED")
+            .is("socket.error", "ENETUNREACH")
+            .is("socket.remote.port", 81)
+            .such("socket.remote.address", "one of the two", |address| {
+                address.as_str().is_some_and(|address| addresses.contains(&address))
+            });
+        assert_eq!(event["socket"]["unverified"] == true, unverified, "{event:#}");
     }
 }
 
