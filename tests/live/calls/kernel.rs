@@ -96,8 +96,8 @@ pub(super) fn keyctl(lab: &mut Lab) {
 pub(super) fn perf_event(lab: &mut Lab) {
     let mut client = lab.watch();
     let class = "PRIVILEGE_PERF_EVENT";
-    let done = run(lab, "perf software , perf clock");
-    for value in ["config 0x9, any CPU", "config 0x0, any CPU"] {
+    let done = run(lab, "perf software , perf faults");
+    for value in ["config 0x9, any CPU", "config 0x2, any CPU"] {
         let told = event(&mut client, class, done.pid, |event| text(event, "call.value") == value);
         Expect::of(&told).is("call.kind", "PERF_TYPE_SOFTWARE");
         match done.errors.first() {
