@@ -23,7 +23,7 @@ use crate::identity::{
     container::Container,
     store::{Answer, Known, Owner, Question, Store},
 };
-use crate::policy::{Change, Policy};
+use crate::policy::{Change, GroupKind, Policy};
 use crate::process::{Key, Process, Running, tree::Tree};
 use crate::proto;
 use crate::stream::{
@@ -200,10 +200,14 @@ impl Pipeline {
                 if event.class == Class::Credentials {
                     before.ids = self.tree.credentials(event.process.into(), call.record.ids);
                 }
-                true
+                own || self.wants_class(event)
             }
-            Facts::File(operation) => own || self.wants_file(event, operation, output),
-            Facts::Socket(operation) => self.socket(event, own, operation, output),
+            Facts::File(operation) => {
+                own || (self.wants_class(event) && self.wants_file(event, operation, output))
+            }
+            Facts::Socket(operation) => {
+                self.socket(event, own, operation, output) && (own || self.wants_class(event))
+            }
             Facts::CgroupCreate(_) | Facts::CgroupRemove(_) | Facts::Content(_) => true,
         };
         if first_news {
@@ -215,6 +219,23 @@ impl Pipeline {
             (false, false) => {}
         });
         self.tree.expire(event.time_ns);
+    }
+
+    /// Whether the policy wants the class of whose event it is. The kernel sends those of a control group that it
+    /// was told nothing of yet.
+    fn wants_class(&mut self, event: &event::Event<'_>) -> bool {
+        let kind = match self.identity.owner(event.cgroup) {
+            Some(Owner::Container(_)) => Some(GroupKind::Container),
+            Some(Owner::Host { .. }) => Some(GroupKind::Host),
+            // What has neither process nor control group is nobody's: only who wants the host wants it.
+            None if event.cgroup == 0 => Some(GroupKind::Host),
+            None => None,
+        };
+        let wanted = self.policy.wants(event.class, kind);
+        if !wanted {
+            self.count(event.class, |count| count.quiet += 1);
+        }
+        wanted
     }
 
     /// Whether the policy wants an operation on a file. What it thinks of an opened one is for the kernel

@@ -22,8 +22,6 @@ use crate::event::{
         protocol::{Protocol, Recognised, SoFar, recognise},
     },
 };
-use crate::identity::store::Owner;
-use crate::policy::GroupKind;
 
 /// Flows that are kept unless the settings say otherwise.
 const FLOWS: usize = 1024;
@@ -210,7 +208,7 @@ impl Pipeline {
             if let Ok(mut earlier) = decode(&waiting.record) {
                 earlier.process = event.process;
                 earlier.cgroup = event.cgroup;
-                self.content(&earlier, false, output);
+                self.content(&earlier, own, output);
             }
         }
         if bytes {
@@ -269,18 +267,10 @@ impl Pipeline {
     fn content(&mut self, event: &Event<'_>, own: bool, output: &mut impl Output) {
         let Facts::Socket(socket) = &event.facts else { return };
         self.payloads.sweep(event.time_ns);
-        let kind = match self.identity.owner(event.cgroup) {
-            Some(Owner::Container(_)) => Some(GroupKind::Container),
-            Some(Owner::Host { .. }) => Some(GroupKind::Host),
-            // A socket without process and control group is nobody's: only who wants the host wants it.
-            None if event.cgroup == 0 => Some(GroupKind::Host),
-            None => None,
-        };
-        let (policy, shown) = (&self.policy, self.policy.payload_bytes);
-        if !own && !policy.wants(event.class, kind) {
-            self.count(event.class, |count| count.quiet += 1);
+        if !own && !self.wants_class(event) {
             return;
         }
+        let shown = self.policy.payload_bytes;
         let told = if socket.record.kind == SOCK_STREAM {
             self.payloads.stream(event, socket, shown)
         } else {

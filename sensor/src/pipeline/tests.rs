@@ -5,7 +5,10 @@ use sensor_common::{
     ABI_VERSION,
     header::{RecordHeader, TaskRef},
     ledger::LossReason,
-    record::process::{ExecRecord, ExitRecord, ForkRecord},
+    record::{
+        file::FileRecord,
+        process::{ExecRecord, ExitRecord, ForkRecord},
+    },
     tail::{Tail, TailHeader},
 };
 use zerocopy::IntoBytes;
@@ -169,6 +172,21 @@ fn the_first_events_of_a_group_wait_for_its_name_and_keep_their_order() {
     assert_eq!(pipeline.identity().first_execs(), (1, 0));
     pipeline.record(&exec(9, 300), 301, &mut kept);
     assert_eq!(kept.take(), [named(proto::Class::ProcessExec, "main")], "known now: nothing waits");
+}
+
+/// The kernel sends what it was told nothing of yet; once it is known whose it is, the policy decides.
+#[test]
+fn what_the_host_is_not_asked_for_is_quiet_from_the_first_event_on() {
+    let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+    let policy = Policy { host: Class::ProcessExec.bit(), ..Policy::everything() };
+    pipeline.set_policy(Arc::new(policy));
+    pipeline.answer(Answer { identity: None, path: "/".into(), ..answer() }, 0, &mut kept);
+    let record = FileRecord { header: header(Class::FileOpen, 9, 100), ..FileRecord::default() };
+    pipeline.record(&finish(record.as_bytes().to_vec()), 110, &mut kept);
+    pipeline.record(&exec(9, 120), 130, &mut kept);
+    let of_files = pipeline.counts(Class::FileOpen);
+    assert_eq!((of_files.received, of_files.quiet, of_files.published), (1, 1, 0));
+    assert_eq!(pipeline.counts(Class::ProcessExec).published, 1);
 }
 
 #[test]
