@@ -5,6 +5,7 @@
 //! with the operation.
 
 use anyhow::{Result, bail};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::Operation;
 use super::open::address;
@@ -27,6 +28,10 @@ const SIZE: u64 = 48;
 const PROGRAM: [u64; 2] = [0xb7, 0x95];
 
 fn bpf(words: &mut Words<'_>) -> Result<()> {
+    // Before 5.11 what all programs of a user load counts against the limit of the one that loads; a refusal shows
+    // in the call itself.
+    let unlimited = Rlimit { current: None, maximum: None };
+    setrlimit(Resource::Memlock, unlimited).ok();
     let (command, attributes) = match words.word("prog, map, btf or get-next")? {
         // Type and number of instructions, where they are, the license, no log.
         "prog" => {
