@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{as_root, cargo, in_ci, permit_root, run, target_dir, workspace};
-use crate::report::{Outcome, QUICK, Report};
+use crate::report::{LEFT_TO_VM, Outcome, QUICK, Report};
 use crate::{lint, setup, vm};
 
 #[derive(Debug, clap::Args)]
@@ -61,8 +61,11 @@ fn heavy(arguments: &Arguments, built: bool, report: &mut Report) {
         failed(report, show);
         return;
     }
-    match vm::run(&vm::Arguments::everything()) {
-        Ok(kernels) => report.extend(kernels),
+    match vm::run(&vm::Arguments::each_class()) {
+        Ok(kernels) => {
+            report.extend(kernels);
+            report.skip("kernels: tests that start an agent of their own", LEFT_TO_VM);
+        }
         Err(error) => report.add(machines, Outcome::Failed(format!("{error:#}")), Duration::ZERO),
     }
     // As a process of its own: it watches for signals, and goes on as root.

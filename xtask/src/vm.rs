@@ -29,8 +29,11 @@ pub(crate) struct Arguments {
     #[arg(long)]
     keep: bool,
     /// Seconds after which a machine counts as hung
-    #[arg(long, default_value_t = 900)]
+    #[arg(long, default_value_t = 2700)]
     timeout: u64,
+    /// Leave out the tests that start an agent of their own: it takes long to attach to an emulated kernel
+    #[arg(long)]
+    shared_agent: bool,
     /// Run this in busybox's shell instead of the tests
     #[arg(long, value_name = "SCRIPT")]
     shell: Option<String>,
@@ -49,12 +52,13 @@ impl Arguments {
         all && self.shell.is_none() && self.tests.is_empty()
     }
 
-    /// Every kernel, every test.
-    pub(crate) fn everything() -> Self {
+    /// Every kernel, and what shows each class there.
+    pub(crate) fn each_class() -> Self {
         Self {
             kernel: Vec::new(),
             keep: false,
-            timeout: 900,
+            timeout: 2700,
+            shared_agent: true,
             shell: None,
             with: Vec::new(),
             tests: Vec::new(),
@@ -197,6 +201,27 @@ impl Programs {
         let picket = target_dir().join("release/picket");
         Ok(Self { init, workload, picket: Some(picket), live: Some(live_tests()?) })
     }
+}
+
+/// Tests that start an agent of their own. None of them is the only one to show a class.
+const OWN_AGENT: [&str; 10] = [
+    "burst::",
+    "canary::it_goes_on_unheard",
+    "churn::",
+    "commands::",
+    "flood::",
+    "hostile::",
+    "identity::running_before_the_agent",
+    "packets::bytes_are_shown_on_request",
+    "policy::",
+    "verdict::",
+];
+
+/// Arguments of the live tests in a machine.
+pub(crate) fn guest_arguments(arguments: &Arguments) -> Vec<&str> {
+    let left_out = if arguments.shared_agent { OWN_AGENT.as_slice() } else { &[] };
+    let skips = left_out.iter().flat_map(|name| ["--skip", name]);
+    live_arguments(&arguments.tests).chain(skips).collect()
 }
 
 /// Arguments of the live tests: what depends on the back end is run with the agent's choice and with the

@@ -59,7 +59,7 @@ fn command_lines(arguments: &Arguments) -> String {
     match &arguments.shell {
         Some(script) => format!("/bin/busybox\nsh\n-c\n{}", script.replace('\n', "; ")),
         None => {
-            let tests = super::live_arguments(&arguments.tests);
+            let tests = super::guest_arguments(arguments);
             std::iter::once("/bin/live").chain(tests).collect::<Vec<_>>().join("\n")
         }
     }
@@ -239,7 +239,10 @@ mod tests {
 
     #[test]
     fn init_is_told_what_to_run() {
-        let mut arguments = Arguments::everything();
+        let mut arguments = Arguments::each_class();
+        let line = command_lines(&arguments).replace('\n', " ");
+        assert!(line.starts_with("/bin/live --test-threads=1 --back-end auto --back-end tracepoint --skip "));
+        arguments.shared_agent = false;
         arguments.tests.push("exec".into());
         let line = command_lines(&arguments).replace('\n', " ");
         assert_eq!(line, "/bin/live --test-threads=1 --back-end auto --back-end tracepoint exec");
