@@ -1,6 +1,6 @@
 //! Picket: a Kubernetes node runtime sensor.
 //!
-//! The modules are the way of the data, in reading order; see `ARCHITECTURE.md`.
+//! The modules are the way of the data; the numbers are the order in which to read them, see `ARCHITECTURE.md`.
 #![forbid(unsafe_code)]
 
 pub mod event; // 1  bytes → typed events
