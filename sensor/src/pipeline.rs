@@ -191,7 +191,13 @@ impl Pipeline {
                 }
                 true
             }
-            Facts::Exit(exit) => self.tree.exit(event, exit.parent),
+            Facts::Exit(exit) => {
+                let first = self.tree.exit(event, exit.parent);
+                if !first && !own {
+                    self.count(event.class, |count| count.quiet += 1);
+                }
+                first
+            }
             Facts::CgroupMove(_) => {
                 before.cgroup = self.tree.moved(event.process.into(), event.cgroup);
                 true

@@ -259,6 +259,16 @@ fn garbage_is_counted_and_the_next_record_is_read() {
 }
 
 #[test]
+fn a_process_ends_once_and_the_account_closes() {
+    let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+    pipeline.answer(answer(), 1, &mut kept);
+    pipeline.record(&exit(9, 100), 110, &mut kept);
+    pipeline.record(&exit(9, 101), 111, &mut kept);
+    let count = pipeline.counts(Class::ProcessExit);
+    assert_eq!((count.received, count.published, count.quiet), (2, 1, 1));
+}
+
+#[test]
 fn a_loss_names_its_container() {
     let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
     pipeline.answer(answer(), 1, &mut kept);
