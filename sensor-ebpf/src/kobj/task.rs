@@ -186,5 +186,6 @@ fn innermost<M: Memory>(pid: M) -> (u32, u32) {
 fn level<M: Memory>(pid: M) -> Raw {
     let level = u64::from(pid.number::<u32>(offset!(pid_level)) & 0x3f);
     let numbers = pid.address() + u64::from(offset!(pid_numbers));
-    Raw(numbers + level * u64::from(offset!(upid_size)))
+    // The mask is for the verifier, which knows no bound of this product before 6.12.
+    Raw(numbers + (level * u64::from(offset!(upid_size)) & 0xfff))
 }

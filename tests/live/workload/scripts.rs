@@ -422,7 +422,7 @@ pub(super) const SCRIPTS: &[Script] = &[
     may("keyctl session", &["ENOSYS", "EPERM"]),
     may("keyctl read", &["ENOSYS", "EPERM", "EACCES", "ENOKEY"]),
     may("perf software", &["ENOENT", "EACCES", "EPERM", "ENOSYS"]),
-    may("perf tracepoint", &["ENOENT", "EACCES", "EPERM", "ENOSYS", "EINVAL"]),
+    may("perf faults", &["ENOENT", "EACCES", "EPERM", "ENOSYS"]),
     may("kexec-load", &["EINVAL", "EPERM", "ENOSYS"]),
     may("syslog", &["EPERM"]),
     must("syscall 39"),

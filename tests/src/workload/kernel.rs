@@ -1,7 +1,7 @@
 //! Asking the kernel for what changes or reveals the kernel; nothing here succeeds in changing it.
 //!
 //! `init-module` and `finit-module` (of bytes that are no module: `ENOEXEC`), `finit-module-file PATH`,
-//! `delete-module NAME`, `keyctl add|session|read`, `perf [software|faults|tracepoint]` (an event of this process),
+//! `delete-module NAME`, `keyctl add|session|read`, `perf [software|faults]` (an event of this process),
 //! `kexec-load` (of nothing into an invalid place: fails), `syslog` (reads the size of the kernel's log),
 //! `syscall NUMBER [ARGUMENT…]` (any number with numbers; for calls that no kernel knows), `syscall32 NUMBER
 //! [ARGUMENT…]` (the same through `int 0x80`).
@@ -19,7 +19,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("finit-module-file", "PATH", finit_module_file),
     Operation::new("delete-module", "NAME", delete_module),
     Operation::new("keyctl", "add|session|read", keyctl),
-    Operation::new("perf", "[software|faults|tracepoint]", perf),
+    Operation::new("perf", "[software|faults]", perf),
     Operation::new("kexec-load", "", kexec_load),
     Operation::new("syslog", "", syslog),
     Operation::new("syscall", "NUMBER [ARGUMENT…]", any),
@@ -79,19 +79,16 @@ fn keyctl(words: &mut Words<'_>) -> Result<()> {
 /// `struct perf_event_attr`: type and size (words), configuration, period, sample type, read format, flags.
 fn perf(words: &mut Words<'_>) -> Result<()> {
     const SOFTWARE: u64 = 1;
-    const TRACEPOINT: u64 = 2;
     const SIZE: u64 = 64;
     const PAGE_FAULTS: u64 = 2;
     const DUMMY: u64 = 9;
     const DISABLED: u64 = 1;
-    let (kind, what) = match words.maybe() {
-        None | Some("software") => (SOFTWARE, DUMMY),
-        Some("faults") => (SOFTWARE, PAGE_FAULTS),
-        // Ids of tracepoints begin above 0.
-        Some("tracepoint") => (TRACEPOINT, 1),
+    let what = match words.maybe() {
+        None | Some("software") => DUMMY,
+        Some("faults") => PAGE_FAULTS,
         Some(other) => bail!("no such event: {other}"),
     };
-    let attributes = [kind | SIZE << 32, what, 0, 0, 0, DISABLED, 0, 0];
+    let attributes = [SOFTWARE | SIZE << 32, what, 0, 0, 0, DISABLED, 0, 0];
     let (any_cpu, no_group) = ((-1_i64).cast_unsigned(), (-1_i64).cast_unsigned());
     descriptor(libc::SYS_perf_event_open, [attributes.as_ptr() as u64, 0, any_cpu, no_group, 0, 0])?;
     Ok(())
