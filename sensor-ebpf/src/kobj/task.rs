@@ -187,5 +187,5 @@ fn level<M: Memory>(pid: M) -> Raw {
     let level = u64::from(pid.number::<u32>(offset!(pid_level)) & 0x3f);
     let numbers = pid.address() + u64::from(offset!(pid_numbers));
     // The mask is for the verifier, which knows no bound of this product before 6.12.
-    Raw(numbers + (level * u64::from(offset!(upid_size)) & 0xfff))
+    Raw(numbers + ((level * u64::from(offset!(upid_size))) & 0xfff))
 }
