@@ -67,12 +67,13 @@ impl Coverage {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn coverage() -> Coverage {
+    /// A class that is served, and one that is not.
+    pub(crate) fn coverage() -> Coverage {
         Coverage::of(&json!({"coverage": [
             {"class": "FILE_OPEN", "backEnd": "trampoline", "reason": ""},
             {"class": "MODULE_LOAD", "backEnd": "none", "reason": "CONFIG_MODULES is not set"},

@@ -49,16 +49,8 @@ impl fmt::Display for Matrix {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    fn coverage() -> Coverage {
-        Coverage::of(&json!({"coverage": [
-            {"class": "FILE_OPEN", "backEnd": "trampoline", "reason": ""},
-            {"class": "MODULE_LOAD", "backEnd": "none", "reason": "CONFIG_MODULES is not set"},
-        ]}))
-    }
+    use crate::coverage::tests::coverage;
 
     #[test]
     fn worst_verdict_of_a_class_counts() {
