@@ -80,21 +80,23 @@ impl About {
 
 impl Kernel {
     /// Attaches every service by the best way that works, and keeps only what running programs need.
-    ///
-    /// On a thread of its own: the object, the types and what the verifier says take memory, which the
-    /// allocator gives back when the thread has ended.
     pub(super) fn attach(self, config: &config::resolved::Kernel) -> Result<(About, Attachment), AgentError> {
         let Self { mut loaded, types, about } = self;
-        std::thread::scope(|scope| {
-            let attaching = scope.spawn(move || {
-                let (attached, coverage) = loaded.attach(&types, config.back_end);
-                let logger = config.diagnostics.then(|| logger(&mut loaded)).flatten();
-                Ok(Attachment { running: loaded.into_running()?, attached, coverage, logger })
-            });
-            let attachment = attaching.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            attachment.map(|attachment| (about, attachment))
-        })
+        let attachment = apart(move || {
+            let (attached, coverage) = loaded.attach(&types, config.back_end);
+            let logger = config.diagnostics.then(|| logger(&mut loaded)).flatten();
+            Ok(Attachment { running: loaded.into_running()?, attached, coverage, logger })
+        });
+        attachment.map(|attachment| (about, attachment))
     }
+}
+
+/// Works on a thread of its own: the object, the kernel's types and what the verifier says take tens of
+/// megabytes, which the allocator gives back when the thread has ended.
+fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        scope.spawn(work).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn logger(loaded: &mut Loaded) -> Option<Logger> {
@@ -116,14 +118,8 @@ pub(super) fn permitted() -> Result<(), AgentError> {
 }
 
 /// Loads the programs, which do not watch the process `own`; none is attached yet.
-///
-/// On a thread of its own: the kernel's types take some thirty megabytes for a moment, which the
-/// allocator gives back when the thread has ended.
 pub(super) fn kernel(config: &Config, own: u32) -> Result<Kernel, AgentError> {
-    std::thread::scope(|scope| {
-        let loading = scope.spawn(|| load(config, own));
-        loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+    apart(|| load(config, own))
 }
 
 fn load(config: &Config, own: u32) -> Result<Kernel, AgentError> {
