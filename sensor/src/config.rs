@@ -77,7 +77,7 @@ pub enum ConfigError {
         nearest: Option<String>,
     },
     /// A value that does not fit.
-    #[error("{origin}: {key} = {value}: must be {expected}")]
+    #[error("{origin}: {key} = {value}: must be {expected}", value = shown(value))]
     Invalid {
         /// Where.
         origin: Origin,
@@ -112,6 +112,15 @@ pub enum Origin {
     /// Nobody gave it.
     #[error("default")]
     Default,
+}
+
+/// A value as errors show it: the beginning of one that would fill the screen.
+fn shown(value: &str) -> String {
+    const CHARACTERS_MAX: usize = 120;
+    match value.char_indices().nth(CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    }
 }
 
 fn did_you_mean(nearest: &Option<String>) -> String {

@@ -231,3 +231,12 @@ fn ports_and_networks_are_bounded() {
         assert!(message.contains(key) && message.contains(&format!("at most {max}")), "{message}");
     }
 }
+
+#[test]
+fn a_long_value_is_cut_in_the_message() {
+    let ports: Vec<_> = (1..1100).map(|port: u32| port.to_string()).collect();
+    let message = refused(&format!("[network]\nquiet_ports = [{}]\n", ports.join(",")));
+    assert!(message.starts_with("picket.toml:2:15: network.quiet_ports = [1,2,3,"), "{message}");
+    assert!(message.contains("…: must be a list of at most 1024 ports"), "{message}");
+    assert!(message.len() < 300, "{message}");
+}
