@@ -23,7 +23,10 @@ use crate::event::{
     signal,
     text::lossy,
 };
-use crate::identity::store::{Known, Owner};
+use crate::identity::{
+    container::{Pod, PodOwner, Role, Source},
+    store::{Known, Owner},
+};
 use crate::process::{Key, Process};
 use crate::proto;
 
@@ -290,14 +293,51 @@ pub fn container(known: &Arc<Known>) -> proto::Container {
         id: container.id.clone(),
         name: container.name.clone(),
         image: container.image.clone(),
-        pod: container.pod.as_ref().map(|pod| proto::Pod {
-            namespace: pod.namespace.clone(),
-            name: pod.name.clone(),
-            uid: pod.uid.clone(),
-        }),
+        pod: container.pod.as_ref().map(pod),
         runtime: container.runtime.map(|runtime| runtime.name().to_owned()).unwrap_or_default(),
         sandbox: container.sandbox,
         unresolved: known.unresolved.as_deref().unwrap_or_default().to_owned(),
+        image_digest: container.image_digest.clone(),
+        role: container.role.map_or(proto::container::Role::Unspecified, role).into(),
+        restarts: container.restarts,
+        sources: container.sources.iter().map(|source| identity_source(source).into()).collect(),
+    }
+}
+
+/// The message of a pod.
+fn pod(pod: &Pod) -> proto::Pod {
+    let owner = |owner: &PodOwner| proto::PodOwner { kind: owner.kind.clone(), name: owner.name.clone() };
+    proto::Pod {
+        namespace: pod.namespace.clone(),
+        name: pod.name.clone(),
+        uid: pod.uid.clone(),
+        labels: pod.labels.clone(),
+        annotations: pod.annotations.clone(),
+        owners: pod.owners.iter().map(owner).collect(),
+        service_account: pod.service_account.clone(),
+        sandbox_id: pod.sandbox_id.clone(),
+        host_network: pod.shares.host_network,
+        host_pid: pod.shares.host_pid,
+        shared_pids: pod.shares.pids,
+        static_pod: pod.static_pod,
+    }
+}
+
+const fn role(role: Role) -> proto::container::Role {
+    match role {
+        Role::Main => proto::container::Role::Main,
+        Role::Init => proto::container::Role::Init,
+        Role::Sidecar => proto::container::Role::Sidecar,
+        Role::Ephemeral => proto::container::Role::Ephemeral,
+    }
+}
+
+const fn identity_source(source: Source) -> proto::IdentitySource {
+    match source {
+        Source::ControlGroup => proto::IdentitySource::ControlGroup,
+        Source::Bundle => proto::IdentitySource::Bundle,
+        Source::Cri => proto::IdentitySource::Cri,
+        Source::Kubernetes => proto::IdentitySource::Kubernetes,
     }
 }
 
