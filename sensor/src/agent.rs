@@ -33,6 +33,7 @@ use crate::stream::{
     hub::Hub,
     listener::{ListenError, Listener},
     server::{self, Backend, ServeError},
+    tls::{TlsError, TlsListener},
 };
 
 /// Questions and answers that may wait between pipeline and resolver.
@@ -65,6 +66,9 @@ pub enum AgentError {
     /// Socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// TCP.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Server.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -122,6 +126,10 @@ pub async fn run(
     let started_ns = clock::boot_ns();
     start::permitted()?;
     let listener = Listener::bind(&config.stream.listen)?;
+    let remote = match &config.tls {
+        Some(settings) => Some(TlsListener::bind(settings).await?),
+        None => None,
+    };
     let own = own::Own::find(&config.identity.host_root);
     let mut kernel = start::kernel(&config, own.unwatched())?;
     let wanted = Arc::new(config.wanted.policy(1)?);
@@ -210,6 +218,7 @@ pub async fn run(
         started: clock::BootClock::read().to_wall(started_ns),
         clock: clock::BootClock::read(),
         problems,
+        tls: remote.as_ref().map(TlsListener::observer),
         canary: canary_book,
         lapses,
         buried,
@@ -221,7 +230,8 @@ pub async fn run(
     let (end, ended) = oneshot::channel();
     let keeping = tokio::spawn(keeper.run(status, ended));
     let served =
-        server::serve(listener, Backend { hub: handle, status: requests, ready: is_ready, stop }).await;
+        server::serve(listener, remote, Backend { hub: handle, status: requests, ready: is_ready, stop })
+            .await;
 
     // Connections of clients that hang live on, and with them what the server was given: nothing
     // below waits for them.
