@@ -27,6 +27,7 @@ use crate::kernel::{
     load::LoadError,
     ring::{Ring, Rings, Waker},
 };
+use crate::metrics::{self, MetricsError};
 use crate::policy::file::PatternError;
 use crate::sources::{lapses::Lapses, resolver::Resolver};
 use crate::stream::{
@@ -69,6 +70,9 @@ pub enum AgentError {
     /// TCP.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// Server.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -128,6 +132,10 @@ pub async fn run(
     let listener = Listener::bind(&config.stream.listen)?;
     let remote = match &config.tls {
         Some(settings) => Some(TlsListener::bind(settings).await?),
+        None => None,
+    };
+    let metrics = match config.metrics {
+        Some(address) => Some(metrics::Endpoint::bind(address).await?),
         None => None,
     };
     let own = own::Own::find(&config.identity.host_root);
@@ -229,9 +237,12 @@ pub async fn run(
     };
     let (end, ended) = oneshot::channel();
     let keeping = tokio::spawn(keeper.run(status, ended));
-    let served =
-        server::serve(listener, remote, Backend { hub: handle, status: requests, ready: is_ready, stop })
-            .await;
+    let backend = Backend { hub: handle, status: requests, ready: is_ready, stop };
+    let telling = metrics.map(|endpoint| tokio::spawn(endpoint.serve(backend.clone())));
+    let served = server::serve(listener, remote, backend).await;
+    if let Some(telling) = telling {
+        telling.abort();
+    }
 
     // Connections of clients that hang live on, and with them what the server was given: nothing
     // below waits for them.

@@ -215,6 +215,9 @@ impl Keeper {
             coverage: self.covered(),
             attach_time: Some(proto::Duration::from_nanos(i64::try_from(self.attach_ns).unwrap_or(i64::MAX))),
             resident_bytes: resident_bytes(),
+            cpu_time: Some(proto::Duration::from_nanos(
+                i64::try_from(clock::processor_ns()).unwrap_or(i64::MAX),
+            )),
             cgroup_hierarchy: self.kernel.hierarchy.clone(),
             missing_kernel_fields: self.kernel.missing.clone(),
             tls: self.tls.as_ref().map(tls::Observer::report),

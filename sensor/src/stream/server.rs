@@ -37,6 +37,9 @@ const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(300);
 /// How long clients get to take the end of their streams in, when the agent ends.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long the agent may take to tell its status.
+const STATUS_PATIENCE: Duration = Duration::from_secs(5);
+
 /// A question for the agent's status. The server itself adds the subscribers to the answer.
 pub type StatusRequest = oneshot::Sender<proto::GetStatusResponse>;
 
@@ -62,6 +65,48 @@ pub struct Backend {
     pub ready: watch::Receiver<bool>,
     /// Turns true, or loses its sender, when the agent ends.
     pub stop: watch::Receiver<bool>,
+}
+
+/// Why there is no status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoStatus {
+    /// Nobody is left to ask.
+    Ending,
+    /// It takes too long.
+    Stuck,
+}
+
+impl NoStatus {
+    /// For who asked.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Ending => "the agent is ending",
+            Self::Stuck => "the agent does not tell its status: it is stuck",
+        }
+    }
+}
+
+impl Backend {
+    /// Asks the agent how it is.
+    ///
+    /// # Errors
+    /// When it does not answer; says why.
+    pub async fn ask_status(&self) -> Result<proto::GetStatusResponse, NoStatus> {
+        let (answer, answered) = oneshot::channel();
+        let ask = async {
+            self.status.send(answer).await.ok()?;
+            answered.await.ok()
+        };
+        let mut status = match tokio::time::timeout(STATUS_PATIENCE, ask).await {
+            Ok(Some(status)) => status,
+            Ok(None) => return Err(NoStatus::Ending),
+            Err(_) => return Err(NoStatus::Stuck),
+        };
+        status.subscribers = self.hub.subscribers();
+        (status.subscribers_sent, status.subscribers_lost) = self.hub.totals();
+        Ok(status)
+    }
 }
 
 /// Serves until `stop`, by TCP too where there is a listener for it; then ends the streams and waits a

@@ -169,6 +169,26 @@ async fn a_stalled_subscriber_loses_only_its_own_events_and_is_told_how_many() {
 }
 
 #[tokio::test]
+async fn what_subscribers_were_sent_is_remembered_when_they_are_gone() {
+    let agent = Agent::start(LIMITS);
+    let mut client = client::connect(&agent.target()).await.unwrap();
+    for round in 1..=3 {
+        let mut stream = agent.subscribe(SubscribeRequest::default()).await;
+        agent.publish(5, 0);
+        assert_eq!(read_until(&mut stream, 5).await, (5, 0));
+        drop(stream);
+        loop {
+            let status = client.get_status(proto::GetStatusRequest {}).await.unwrap().into_inner();
+            assert_eq!((status.subscribers_sent, status.subscribers_lost), (5 * round, 0));
+            if status.subscribers.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn filters_are_applied_and_nonsense_is_refused() {
     let agent = Agent::start(LIMITS);
     let shop = Container {
