@@ -153,7 +153,8 @@ pub async fn run(
 
     let (hub, handle) = Hub::new(config.stream.limits, config.node.clone());
     let bundles = start::bundles(&config)?;
-    let (mut pipeline, unanswered) = start::pipeline(&config, &kernel, &bundles, &wanted, &mut writer)?;
+    let (mut pipeline, catalog, unanswered) =
+        start::pipeline(&config, &kernel, &bundles, &wanted, &mut writer)?;
 
     let ending = Stop::default();
     let obstacle = own.obstacle();
@@ -188,6 +189,7 @@ pub async fn run(
         news,
         pipeline_waker.clone(),
         changes.clone(),
+        catalog,
     )
     .with_lapses(Arc::clone(&lapses))
     .with_unanswered(unanswered);
