@@ -8,6 +8,7 @@ mod calls;
 mod canary;
 mod churn;
 mod commands;
+mod examples;
 mod file;
 mod flood;
 mod hostile;
@@ -18,6 +19,7 @@ mod objects;
 mod packets;
 mod policy;
 mod process;
+mod serve;
 mod verdict;
 mod workload;
 
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         hostile::TESTS,
         calls::TESTS,
         verdict::TESTS,
+        serve::TESTS,
+        examples::TESTS,
     ]
     .concat();
     runner::main(&tests)

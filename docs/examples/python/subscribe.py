@@ -65,6 +65,8 @@ def channel(given):
     # A node that vanished says nothing: so it is asked for a sign of life.
     settings = [("grpc.keepalive_time_ms", 30_000), ("grpc.keepalive_timeout_ms", 30_000)]
     if not given.connect.startswith("https://"):
+        # gRPC would name the socket's path as the host of its requests, which is no valid name of one.
+        settings.append(("grpc.default_authority", "localhost"))
         return grpc.insecure_channel(given.connect, options=settings)
     if given.server_name:
         settings.append(("grpc.ssl_target_name_override", given.server_name))

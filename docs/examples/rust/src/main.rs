@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
                 eprintln!("the agent refuses: {error}");
                 return ExitCode::FAILURE;
             }
-            Err(error) => error.to_string(),
+            Err(error) => whole(&*error),
             Ok(()) => "the agent ended the stream".to_owned(),
         };
         let wait = jittered(pause);
@@ -85,6 +85,12 @@ fn print(event: &Event) {
     let arguments = process.arguments.join(" ");
     // What a container says of itself must not reach a terminal as it is.
     println!("{}", format!("{pod}/{} {} {arguments}", container.name, process.executable).escape_debug());
+}
+
+/// An error with what it comes from.
+fn whole(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| Error::source(*error));
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// True if trying again would not help: the request itself is wrong.
