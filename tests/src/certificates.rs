@@ -1,10 +1,14 @@
 //! Authorities and the certificates that they sign, in files, for both sides of TLS.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use crate::scratch::write_file;
+
+/// How many authorities there were.
+static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// An authority, new each time.
 #[derive(Debug)]
@@ -31,6 +35,9 @@ impl Authority {
     pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names, which are right");
+        // Each has a name of its own: libraries look authorities up by it.
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        params.distinguished_name.push(DnType::CommonName, format!("authority {number}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).expect("a certificate").pem();
         Self { issuer: Issuer::new(params, key), certificate }
@@ -50,7 +57,8 @@ impl Authority {
     #[must_use]
     pub fn sign(&self, name: &str, folder: &Path) -> Files {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new([name.to_owned()]).expect("a DNS name");
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a DNS name");
+        params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
         let files = Files {
             certificate: folder.join(format!("{name}.crt")),

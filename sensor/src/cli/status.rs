@@ -46,7 +46,11 @@ async fn ask(target: &Target) -> Result<GetStatusResponse, String> {
     let mut client = client::connect(target).await.map_err(|error| error.to_string())?;
     let response = client.get_status(GetStatusRequest {}).await;
     let refused = |status: tonic::Status| {
-        format!("the agent at {} does not answer: {}", target.place(), client::refusal(&status))
+        format!(
+            "the agent at {} does not answer: {}",
+            target.place(),
+            client::refusal(&target.place(), &status)
+        )
     };
     Ok(response.map_err(refused)?.into_inner())
 }

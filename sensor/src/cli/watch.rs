@@ -14,7 +14,7 @@ use crate::stream::client;
 /// How a watch ended early.
 #[derive(Debug, Error)]
 enum WatchError {
-    #[error("the agent ended the stream: {}", client::refusal(.0))]
+    #[error("the agent ended the stream: {}", .0.message())]
     Stream(Box<tonic::Status>),
     #[error("the agent ended the stream")]
     End,
@@ -40,7 +40,7 @@ pub async fn run(args: &WatchArgs) -> ExitCode {
             return fail(&status.message(), exit::USAGE);
         }
         Err(status) => {
-            let reason = client::refusal(&status);
+            let reason = client::refusal(&args.agent.connect, &status);
             let message = format!("the agent at {} refuses to subscribe: {reason}", args.agent.connect);
             return fail(&message, exit::UNREACHABLE);
         }

@@ -134,13 +134,17 @@ fn patient(endpoint: Endpoint) -> Endpoint {
     endpoint.http2_keep_alive_interval(KEEPALIVE_INTERVAL).keep_alive_timeout(KEEPALIVE_PATIENCE)
 }
 
-/// What an agent, or the way to it, says against a call: a certificate that it does not take is told only
-/// after the connection stands.
+/// What an agent, or the way to it, says against a call.
 #[must_use]
-pub fn refusal(status: &tonic::Status) -> String {
-    match deepest(status.source()) {
-        Some(cause) => format!("{}: {cause}", status.message()),
-        None => status.message().to_owned(),
+pub fn refusal(place: &Place, status: &tonic::Status) -> String {
+    let Some(cause) = deepest(status.source()) else { return status.message().to_owned() };
+    let said = format!("{}: {cause}", status.message());
+    match place {
+        Place::Socket(_) => said,
+        // In TLS 1.3 a client learns only afterwards that its certificate is not taken, and often nothing but the end.
+        Place::Tls(..) => format!(
+            "{said} (does the agent know the authority of this certificate, and does its setting tls.clients, if it is set, name it?)"
+        ),
     }
 }
 
