@@ -27,12 +27,14 @@ use crate::kernel::{
     load::LoadError,
     ring::{Ring, Rings, Waker},
 };
+use crate::metrics::{self, MetricsError};
 use crate::policy::file::PatternError;
 use crate::sources::{lapses::Lapses, resolver::Resolver};
 use crate::stream::{
     hub::Hub,
     listener::{ListenError, Listener},
     server::{self, Backend, ServeError},
+    tls::{TlsError, TlsListener},
 };
 
 /// Questions and answers that may wait between pipeline and resolver.
@@ -65,6 +67,12 @@ pub enum AgentError {
     /// Socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// TCP.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// Server.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -122,6 +130,14 @@ pub async fn run(
     let started_ns = clock::boot_ns();
     start::permitted()?;
     let listener = Listener::bind(&config.stream.listen)?;
+    let remote = match &config.tls {
+        Some(settings) => Some(TlsListener::bind(settings).await?),
+        None => None,
+    };
+    let metrics = match config.metrics {
+        Some(address) => Some(metrics::Endpoint::bind(address).await?),
+        None => None,
+    };
     let own = own::Own::find(&config.identity.host_root);
     let mut kernel = start::kernel(&config, own.unwatched())?;
     let wanted = Arc::new(config.wanted.policy(1)?);
@@ -213,6 +229,7 @@ pub async fn run(
         started: clock::BootClock::read().to_wall(started_ns),
         clock: clock::BootClock::read(),
         problems,
+        tls: remote.as_ref().map(TlsListener::observer),
         canary: canary_book,
         lapses,
         buried,
@@ -223,8 +240,12 @@ pub async fn run(
     };
     let (end, ended) = oneshot::channel();
     let keeping = tokio::spawn(keeper.run(status, ended));
-    let served =
-        server::serve(listener, Backend { hub: handle, status: requests, ready: is_ready, stop }).await;
+    let backend = Backend { hub: handle, status: requests, ready: is_ready, stop };
+    let telling = metrics.map(|endpoint| tokio::spawn(endpoint.serve(backend.clone())));
+    let served = server::serve(listener, remote, backend).await;
+    if let Some(telling) = telling {
+        telling.abort();
+    }
 
     // Connections of clients that hang live on, and with them what the server was given: nothing
     // below waits for them.

@@ -8,15 +8,18 @@
 #![deny(unsafe_code)]
 
 pub mod agent;
+pub mod certificates;
 pub mod cgroup;
 pub mod client;
 pub mod container;
 pub mod containerd;
 mod coverage;
 pub mod errno;
+pub mod example;
 pub mod expect;
 pub mod image;
 pub mod lab;
+pub mod lines;
 pub mod raw;
 pub mod runner;
 pub mod scratch;

@@ -26,6 +26,7 @@ use crate::sources::lapses::Lapses;
 use crate::stream::{
     encode::{self, class as class_of},
     server::StatusRequest,
+    tls,
 };
 
 /// How often the books are looked at.
@@ -51,6 +52,8 @@ pub(super) struct Keeper {
     /// The clocks as the pipeline uses them.
     pub(super) clock: BootClock,
     pub(super) problems: Vec<String>,
+    /// The stream by TCP.
+    pub(super) tls: Option<tls::Observer>,
     /// What the agent's own trials showed.
     pub(super) canary: watch::Receiver<Book>,
     /// What other threads gave up.
@@ -158,7 +161,8 @@ impl Keeper {
         let missed = book.missed().map(|(class, note)| self.missed(class, note));
         let unfinished = (!book.is_complete())
             .then(|| "the first trials of the classes are not through yet (they take seconds)".to_owned());
-        self.problems.iter().cloned().chain(dead).chain(missed).chain(unfinished).collect()
+        let tls = self.tls.as_ref().and_then(tls::Observer::problem);
+        self.problems.iter().cloned().chain(dead).chain(missed).chain(unfinished).chain(tls).collect()
     }
 
     fn missed(&self, class: Class, note: &str) -> String {
@@ -213,8 +217,12 @@ impl Keeper {
             coverage: self.covered(),
             attach_time: Some(proto::Duration::from_nanos(i64::try_from(self.attach_ns).unwrap_or(i64::MAX))),
             resident_bytes: resident_bytes(),
+            cpu_time: Some(proto::Duration::from_nanos(
+                i64::try_from(clock::processor_ns()).unwrap_or(i64::MAX),
+            )),
             cgroup_hierarchy: self.kernel.hierarchy.clone(),
             missing_kernel_fields: self.kernel.missing.clone(),
+            tls: self.tls.as_ref().map(tls::Observer::report),
             ..proto::GetStatusResponse::default()
         }
     }

@@ -1,5 +1,6 @@
 //! Settings in the form in which the agent uses them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,8 +15,7 @@ use crate::policy::{
     Bounds, Policy,
     file::{FileRules, PatternError},
 };
-use crate::stream::address::Address;
-use crate::stream::hub::Limits;
+use crate::stream::{address::Address, hub::Limits, tls::name::Name};
 
 /// All settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,10 @@ pub struct Config {
     pub node: String,
     /// `[stream]`
     pub stream: Stream,
+    /// `[tls]`; `None` where no TCP port is to be opened.
+    pub tls: Option<Tls>,
+    /// `metrics.listen`
+    pub metrics: Option<SocketAddr>,
     /// `[kernel]`
     pub kernel: Kernel,
     /// `[process]`
@@ -85,6 +89,23 @@ pub struct Stream {
     pub listen: Address,
     /// Bounds of the subscribers.
     pub limits: Limits,
+}
+
+/// `[tls]`: the stream by TCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// File with the agent's certificate.
+    pub certificate: PathBuf,
+    /// File with its private key.
+    pub key: PathBuf,
+    /// File with the certificates of those who sign those of clients.
+    pub client_ca: PathBuf,
+    /// Clients that are served; all that these have signed where it is empty.
+    pub clients: Vec<Name>,
+    /// Connections at once.
+    pub connections_max: usize,
 }
 
 /// `[kernel]`
@@ -167,6 +188,8 @@ impl Config {
                     queue_bytes: values.size(&setting::STREAM_SUBSCRIBER_QUEUE_BYTES)?,
                 },
             },
+            tls: values.tls()?,
+            metrics: values.listen(&setting::METRICS_LISTEN),
             kernel: Kernel {
                 ring_bytes: values.number(&setting::KERNEL_RING_BYTES)?,
                 bulk_ring_bytes: values.number(&setting::KERNEL_BULK_RING_BYTES)?,
@@ -271,6 +294,29 @@ impl Typed<'_> {
     fn address(&self, setting: &'static Setting) -> Result<Address, ConfigError> {
         let text = self.text(setting).unwrap_or_default();
         text.parse().map_err(|_| self.invalid(setting, &text))
+    }
+
+    fn listen(&self, setting: &Setting) -> Option<SocketAddr> {
+        self.text(setting)?.parse().ok()
+    }
+
+    fn tls(&self) -> Result<Option<Tls>, ConfigError> {
+        let Some(listen) = self.listen(&setting::TLS_LISTEN) else { return Ok(None) };
+        let needed = |needed: &Setting| {
+            self.text(needed).map(PathBuf::from).ok_or_else(|| ConfigError::Needed {
+                origin: self.0.origin(&setting::TLS_LISTEN),
+                key: setting::TLS_LISTEN.key,
+                needed: needed.key,
+            })
+        };
+        Ok(Some(Tls {
+            listen,
+            certificate: needed(&setting::TLS_CERTIFICATE)?,
+            key: needed(&setting::TLS_KEY)?,
+            client_ca: needed(&setting::TLS_CLIENT_CA)?,
+            clients: self.parsed(&setting::TLS_CLIENTS),
+            connections_max: self.size(&setting::TLS_CONNECTIONS_MAX)?,
+        }))
     }
 
     fn invalid(&self, setting: &'static Setting, value: &str) -> ConfigError {

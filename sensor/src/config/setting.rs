@@ -43,6 +43,10 @@ pub enum Kind {
     Ports,
     /// Networks.
     Networks,
+    /// IP address and port to listen on; empty for none.
+    Listen,
+    /// Names of certificates.
+    CertificateNames,
 }
 
 impl Setting {
@@ -85,6 +89,20 @@ settings! {
         "Events that may wait for one subscriber. What does not fit is lost for that subscriber only, which is told how many.";
     STREAM_SUBSCRIBER_QUEUE_BYTES: "stream.subscriber_queue_bytes", Kind::Number(65_536, 1_073_741_824, "bytes"), "16777216",
         "Bytes of events that may wait for one subscriber.";
+    TLS_LISTEN: "tls.listen", Kind::Listen, "\"\"",
+        "IP address and port of the gRPC server for clients from elsewhere, beside the socket. Only clients that prove themselves by a certificate are served: the three files below are needed. Empty: no TCP port is opened.";
+    TLS_CERTIFICATE: "tls.certificate", Kind::Path, "",
+        "Certificate of the agent, in PEM form, followed by those of intermediate authorities. The three files are looked at every ten seconds, and taken anew when they have changed.";
+    TLS_KEY: "tls.key", Kind::Path, "",
+        "Private key of that certificate, in PEM form.";
+    TLS_CLIENT_CA: "tls.client_ca", Kind::Path, "",
+        "Certificates, in PEM form, of the authorities that sign those of clients.";
+    TLS_CLIENTS: "tls.clients", Kind::CertificateNames, "[]",
+        "Clients that are served, by the DNS names or URIs (subjectAltName) of their certificates. An empty list: whoever has a certificate of these authorities.";
+    TLS_CONNECTIONS_MAX: "tls.connections_max", Kind::Number(1, 4_096, "connections"), "64",
+        "Most connections by TCP at once, those that have not proved themselves yet included; more are closed.";
+    METRICS_LISTEN: "metrics.listen", Kind::Listen, "\"\"",
+        "IP address and port on which `/metrics` tells counters in the text form of Prometheus: plain HTTP, to whoever asks. It tells no events, no pods and no paths. Empty: no port is opened.";
     KERNEL_RING_BYTES: "kernel.ring_bytes", Kind::PowerOfTwo(65_536, 1_073_741_824, "bytes"), "8388608",
         "Size of the ring buffer for processes, containers and privileges.";
     KERNEL_BULK_RING_BYTES: "kernel.bulk_ring_bytes", Kind::PowerOfTwo(65_536, 1_073_741_824, "bytes"), "8388608",

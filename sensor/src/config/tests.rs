@@ -125,6 +125,26 @@ fn unknown_names_are_refused_with_place_and_hint() {
     assert!(message.contains("PICKET_STREAM_LISTEN"), "{message}");
 }
 
+/// TCP without TLS, and TLS without clients' certificates, cannot be set.
+#[test]
+fn tcp_needs_all_that_mutual_tls_needs() {
+    assert_eq!(file("").unwrap().tls, None);
+    assert_eq!(file("[tls]\ncertificate = '/c'\nlisten = ''").unwrap().tls, None);
+    let mut text = "[tls]\nlisten = '0.0.0.0:7443'\n".to_owned();
+    for (needed, more) in [("certificate", "certificate = '/c'"), ("key", "key = '/k'"), ("client_ca", "")] {
+        let message = refused(&text);
+        let expected = format!("picket.toml:2:10: tls.listen needs tls.{needed}, which is not set: TCP is");
+        assert!(message.starts_with(&expected), "{message}");
+        text.push_str(&format!("{more}\n"));
+    }
+    text.push_str("client_ca = '/a'\n");
+    let tls = file(&text).unwrap().tls.unwrap();
+    assert_eq!((tls.listen.to_string().as_str(), tls.connections_max), ("0.0.0.0:7443", 64));
+    assert!(tls.clients.is_empty());
+    let named = "clients = ['reader.shop.svc', 'spiffe://x/ns/shop']";
+    assert_eq!(file(&format!("{text}{named}")).unwrap().tls.unwrap().clients.len(), 2);
+}
+
 #[test]
 fn variables_of_others_are_left_alone() {
     let others = [
@@ -157,6 +177,12 @@ fn values_that_do_not_fit_say_what_does() {
         ("[identity]\nstate_folders = ['/a', 1]", "a list of absolute paths"),
         ("[identity]\nstate_folders = '/a'", "a list of absolute paths"),
         ("[log]\nformat = 'xml'", "one of text, json"),
+        ("[tls]\nlisten = '7443'", "an IP address and a port"),
+        ("[tls]\nlisten = 'localhost:7443'", "an IP address and a port"),
+        ("[tls]\nclients = ['a b']", "DNS names"),
+        ("[tls]\ncertificate = 'tls.crt'", "an absolute path"),
+        ("[tls]\nconnections_max = 0", "a whole number of connections from 1"),
+        ("[metrics]\nlisten = 'http://0.0.0.0:9464'", "an IP address and a port"),
         ("[node]\nname = \"a\\u001b[2J\"", "printable"),
     ] {
         let message = refused(text);

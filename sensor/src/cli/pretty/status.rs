@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 
 use super::text::safe;
 use super::{Colour, Paint};
-use crate::proto::{Class, Container, GetStatusResponse, Hook, Table, loss};
+use crate::proto::{Class, Container, GetStatusResponse, Hook, Table, TlsListener, loss};
 
 /// The page, with its last line end; with `all`, classes without events and every hook as well.
 #[must_use]
@@ -62,6 +62,7 @@ impl Page {
             status.attach_time.map(|time| format!("{time} after the start")).unwrap_or_default(),
         );
         self.fact("memory", bytes(status.resident_bytes));
+        self.fact("tcp", status.tls.as_ref().map(listener).unwrap_or_default());
     }
 
     /// The programs; of those that are attached, where not everything is asked for, their number.
@@ -183,6 +184,16 @@ fn owner(container: Option<&Container>, cgroup: &str) -> String {
 fn bytes(bytes: u64) -> String {
     const MIB: u64 = 1 << 20;
     format!("{}.{} MiB", bytes / MIB, bytes % MIB * 10 / MIB)
+}
+
+/// The stream by TCP: what a client that is not served leaves behind.
+fn listener(tls: &TlsListener) -> String {
+    let TlsListener { address, connections, connections_max, refused, failed, unknown, .. } = tls;
+    let address = safe(address);
+    format!(
+        "{address}, {connections} of {connections_max} connections; refused: {refused} too many, {failed} without \
+         a proof, {unknown} not named"
+    )
 }
 
 #[cfg(test)]
