@@ -1,0 +1,77 @@
+//! The status of the sources of identity.
+
+use crate::clock::BootClock;
+use crate::proto::{self, identity_source_status::State as Shown};
+use crate::sources::{
+    account::{Account, State},
+    delay::Delays,
+};
+use crate::stream::encode;
+
+/// How a source does.
+pub(super) fn source(account: &Account, clock: BootClock) -> proto::IdentitySourceStatus {
+    let (state, version, error) = match account.state() {
+        State::Absent => (Shown::Absent, String::new(), account.error()),
+        State::Connected(version) => (Shown::Connected, version, account.error()),
+        State::Failing(error) => (Shown::Failing, String::new(), error),
+    };
+    proto::IdentitySourceStatus {
+        source: encode::identity_source(account.source).into(),
+        place: account.place.clone(),
+        state: state.into(),
+        version,
+        error,
+        answers: account.answers.get(),
+        failures: account.failures.get(),
+        unknown: account.unknown.get(),
+        given_up: account.given_up.get(),
+        cut: account.cut.get(),
+        last_answer: account.last_answer_ns().map(|ns| clock.to_wall(ns)),
+    }
+}
+
+/// How late each source is.
+pub(super) fn delays(delays: &Delays) -> Vec<proto::IdentityDelay> {
+    let duration = |ns: u64| proto::Duration::from_nanos(i64::try_from(ns).unwrap_or(i64::MAX));
+    let of_source = |(source, reading): (_, crate::histogram::Reading)| proto::IdentityDelay {
+        source: encode::identity_source(source).into(),
+        count: reading.count(),
+        sum: Some(duration(reading.sum_ns)),
+        buckets: reading
+            .buckets
+            .iter()
+            .map(|(at_most, count)| proto::DelayBucket { at_most: at_most.map(duration), count: *count })
+            .collect(),
+    };
+    delays.read().map(of_source).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::container::Source;
+
+    #[test]
+    fn every_fact_of_a_source_is_told() {
+        let account = Account::new(Source::Cri, "/run/s".into());
+        account.becomes(State::Connected("r 1".into()));
+        account.answered();
+        account.failed("no");
+        account.cut.add(3);
+        let status = source(&account, BootClock::with_offset(0));
+        assert_eq!(status.state(), Shown::Connected);
+        assert_eq!((status.version.as_str(), status.error.as_str(), status.cut), ("r 1", "no", 3));
+        assert!(status.last_answer.is_some());
+        account.becomes(State::Failing("hangs".into()));
+        let status = source(&account, BootClock::with_offset(0));
+        assert_eq!((status.state(), status.error.as_str()), (Shown::Failing, "hangs"));
+    }
+
+    #[test]
+    fn delays_have_a_last_bucket_without_bound() {
+        let delays = delays(&Delays::default());
+        assert_eq!(delays.len(), 4);
+        let bounds: Vec<_> = delays[0].buckets.iter().map(|bucket| bucket.at_most.is_some()).collect();
+        assert!(bounds[..14].iter().all(|bound| *bound) && bounds[14..] == [false]);
+    }
+}
