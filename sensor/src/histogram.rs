@@ -1,63 +1,65 @@
-//! Distribution of durations: fixed buckets of counters that any thread may raise.
+//! How often a value was how large: counts by fixed bounds. One thread owns it and counts without a lock;
+//! who reads it gets a copy.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::proto;
 
-/// Nanoseconds of a millisecond and of a second, for bounds.
-pub const MILLISECOND: u64 = 1_000_000;
-/// See [`MILLISECOND`].
-pub const SECOND: u64 = 1_000 * MILLISECOND;
+/// Bounds for the delay of an answer, in nanoseconds: 0 for one that was there before it was needed, then
+/// 0.1 ms to 30 s.
+pub const DELAY_BOUNDS_NS: [u64; 15] = [
+    0,
+    100_000,
+    1_000_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
+    30_000_000_000,
+];
 
-/// Durations, counted by how long they are.
-#[derive(Debug)]
+/// Counts by bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
-    /// Longest duration of each bucket in nanoseconds, ascending.
+    /// Ascending.
     bounds: &'static [u64],
-    /// One more than there are bounds: what is longer than all of them.
-    buckets: Box<[AtomicU64]>,
-    sum_ns: AtomicU64,
-}
-
-/// What a histogram held at some moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// Longest duration in nanoseconds and number of durations that are not in a shorter bucket; `None` where
-    /// there is no longest one.
-    pub buckets: Vec<(Option<u64>, u64)>,
-    /// Sum of all in nanoseconds.
-    pub sum_ns: u64,
-}
-
-impl Reading {
-    /// How many durations there are.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.buckets.iter().map(|(_, count)| count).sum()
-    }
+    /// One more than there are bounds: the last counts what is beyond them.
+    counts: Box<[u64]>,
+    sum: u64,
 }
 
 impl Histogram {
-    /// An empty one with these bounds in nanoseconds, ascending.
+    /// Empty, with these bounds, which ascend.
     #[must_use]
     pub fn new(bounds: &'static [u64]) -> Self {
-        let buckets = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self { bounds, buckets, sum_ns: AtomicU64::new(0) }
+        Self { bounds, counts: vec![0; bounds.len() + 1].into(), sum: 0 }
     }
 
-    /// Counts a duration of so many nanoseconds.
-    pub fn record(&self, ns: u64) {
-        let bucket = self.bounds.partition_point(|bound| *bound < ns);
-        if let Some(count) = self.buckets.get(bucket) {
-            count.fetch_add(1, Ordering::Relaxed);
-            self.sum_ns.fetch_add(ns, Ordering::Relaxed);
+    /// Counts a value, with the first bound that it does not exceed.
+    pub fn observe(&mut self, value: u64) {
+        let bucket = self.bounds.partition_point(|bound| *bound < value);
+        if let Some(count) = self.counts.get_mut(bucket) {
+            *count += 1;
         }
+        self.sum = self.sum.saturating_add(value);
     }
 
-    /// What it holds now. What is counted meanwhile may be in the sum and not yet in a bucket, or the reverse.
+    /// How many values were counted.
     #[must_use]
-    pub fn read(&self) -> Reading {
-        let bounds = self.bounds.iter().copied().map(Some).chain([None]);
-        let counts = self.buckets.iter().map(|count| count.load(Ordering::Relaxed));
-        Reading { buckets: bounds.zip(counts).collect(), sum_ns: self.sum_ns.load(Ordering::Relaxed) }
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+impl From<&Histogram> for proto::Histogram {
+    fn from(histogram: &Histogram) -> Self {
+        let Histogram { bounds, counts, sum } = histogram;
+        Self { bounds: bounds.to_vec(), counts: counts.to_vec(), sum: *sum }
     }
 }
 
@@ -66,13 +68,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_duration_is_in_one_bucket() {
-        let histogram = Histogram::new(&[10, 20]);
-        for ns in [0, 10, 11, 20, 21, 1000] {
-            histogram.record(ns);
+    fn a_value_counts_with_the_first_bound_that_holds_it() {
+        let mut histogram = Histogram::new(&[0, 10, 100]);
+        for value in [0, 1, 10, 11, 100, 101, u64::MAX] {
+            histogram.observe(value);
         }
-        let reading = histogram.read();
-        assert_eq!(reading.buckets, [(Some(10), 2), (Some(20), 2), (None, 2)]);
-        assert_eq!((reading.count(), reading.sum_ns), (6, 1062));
+        let told = proto::Histogram::from(&histogram);
+        assert_eq!(told.counts, [1, 2, 2, 2]);
+        assert_eq!((told.bounds.as_slice(), told.sum), ([0, 10, 100].as_slice(), u64::MAX));
+        assert_eq!(histogram.count(), 7);
+    }
+
+    #[test]
+    fn the_bounds_of_delays_ascend() {
+        assert!(DELAY_BOUNDS_NS.is_sorted_by(|one, next| one < next));
     }
 }

@@ -1,55 +1,40 @@
 //! How long after the creation of a container's control group each source told of it.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::histogram::{Histogram, MILLISECOND, Reading, SECOND};
+use crate::histogram::{DELAY_BOUNDS_NS, Histogram};
 use crate::identity::{
     container::{Source, Sources},
     store::Answer,
 };
 
-/// Longest delay of each bucket.
-const BOUNDS: [u64; 14] = [
-    MILLISECOND,
-    2 * MILLISECOND,
-    5 * MILLISECOND,
-    10 * MILLISECOND,
-    25 * MILLISECOND,
-    50 * MILLISECOND,
-    100 * MILLISECOND,
-    250 * MILLISECOND,
-    500 * MILLISECOND,
-    SECOND,
-    2 * SECOND,
-    5 * SECOND,
-    20 * SECOND,
-    60 * SECOND,
-];
-
 /// Control groups whose delays are still measured; more give the oldest up.
 const BIRTHS_MAX: usize = 4096;
 
-/// The delays of each source.
+/// The delays of each source in nanoseconds: written by the resolver's thread, read by the status.
 #[derive(Debug)]
-pub struct Delays([Histogram; Source::ALL.len()]);
+pub struct Delays(Mutex<[Histogram; Source::ALL.len()]>);
 
 impl Default for Delays {
     fn default() -> Self {
-        Self(Source::ALL.map(|_| Histogram::new(&BOUNDS)))
+        Self(Mutex::new(Source::ALL.map(|_| Histogram::new(&DELAY_BOUNDS_NS))))
     }
 }
 
 impl Delays {
     /// What was measured of each source.
-    pub fn read(&self) -> impl Iterator<Item = (Source, Reading)> {
-        Source::ALL.into_iter().zip(&self.0).map(|(source, histogram)| (source, histogram.read()))
+    #[must_use]
+    pub fn read(&self) -> Vec<(Source, Histogram)> {
+        let delays = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Source::ALL.into_iter().zip(delays.iter().cloned()).collect()
     }
 
-    fn record(&self, source: Source, ns: u64) {
-        let of_source = Source::ALL.iter().zip(&self.0).find(|(other, _)| **other == source);
+    fn observe(&self, source: Source, ns: u64) {
+        let mut delays = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_source = Source::ALL.iter().zip(delays.iter_mut()).find(|(other, _)| **other == source);
         if let Some((_, histogram)) = of_source {
-            histogram.record(ns);
+            histogram.observe(ns);
         }
     }
 }
@@ -94,7 +79,7 @@ impl Births {
         let Some(known) = &answer.identity else { return };
         let Some(birth) = self.born.get_mut(&answer.cgroup) else { return };
         for source in known.container.sources.iter().filter(|source| !birth.told.has(*source)) {
-            self.delays.record(source, now_ns.saturating_sub(birth.time_ns));
+            self.delays.observe(source, now_ns.saturating_sub(birth.time_ns));
         }
         birth.told = birth.told.and(known.container.sources);
     }
@@ -120,9 +105,10 @@ mod tests {
         Answer { cgroup, path: String::new(), identity: Some(Known { container, unresolved: None }) }
     }
 
-    fn counts(delays: &Delays) -> [u64; 4] {
-        let mut counts = delays.read().map(|(_, reading)| reading.count());
-        [(); 4].map(|()| counts.next().unwrap())
+    const MILLISECOND: u64 = 1_000_000;
+
+    fn counts(delays: &Delays) -> Vec<u64> {
+        delays.read().iter().map(|(_, histogram)| histogram.count()).collect()
     }
 
     #[test]
@@ -133,11 +119,13 @@ mod tests {
         births.answered(&answer(1, Source::Bundle.into()), 1000 + MILLISECOND);
         let both = Sources::from(Source::Bundle).with(Source::Cri);
         births.answered(&answer(1, both), 1000 + 30 * MILLISECOND);
-        births.answered(&answer(1, both), 1000 + 60 * SECOND);
+        births.answered(&answer(1, both), 1000 + 900 * MILLISECOND);
         births.answered(&answer(2, both), 5);
         assert_eq!(counts(&delays), [0, 1, 1, 0], "nothing of a group whose creation was not seen");
-        let (_, cri) = delays.read().nth(2).unwrap();
-        assert!(cri.buckets.contains(&(Some(50 * MILLISECOND), 1)) && cri.sum_ns == 30 * MILLISECOND);
+        let (_, cri) = delays.read().swap_remove(2);
+        let mut expected = Histogram::new(&DELAY_BOUNDS_NS);
+        expected.observe(30 * MILLISECOND);
+        assert_eq!(cri, expected);
         births.removed(1);
         births.answered(&answer(1, Source::Kubernetes.into()), 10_000);
         assert_eq!(counts(&delays), [0, 1, 1, 0]);

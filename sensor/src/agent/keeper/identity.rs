@@ -1,6 +1,8 @@
 //! The status of the sources of identity.
 
 use crate::clock::BootClock;
+use crate::histogram::Histogram;
+use crate::identity::container::Source;
 use crate::proto::{self, identity_source_status::State as Shown};
 use crate::sources::{
     account::{Account, State},
@@ -32,24 +34,16 @@ pub(super) fn source(account: &Account, clock: BootClock) -> proto::IdentitySour
 
 /// How late each source is.
 pub(super) fn delays(delays: &Delays) -> Vec<proto::IdentityDelay> {
-    let duration = |ns: u64| proto::Duration::from_nanos(i64::try_from(ns).unwrap_or(i64::MAX));
-    let of_source = |(source, reading): (_, crate::histogram::Reading)| proto::IdentityDelay {
-        source: encode::identity_source(source).into(),
-        count: reading.count(),
-        sum: Some(duration(reading.sum_ns)),
-        buckets: reading
-            .buckets
-            .iter()
-            .map(|(at_most, count)| proto::DelayBucket { at_most: at_most.map(duration), count: *count })
-            .collect(),
+    let delay = |(source, histogram): &(Source, Histogram)| proto::IdentityDelay {
+        source: source.name().to_owned(),
+        nanoseconds: Some(histogram.into()),
     };
-    delays.read().map(of_source).collect()
+    delays.read().iter().map(delay).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::container::Source;
 
     #[test]
     fn every_fact_of_a_source_is_told() {
@@ -68,10 +62,8 @@ mod tests {
     }
 
     #[test]
-    fn delays_have_a_last_bucket_without_bound() {
-        let delays = delays(&Delays::default());
-        assert_eq!(delays.len(), 4);
-        let bounds: Vec<_> = delays[0].buckets.iter().map(|bucket| bucket.at_most.is_some()).collect();
-        assert!(bounds[..14].iter().all(|bound| *bound) && bounds[14..] == [false]);
+    fn each_source_has_its_delays() {
+        let names: Vec<_> = delays(&Delays::default()).into_iter().map(|delay| delay.source).collect();
+        assert_eq!(names, ["control_group", "bundle", "cri", "kubernetes"]);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::client::{CallError, Client};
-use super::message::{ContainerState, PodSandboxState};
+use super::message::{self, ContainerState, PodSandboxState};
 use super::queue::Told;
 use super::translate;
 use crate::identity::{
@@ -38,22 +38,11 @@ impl Scope {
     /// Everything about one container; `None` if the runtime does not know it (yet).
     pub(super) async fn ask(&self, inquiry: &Inquiry) -> Result<Option<Found>, CallError> {
         let id = inquiry.container.as_str();
-        if !inquiry.sandbox {
-            if let Some(listed) = self.client.container(id).await? {
-                let (mut container, mut pod) = translate::listed(&listed);
-                let (status, _) = translate::status(&self.client.container_status(id).await?);
-                if !status.image_digest.is_empty() {
-                    container.image_digest = status.image_digest;
-                }
-                if container.image.is_empty() {
-                    container.image = status.image;
-                }
-                let sandbox = pod.sandbox_id.clone();
-                let whole = self.add_pod(&sandbox, &mut pod).await?;
-                self.remember(id, whole);
-                return Ok(Some(self.found(pod, container, whole)));
-            }
-            // Where no bundle told, it may be a sandbox as well.
+        // Where no bundle told what it is, it may be a container or a sandbox.
+        if !inquiry.sandbox
+            && let Some(listed) = self.client.container(id).await?
+        {
+            return self.container(&listed).await.map(Some);
         }
         let mut pod = Pod::default();
         match self.sandbox(id, &mut pod).await {
@@ -64,6 +53,21 @@ impl Scope {
                 Ok(Some(self.found(pod, container, true)))
             }
         }
+    }
+
+    async fn container(&self, listed: &message::Container) -> Result<Found, CallError> {
+        let (mut container, mut pod) = translate::listed(listed);
+        let (status, _) = translate::status(&self.client.container_status(&listed.id).await?);
+        if !status.image_digest.is_empty() {
+            container.image_digest = status.image_digest;
+        }
+        if container.image.is_empty() {
+            container.image = status.image;
+        }
+        let sandbox = pod.sandbox_id.clone();
+        let whole = self.add_pod(&sandbox, &mut pod).await?;
+        self.remember(&listed.id, whole);
+        Ok(self.found(pod, container, whole))
     }
 
     /// What runs, as far as lists tell, and what is to be asked one by one.

@@ -161,8 +161,8 @@ mod tests {
         std::iter::from_fn(|| waiting.due(now)).collect()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_is_not_known_is_asked_again_after_growing_pauses_and_not_for_ever() {
+    #[test]
+    fn what_is_not_known_is_asked_again_after_growing_pauses_and_not_for_ever() {
         let mut now = Instant::now();
         let mut waiting = Waiting::new(now);
         waiting.push(inquiry(1), now);
@@ -182,8 +182,8 @@ mod tests {
         assert_eq!((waiting.next(), waiting.take_given_up()), (None, 0));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_burst_is_asked_at_once_and_the_rest_at_the_rate() {
+    #[test]
+    fn a_burst_is_asked_at_once_and_the_rest_at_the_rate() {
         let now = Instant::now();
         let mut waiting = Waiting::new(now);
         for number in 0..500 {
@@ -196,8 +196,8 @@ mod tests {
         assert_eq!(second, 50);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_queue_is_bounded_in_number_and_age() {
+    #[test]
+    fn the_queue_is_bounded_in_number_and_age() {
         let now = Instant::now();
         let mut waiting = Waiting::new(now);
         for number in 0..WAITING_MAX + 3 {
@@ -211,8 +211,8 @@ mod tests {
         assert_eq!(waiting.take_given_up(), WAITING_MAX);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_ran_already_does_not_delay_what_is_new() {
+    #[test]
+    fn what_ran_already_does_not_delay_what_is_new() {
         let now = Instant::now();
         let mut waiting = Waiting::new(now);
         waiting.extend((0..100).map(inquiry), now);

@@ -4,18 +4,22 @@ use std::fmt::Write as _;
 
 use super::{Colour, Page, safe};
 use crate::proto::{
-    DelayBucket, IdentityDelay, IdentitySource, IdentitySourceStatus, identity_source_status::State,
+    Duration, Histogram, IdentityDelay, IdentitySource, IdentitySourceStatus, identity_source_status::State,
 };
 
 impl Page {
     /// One line for each source that told of a container.
     pub(super) fn delays(&mut self, delays: &[IdentityDelay]) {
-        for delay in delays.iter().filter(|delay| delay.count > 0) {
-            let (source, count) = (source(delay.source), delay.count);
-            let [half, most] = [500, 990].map(|share| within(&delay.buckets, share));
-            self.line(format_args!(
-                "  told by {source} of {count} new containers: half of them {half}, 99% {most} after their creation"
-            ));
+        for delay in delays {
+            let histogram = delay.nanoseconds.clone().unwrap_or_default();
+            let count: u64 = histogram.counts.iter().sum();
+            if count > 0 {
+                let [half, most] = [500, 990].map(|share| within(&histogram, share));
+                self.line(format_args!(
+                    "  told by {} of {count} new containers: half of them {half}, 99% {most} after their creation",
+                    safe(&delay.source)
+                ));
+            }
         }
     }
 
@@ -65,17 +69,20 @@ fn source(number: i32) -> String {
 }
 
 /// Bound of the shortest `share` (in thousandths) of the delays, in words.
-fn within(buckets: &[DelayBucket], share: u64) -> String {
-    let count: u64 = buckets.iter().map(|bucket| bucket.count).sum();
+fn within(histogram: &Histogram, share: u64) -> String {
+    let count: u64 = histogram.counts.iter().sum();
     let wanted = count.saturating_mul(share).div_ceil(1000);
     let mut seen: u64 = 0;
-    let reached = buckets.iter().find(|bucket| {
-        seen = seen.saturating_add(bucket.count);
-        seen >= wanted
+    let shorter = histogram.counts.iter().take_while(|count| {
+        seen = seen.saturating_add(**count);
+        seen < wanted
     });
-    match reached.and_then(|bucket| bucket.at_most) {
-        Some(at_most) => format!("within {at_most}"),
-        None => "later than a minute".to_owned(),
+    let bucket = shorter.count();
+    let duration = |ns: u64| Duration::from_nanos(i64::try_from(ns).unwrap_or(i64::MAX));
+    match (histogram.bounds.get(bucket), histogram.bounds.last()) {
+        (Some(bound), _) => format!("within {}", duration(*bound)),
+        (None, Some(longest)) => format!("more than {}", duration(*longest)),
+        (None, None) => "at an unknown time".to_owned(),
     }
 }
 
@@ -83,21 +90,15 @@ fn within(buckets: &[DelayBucket], share: u64) -> String {
 mod tests {
     use super::super::{Paint, page};
     use super::*;
-    use crate::proto::{Duration, GetStatusResponse};
+    use crate::proto::GetStatusResponse;
 
     #[test]
     fn sources_and_their_delays_are_shown() {
-        let bucket =
-            |at_most: Option<i64>, count| DelayBucket { at_most: at_most.map(Duration::from_nanos), count };
+        let histogram = Histogram { bounds: vec![1_000_000, 5_000_000], counts: vec![0, 3, 1], sum: 0 };
         let status = GetStatusResponse {
             identity_delays: vec![
-                IdentityDelay {
-                    source: IdentitySource::Cri.into(),
-                    buckets: vec![bucket(Some(5_000_000), 3), bucket(None, 1)],
-                    count: 4,
-                    ..IdentityDelay::default()
-                },
-                IdentityDelay { source: IdentitySource::Kubernetes.into(), ..IdentityDelay::default() },
+                IdentityDelay { source: "cri".into(), nanoseconds: Some(histogram) },
+                IdentityDelay { source: "kubernetes".into(), nanoseconds: Some(Histogram::default()) },
             ],
             identity_sources: vec![
                 IdentitySourceStatus {
@@ -126,7 +127,7 @@ mod tests {
             ..GetStatusResponse::default()
         };
         let expected = "
-  told by CRI of 4 new containers: half of them within 0.005s, 99% later than a minute after their creation
+  told by cri of 4 new containers: half of them within 0.005s, 99% more than 0.005s after their creation
   CRI /run/a: r 1\\u{1b}[2J (v1), 7 answers
   CRI /run/b: does not answer, 2 failures
     no answer
