@@ -25,7 +25,7 @@ pub struct Inquiry {
 #[expect(clippy::large_enum_variant, reason = "nearly all that is told are lessons")]
 pub enum Told {
     /// Facts.
-    Lesson(Lesson),
+    Lesson(Box<Lesson>),
     /// The pod with this uid is gone.
     PodGone(String),
 }

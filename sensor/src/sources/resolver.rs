@@ -157,12 +157,13 @@ impl Resolver {
     #[must_use]
     pub fn look_up(bundles: &BundleReader, cgroup: u64, path: String) -> Answer {
         let identity = cgroup_path::parse(&path).and_then(|found| match find(bundles, &found) {
-            Ok(container) => Some(Known { container, unresolved: None }),
+            Ok(container) => Some(Known::new(container, None)),
             Err(_) if found.certainty == Certainty::Candidate => None,
-            Err(reason) => reference(&path)
-                .map(|(container, _)| Known { container, unresolved: Some(reason.into_boxed_str()) }),
+            Err(reason) => {
+                reference(&path).map(|(container, _)| Known::new(container, Some(reason.into_boxed_str())))
+            }
         });
-        Answer { cgroup, path, identity }
+        Answer { cgroup, path, identity: identity.map(Arc::new) }
     }
 
     fn turn(&mut self, stopped: &impl Fn() -> bool) -> Result<(), Closed> {
@@ -249,7 +250,7 @@ impl Resolver {
 
     fn learn(&mut self, lesson: Told) -> Result<(), Closed> {
         let answers = match lesson {
-            Told::Lesson(lesson) => self.catalog.learn(lesson),
+            Told::Lesson(lesson) => self.catalog.learn(*lesson),
             Told::PodGone(uid) => {
                 self.catalog.pod_gone(&uid);
                 return Ok(());
