@@ -22,7 +22,6 @@ pub struct Inquiry {
 
 /// What an adviser tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "nearly all that is told are lessons")]
 pub enum Told {
     /// Facts.
     Lesson(Box<Lesson>),

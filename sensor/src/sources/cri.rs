@@ -169,7 +169,7 @@ impl Adviser {
                 self.account.answered();
                 self.waiting.extend(inquiries, Instant::now());
                 for lesson in lessons {
-                    self.teacher.tell(Told::Lesson(lesson)).await?;
+                    self.teacher.tell(Told::Lesson(Box::new(lesson))).await?;
                 }
             }
             Err(error @ (CallError::Lost(_) | CallError::Late { .. })) => return Err(Over::Failed(error)),
@@ -236,7 +236,7 @@ impl Adviser {
         match answer {
             Ok(Some(Found { lesson, whole })) => {
                 self.account.answered();
-                self.teacher.tell(Told::Lesson(lesson)).await?;
+                self.teacher.tell(Told::Lesson(Box::new(lesson))).await?;
                 if !whole && !self.waiting.again(item, now) {
                     self.account.given_up.add(1);
                 }

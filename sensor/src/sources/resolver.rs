@@ -46,7 +46,6 @@ const BATCH: usize = 256;
 
 /// What the resolver tells the pipeline.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a group that is created makes one of each")]
 pub enum News {
     /// An answer about a control group.
     Answer(Answer),

@@ -60,7 +60,7 @@ impl Bench {
             loop {
                 match self.advisers.lesson() {
                     Some(Told::Lesson(lesson)) if lesson.containers.iter().any(|one| one.id == id) => {
-                        return lesson;
+                        return *lesson;
                     }
                     Some(_) => {}
                     None => tokio::time::sleep(Duration::from_millis(1)).await,
