@@ -7,4 +7,5 @@ pub mod docker;
 pub mod json;
 pub mod oci;
 pub mod podman;
+pub mod selection;
 pub mod store;

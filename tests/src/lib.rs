@@ -14,6 +14,7 @@ pub mod client;
 pub mod container;
 pub mod containerd;
 mod coverage;
+pub mod cri;
 pub mod errno;
 pub mod example;
 pub mod expect;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::{
     adviser::{Advisers, Told},
     bundle::{BundleError, BundleReader},
+    delay::{Births, Delays},
     lapses::Lapses,
 };
 use crate::clock;
@@ -67,6 +68,7 @@ pub struct Resolver {
     lapses: Arc<Lapses>,
     catalog: Catalog,
     advisers: Advisers,
+    births: Births,
 }
 
 #[derive(Debug)]
@@ -92,8 +94,19 @@ impl Resolver {
         changes: SyncSender<Change>,
         catalog: Catalog,
     ) -> Self {
-        let (retries, lapses, advisers) = (VecDeque::new(), Arc::default(), Advisers::default());
-        Self { ring, bundles, questions, news, pipeline, changes, retries, lapses, catalog, advisers }
+        Self {
+            ring,
+            bundles,
+            questions,
+            news,
+            pipeline,
+            changes,
+            retries: VecDeque::new(),
+            lapses: Arc::default(),
+            catalog,
+            advisers: Advisers::default(),
+            births: Births::default(),
+        }
     }
 
     /// Asks these as well, and hears what they tell.
@@ -107,6 +120,13 @@ impl Resolver {
     #[must_use]
     pub fn with_lapses(mut self, lapses: Arc<Lapses>) -> Self {
         self.lapses = lapses;
+        self
+    }
+
+    /// Measures there how late each source is.
+    #[must_use]
+    pub fn with_delays(mut self, delays: Arc<Delays>) -> Self {
+        self.births = Births::new(delays);
         self
     }
 
@@ -149,11 +169,12 @@ impl Resolver {
         let mut created = Vec::new();
         let mut removed = Vec::new();
         let mut records = Vec::new();
-        let lapses = Arc::clone(&self.lapses);
+        let (lapses, births) = (Arc::clone(&self.lapses), &mut self.births);
         self.ring.drain(BATCH, |bytes| match decode(bytes) {
             Ok(event) => {
                 match event.facts {
                     Facts::CgroupCreate(path) => {
+                        births.created(event.cgroup, event.time_ns);
                         created.push(Question { cgroup: event.cgroup, path: lossy(path).into_owned() });
                     }
                     Facts::CgroupRemove(_) => removed.push(event.cgroup),
@@ -194,6 +215,7 @@ impl Resolver {
         for cgroup in removed {
             self.retries.retain(|retry| retry.question.cgroup != cgroup);
             self.catalog.removed(cgroup);
+            self.births.removed(cgroup);
             self.change(Change::Removed(cgroup))?;
             self.tell(News::Removed(cgroup))?;
         }
@@ -221,6 +243,7 @@ impl Resolver {
         if let Some(kind) = kind(&answer) {
             self.change(Change::Group { cgroup: answer.cgroup, kind })?;
         }
+        self.births.answered(&answer, clock::boot_ns());
         self.tell(News::Answer(answer))
     }
 
@@ -236,6 +259,7 @@ impl Resolver {
             if let Some(kind) = kind(&answer) {
                 self.change(Change::Group { cgroup: answer.cgroup, kind })?;
             }
+            self.births.answered(&answer, clock::boot_ns());
             self.tell(News::Answer(answer))?;
         }
         Ok(())

@@ -342,7 +342,9 @@ const fn role(role: Role) -> proto::container::Role {
     }
 }
 
-const fn identity_source(source: Source) -> proto::IdentitySource {
+/// The number of a source.
+#[must_use]
+pub const fn identity_source(source: Source) -> proto::IdentitySource {
     match source {
         Source::ControlGroup => proto::IdentitySource::ControlGroup,
         Source::Bundle => proto::IdentitySource::Bundle,
