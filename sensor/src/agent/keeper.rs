@@ -249,6 +249,7 @@ impl Keeper {
         (status.first_execs_identified, status.first_execs_unidentified) = report.first_execs;
         status.records_rejected = report.rejected + self.lapses.rejected.get();
         status.flows = Some(report.flows);
+        status.peers = Some(report.peers).filter(|peers| peers.capacity > 0);
         status.given_up = Some(proto::GivenUp {
             lookups: self.lapses.retries.get(),
             group_policies: self.lapses.groups.get(),

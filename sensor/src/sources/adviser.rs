@@ -3,7 +3,7 @@
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use crate::identity::{catalog::Lesson, container::Container};
+use crate::identity::{catalog::Lesson, container::Container, peer::PeerNews};
 use crate::kernel::ring::Waker;
 
 /// Lessons that may wait for the resolver, and questions that may wait for an adviser; an adviser waits for room.
@@ -27,6 +27,8 @@ pub enum Told {
     Lesson(Lesson),
     /// The pod with this uid is gone.
     PodGone(String),
+    /// Who in the cluster has which address.
+    Peers(Vec<PeerNews>),
 }
 
 /// The resolver's side.
