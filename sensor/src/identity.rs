@@ -8,4 +8,5 @@ pub mod json;
 pub mod oci;
 pub mod peer;
 pub mod podman;
+pub mod selection;
 pub mod store;

@@ -128,6 +128,14 @@ pub struct Identity {
     pub containers_max: usize,
     /// Root of the host.
     pub host_root: PathBuf,
+    /// Sockets of runtimes, from the host's root.
+    pub cri: Vec<PathBuf>,
+    /// Longest time for one answer of a runtime.
+    pub cri_timeout: Duration,
+    /// Patterns of the keys of labels that events show.
+    pub labels: Vec<String>,
+    /// The same of annotations.
+    pub annotations: Vec<String>,
 }
 
 /// `[log]`
@@ -187,13 +195,13 @@ impl Config {
             },
             identity: Identity {
                 wait: Duration::from_millis(values.number(&setting::IDENTITY_WAIT_MS)?),
-                state_folders: values
-                    .list(&setting::IDENTITY_STATE_FOLDERS)
-                    .into_iter()
-                    .map(PathBuf::from)
-                    .collect(),
+                state_folders: values.paths(&setting::IDENTITY_STATE_FOLDERS),
                 containers_max: values.size(&setting::IDENTITY_CONTAINERS_MAX)?,
                 host_root: values.path(&setting::IDENTITY_HOST_ROOT),
+                cri: values.paths(&setting::IDENTITY_CRI),
+                cri_timeout: Duration::from_millis(values.number(&setting::IDENTITY_CRI_TIMEOUT_MS)?),
+                labels: values.list(&setting::IDENTITY_LABELS),
+                annotations: values.list(&setting::IDENTITY_ANNOTATIONS),
             },
             wanted: Wanted {
                 containers: values.classes(&setting::EVENTS_CONTAINERS),
@@ -241,6 +249,10 @@ impl Typed<'_> {
             Some(Value::List(items)) => items,
             _ => Vec::new(),
         }
+    }
+
+    fn paths(&self, setting: &Setting) -> Vec<PathBuf> {
+        self.list(setting).into_iter().map(PathBuf::from).collect()
     }
 
     fn classes(&self, setting: &Setting) -> u64 {
