@@ -3,6 +3,7 @@
 pub mod adviser;
 pub mod bundle;
 pub mod cgroupfs;
+pub mod kubernetes;
 pub mod lapses;
 pub mod procfs;
 pub mod resolver;

@@ -8,7 +8,7 @@ use super::container::{Container, Pod, Role, Source};
 use super::store::{Answer, Known, reference};
 
 /// What a source tells at once: of a pod, of some containers, or of both.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Hash, PartialEq, Eq)]
 pub struct Lesson {
     /// Who tells it.
     pub source: Source,

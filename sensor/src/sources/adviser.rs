@@ -65,6 +65,12 @@ pub struct Teacher {
 pub struct Ended;
 
 impl Teacher {
+    /// True if nobody listens any more.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.told.is_closed()
+    }
+
     /// Tells the resolver; waits while it is busy.
     ///
     /// # Errors
