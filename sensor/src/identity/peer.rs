@@ -221,7 +221,8 @@ impl Peers {
         }
         let entries = &self.entries;
         let mut kept = HashSet::new();
-        let is_pod = |address: &IpAddr| entries.get(address).is_some_and(|entry| entry.peer.kind == Kind::Pod);
+        let is_pod =
+            |address: &IpAddr| entries.get(address).is_some_and(|entry| entry.peer.kind == Kind::Pod);
         self.order.retain(|address| is_pod(address) && kept.insert(*address));
     }
 }

@@ -47,6 +47,13 @@ impl Advisers {
         self.asked.iter().filter(|adviser| adviser.try_send(inquiry.clone()).is_err()).count()
     }
 
+    /// The next that an adviser tells.
+    #[cfg(test)]
+    pub(crate) async fn next(&mut self) -> Told {
+        let told = self.told.as_mut().unwrap().recv();
+        tokio::time::timeout(std::time::Duration::from_secs(60), told).await.unwrap().unwrap()
+    }
+
     /// The next that an adviser tells, if there is one.
     pub fn lesson(&mut self) -> Option<Told> {
         self.told.as_mut()?.try_recv().ok()

@@ -126,8 +126,7 @@ async fn connect(
 async fn client(kubeconfig: Option<&Path>) -> Result<Client, String> {
     let mut config = match kubeconfig {
         Some(path) => {
-            let unusable =
-                |error| format!("{}: {}", path.display(), trouble::reasons(&error));
+            let unusable = |error| format!("{}: {}", path.display(), trouble::reasons(&error));
             let file = Kubeconfig::read_from(path).map_err(unusable)?;
             Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(unusable)?
         }

@@ -101,7 +101,19 @@ impl Resolver {
         catalog: Catalog,
     ) -> Self {
         let (retries, lapses, advisers) = (VecDeque::new(), Arc::default(), Advisers::default());
-        Self { ring, bundles, questions, news, pipeline, changes, retries, lapses, catalog, advisers, hurried: false }
+        Self {
+            ring,
+            bundles,
+            questions,
+            news,
+            pipeline,
+            changes,
+            retries,
+            lapses,
+            catalog,
+            advisers,
+            hurried: false,
+        }
     }
 
     /// Asks these as well, and hears what they tell.

@@ -73,11 +73,7 @@ pub(super) fn controller(metadata: &Metadata) -> Option<&Owner> {
 
 fn job(metadata: &Metadata) -> Option<Job> {
     let owner = controller(metadata).filter(|owner| owner.kind == "Job" && !owner.uid.is_empty())?;
-    Some(Job {
-        namespace: metadata.namespace.clone(),
-        name: owner.name.clone(),
-        uid: owner.uid.clone(),
-    })
+    Some(Job { namespace: metadata.namespace.clone(), name: owner.name.clone(), uid: owner.uid.clone() })
 }
 
 /// The controller of a pod, and the Deployment behind a ReplicaSet, which its name tells.

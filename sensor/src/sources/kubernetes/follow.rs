@@ -38,6 +38,8 @@ pub(super) struct Pace {
     pub(super) silence: Duration,
     /// Shortest time that a watch is asked for; the longest is a fifth longer.
     pub(super) watch: Duration,
+    /// How long what is gone stays known: its last events may still be on their way.
+    pub(super) stay: Duration,
 }
 
 impl Default for Pace {
@@ -47,6 +49,7 @@ impl Default for Pace {
             pause_max: Duration::from_secs(60),
             silence: Duration::from_secs(300),
             watch: Duration::from_secs(1500),
+            stay: Duration::from_secs(60),
         }
     }
 }

@@ -19,9 +19,6 @@ use crate::sources::adviser::{Ended, Teacher, Told};
 /// News told at once.
 const BATCH: usize = 256;
 
-/// How long an address that was given up is known: the ends of its connections come late.
-const STAY: Duration = Duration::from_secs(5);
-
 /// Addresses that were given up and are not forgotten yet.
 const LEAVING_MAX: usize = 8192;
 
@@ -124,18 +121,18 @@ pub(super) async fn advise(client: Client, most: usize, pace: Pace, teacher: Tea
     tasks.spawn(follower(Part::Nodes, "/api/v1/nodes", "").run(sender));
     let inputs = Inputs { pods, services, nodes, _tasks: tasks };
     // The resolver has ended: nobody is to be told any more.
-    Peers::new(teacher, most).run(inputs).await.ok();
+    Peers::new(teacher, most, pace.stay).run(inputs).await.ok();
 }
 
 impl Peers {
-    pub(super) fn new(teacher: Teacher, most: usize) -> Self {
+    pub(super) fn new(teacher: Teacher, most: usize, stay: Duration) -> Self {
         Self {
             teacher,
             most,
             services: Known::new(),
             pods: Known::new(),
             nodes: Known::new(),
-            leaving: Later::new(STAY, LEAVING_MAX),
+            leaving: Later::new(stay, LEAVING_MAX),
             news: Vec::new(),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::time::Duration;
 
 use kube::Client;
 use tokio::sync::mpsc::{self, Receiver};
@@ -26,9 +25,6 @@ const PODS_MAX: usize = 4096;
 
 /// Pods that are gone and not forgotten yet.
 const LEAVING_MAX: usize = 8192;
-
-/// How long a deleted pod is known: its last events may still be on their way.
-const STAY: Duration = Duration::from_secs(60);
 
 /// Changes that wait between the watch and the adviser.
 const CHANGES: usize = 64;
@@ -77,8 +73,14 @@ pub(super) async fn advise(
     let (jobs, found) = Jobs::start(client.clone(), pace, reporter.clone(), &mut tasks);
     let (sender, changes) = mpsc::channel(CHANGES);
     let selector = format!("spec.nodeName%3D{node}");
-    let follower =
-        Follower { client, part: Part::Pods, path: "/api/v1/pods", selector, pace, reporter: reporter.clone() };
+    let follower = Follower {
+        client,
+        part: Part::Pods,
+        path: "/api/v1/pods",
+        selector,
+        pace,
+        reporter: reporter.clone(),
+    };
     tasks.spawn(follower.run(sender));
     let pods = Pods {
         teacher,
@@ -86,7 +88,7 @@ pub(super) async fn advise(
         reporter,
         known: HashMap::new(),
         round: 0,
-        leaving: Later::new(STAY, LEAVING_MAX),
+        leaving: Later::new(pace.stay, LEAVING_MAX),
         jobs,
     };
     // The resolver has ended: nobody is to be told any more.

@@ -36,7 +36,10 @@ pub(super) fn of_fault(part: Part, fault: &Fault) -> Trouble {
     let text = match *code {
         GONE => return Trouble::Expired,
         401 => format!("the API server does not accept the agent's credentials (401 {message})"),
-        403 => format!("the agent's account lacks the right {}: see docs/security-model.md (403 {message})", part.right()),
+        403 => format!(
+            "the agent's account lacks the right {}: see docs/security-model.md (403 {message})",
+            part.right()
+        ),
         code => format!("the API server refuses to tell of {} ({code} {message})", part.name()),
     };
     Trouble::Text(short(text))
