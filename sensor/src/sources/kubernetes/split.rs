@@ -66,12 +66,10 @@ impl Splitter {
                 self.in_object = true;
                 self.object.clear();
             }
-            let (into, most) =
-                if self.in_object { (&mut self.object, OBJECT_MAX) } else { (&mut self.rest, REST_MAX) };
-            if into.len() >= most {
-                return Err(Malformed::TooLarge);
+            let between = !self.in_object && self.is_outside() && *byte == b',';
+            if !between {
+                self.keep(*byte)?;
             }
-            into.push(*byte);
             self.step(*byte)?;
             if self.in_object && !self.in_text && *byte == b'}' && self.is_outside() {
                 self.in_object = false;
@@ -81,6 +79,16 @@ impl Splitter {
         if self.form == Form::Watch {
             self.rest.clear();
         }
+        Ok(())
+    }
+
+    fn keep(&mut self, byte: u8) -> Result<(), Malformed> {
+        let (into, most) =
+            if self.in_object { (&mut self.object, OBJECT_MAX) } else { (&mut self.rest, REST_MAX) };
+        if into.len() >= most {
+            return Err(Malformed::TooLarge);
+        }
+        into.push(byte);
         Ok(())
     }
 
