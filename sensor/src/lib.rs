@@ -16,4 +16,5 @@ pub mod agent; //    wiring: threads, channels, start and stop
 pub mod cli; //    one file a command
 pub mod clock; //    the only place that asks the time
 pub mod config; //    settings
+pub mod histogram; //    counts by bounds
 pub mod proto; //    the schema as Rust types

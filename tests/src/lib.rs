@@ -13,6 +13,7 @@ pub mod client;
 pub mod container;
 pub mod containerd;
 mod coverage;
+pub mod cri;
 pub mod errno;
 pub mod expect;
 pub mod image;

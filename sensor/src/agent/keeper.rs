@@ -1,5 +1,7 @@
 //! Keeps the books: answers for the status, tells of losses, follows the clocks, watches the threads.
 
+mod identity;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +24,7 @@ use crate::kernel::{
 };
 use crate::pipeline::LossReport;
 use crate::proto;
-use crate::sources::lapses::Lapses;
+use crate::sources::{account::Accounts, delay::Delays, lapses::Lapses};
 use crate::stream::{
     encode::{self, class as class_of},
     server::StatusRequest,
@@ -55,6 +57,10 @@ pub(super) struct Keeper {
     pub(super) canary: watch::Receiver<Book>,
     /// What other threads gave up.
     pub(super) lapses: Arc<Lapses>,
+    /// Sources of identity that are asked over a connection.
+    pub(super) accounts: Accounts,
+    /// How late sources are.
+    pub(super) delays: Arc<Delays>,
     /// Control groups that are gone for good.
     pub(super) buried: mpsc::Receiver<u64>,
     /// New settings of what is wanted.
@@ -213,6 +219,12 @@ impl Keeper {
             resident_bytes: resident_bytes(),
             cgroup_hierarchy: self.kernel.hierarchy.clone(),
             missing_kernel_fields: self.kernel.missing.clone(),
+            identity_sources: self
+                .accounts
+                .iter()
+                .map(|account| identity::source(account, self.clock))
+                .collect(),
+            identity_delays: identity::delays(&self.delays),
             ..proto::GetStatusResponse::default()
         }
     }
@@ -241,7 +253,7 @@ impl Keeper {
                 reason: encode::loss_reason(loss.reason).into(),
                 count: loss.count,
                 cgroup: loss.cgroup.to_string(),
-                container: known.as_ref().map(encode::container),
+                container: known.as_deref().map(encode::container),
             });
         }
         status.processes = Some(report.processes);
@@ -253,6 +265,7 @@ impl Keeper {
         status.given_up = Some(proto::GivenUp {
             lookups: self.lapses.retries.get(),
             group_policies: self.lapses.groups.get(),
+            inquiries: self.lapses.inquiries.get(),
             ..report.given_up
         });
     }
@@ -270,7 +283,7 @@ impl Keeper {
             let lost = losses.iter().filter(|loss| (loss.cgroup, loss.class) == (*cgroup, *class));
             status.groups.push(proto::GroupLedger {
                 cgroup: cgroup.to_string(),
-                container: known.as_ref().map(encode::container),
+                container: known.as_deref().map(encode::container),
                 class: class_of(*class).into(),
                 seen: account.seen,
                 filtered: account.filtered,

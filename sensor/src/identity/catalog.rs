@@ -2,6 +2,7 @@
 //! API server add to it whenever they do.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use super::cgroup_path;
 use super::container::{Container, Pod, Role, Source};
@@ -33,7 +34,7 @@ impl Lesson {
 struct Group {
     path: String,
     /// What the bundle told.
-    found: Option<Known>,
+    found: Option<Arc<Known>>,
     container: Box<str>,
     pod: Box<str>,
 }
@@ -159,10 +160,10 @@ impl Catalog {
     fn answer(&self, cgroup: u64, group: &Group) -> Answer {
         let told = self.containers.get(&group.container);
         let mut known = match (&group.found, told) {
-            (Some(known), _) => known.clone(),
+            (Some(known), _) => Known::clone(known),
             // Not on disk, but a source knows such a container.
             (None, Some(_)) => match reference(&group.path) {
-                Some((container, _)) => Known { container, unresolved: None },
+                Some((container, _)) => Known::new(container, None),
                 None => return Answer { cgroup, path: group.path.clone(), identity: None },
             },
             (None, None) => return Answer { cgroup, path: group.path.clone(), identity: None },
@@ -186,7 +187,7 @@ impl Catalog {
                 pod.add(&facts.pod);
             }
         }
-        Answer { cgroup, path: group.path.clone(), identity: Some(known) }
+        Answer { cgroup, path: group.path.clone(), identity: Some(Arc::new(known)) }
     }
 }
 
@@ -281,8 +282,8 @@ mod tests {
 
     fn without_bundle() -> Answer {
         let container = reference(&path()).unwrap().0;
-        let known = Known { container, unresolved: Some("no bundle".into()) };
-        Answer { cgroup: 1, path: path(), identity: Some(known) }
+        let known = Known::new(container, Some("no bundle".into()));
+        Answer { cgroup: 1, path: path(), identity: Some(Arc::new(known)) }
     }
 
     fn with_bundle() -> Answer {
@@ -294,7 +295,7 @@ mod tests {
             sources: Source::Bundle.into(),
             ..Container::default()
         };
-        Answer { cgroup: 1, path: path(), identity: Some(Known { container, unresolved: None }) }
+        Answer { cgroup: 1, path: path(), identity: Some(Arc::new(Known::new(container, None))) }
     }
 
     fn of_runtime(uid: &str) -> Lesson {
@@ -313,7 +314,7 @@ mod tests {
     }
 
     fn known(answer: Option<&Answer>) -> Known {
-        answer.unwrap().identity.clone().unwrap()
+        Known::clone(answer.unwrap().identity.as_ref().unwrap())
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is known of each control group: bounded, filled by answers, read for every event.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{
     cgroup_path::{self, Certainty},
@@ -27,7 +27,43 @@ pub struct Known {
     pub container: Container,
     /// Why it is not identified.
     pub unresolved: Option<Box<str>>,
+    /// Its message, once an event carried it.
+    pub encoded: Encoded,
 }
+
+impl Known {
+    /// What is known.
+    #[must_use]
+    pub const fn new(container: Container, unresolved: Option<Box<str>>) -> Self {
+        Self { container, unresolved, encoded: Encoded(OnceLock::new()) }
+    }
+}
+
+/// A message that is encoded once and is part of many events. It says nothing new, so it does not make two
+/// containers different, and a copy starts without it: what is copied may be changed.
+#[derive(Debug, Default)]
+pub struct Encoded(OnceLock<Box<[u8]>>);
+
+impl Encoded {
+    /// The bytes; made by `encode` when they are wanted first.
+    pub fn get(&self, encode: impl FnOnce() -> Box<[u8]>) -> &[u8] {
+        self.0.get_or_init(encode)
+    }
+}
+
+impl Clone for Encoded {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Encoded {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Encoded {}
 
 /// A container whose identity is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +82,7 @@ pub struct Answer {
     /// Control group path from the hierarchy's root.
     pub path: String,
     /// The container, as far as it is known; `None` where the path is the host's.
-    pub identity: Option<Known>,
+    pub identity: Option<Arc<Known>>,
 }
 
 #[derive(Debug)]
@@ -156,7 +192,7 @@ impl Store {
     pub fn answer(&mut self, answer: Answer) -> Option<Arc<Known>> {
         let owner = match answer.identity {
             None => host(&answer.path),
-            Some(known) => Owner::Container(Arc::new(known)),
+            Some(known) => Owner::Container(known),
         };
         let Some(group) = self.groups.get_mut(&answer.cgroup) else {
             self.insert(answer.cgroup, owner, &answer.path);
@@ -225,7 +261,7 @@ impl Store {
             Some((_, Certainty::Candidate)) => self.insert(cgroup, host(&path), &path),
             Some((container, Certainty::Certain)) => self.insert(
                 cgroup,
-                Owner::Container(Arc::new(Known { container, unresolved: Some(NOT_YET.into()) })),
+                Owner::Container(Arc::new(Known::new(container, Some(NOT_YET.into())))),
                 &path,
             ),
         }
@@ -321,12 +357,10 @@ mod tests {
 
     fn answer(cgroup: u64, identity: Option<Result<Container, &str>>) -> Answer {
         let identity = identity.map(|found| match found {
-            Ok(container) => Known { container, unresolved: None },
-            Err(reason) => {
-                Known { container: reference(&path()).unwrap().0, unresolved: Some(reason.into()) }
-            }
+            Ok(container) => Known::new(container, None),
+            Err(reason) => Known::new(reference(&path()).unwrap().0, Some(reason.into())),
         });
-        Answer { cgroup, path: path(), identity }
+        Answer { cgroup, path: path(), identity: identity.map(Arc::new) }
     }
 
     fn named() -> Container {

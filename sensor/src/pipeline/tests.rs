@@ -124,7 +124,7 @@ fn answer() -> Answer {
     Answer {
         cgroup: CGROUP,
         path: format!("/k8s.io/{ID}"),
-        identity: Some(Known { container, unresolved: None }),
+        identity: Some(Arc::new(Known::new(container, None))),
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Inquiry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
     /// Facts.
-    Lesson(Lesson),
+    Lesson(Box<Lesson>),
     /// The pod with this uid is gone.
     PodGone(String),
     /// Who in the cluster has which address.

@@ -6,7 +6,7 @@
 
 mod facts;
 mod follow;
-pub mod health;
+mod health;
 mod jobs;
 mod later;
 mod objects;
@@ -20,13 +20,14 @@ mod fake;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use tokio::sync::watch;
 
 use self::follow::Pace;
-use self::health::{Health, Part, Reporter};
+use self::health::{Part, Reporter};
+use super::account::Account;
 use super::adviser::Teacher;
 use crate::identity::selection::Selection;
 
@@ -57,7 +58,7 @@ pub struct Settings {
     /// This node, as `spec.nodeName` of pods names it.
     pub node: String,
     /// Labels and annotations that are kept.
-    pub selection: Selection,
+    pub selection: Arc<Selection>,
     /// Addresses of the cluster that are remembered; 0: peers are not followed.
     pub peers_max: usize,
 }
@@ -74,29 +75,39 @@ impl Settings {
     }
 }
 
-/// Starts the source; `None` if it is not wanted. It ends with the resolver.
+/// Where the API server is, as the status shows it.
 #[must_use]
-pub fn start(settings: Settings, teacher: Teacher) -> Option<watch::Receiver<Health>> {
-    if !settings.is_wanted() {
-        tracing::info!("the Kubernetes API is not asked");
-        return None;
-    }
-    let (reporter, health) = Reporter::new();
-    tokio::spawn(advise(settings, Pace::default(), teacher, reporter));
-    Some(health)
+pub fn place(kubeconfig: Option<&Path>) -> String {
+    kubeconfig.map_or_else(|| "of this cluster".to_owned(), |path| path.display().to_string())
 }
 
-/// Works until the resolver ends.
-async fn advise(settings: Settings, pace: Pace, teacher: Teacher, reporter: Reporter) {
+/// Asks the API server, and keeps its books in `account`, until the resolver ends.
+pub async fn advise(settings: Settings, teacher: Teacher, account: Arc<Account>) {
+    let reporter = Reporter::new(account, &settings.node);
+    work(settings, Pace::default(), teacher, reporter).await;
+}
+
+async fn work(settings: Settings, pace: Pace, teacher: Teacher, reporter: Reporter) {
     let client = connect(settings.kubeconfig.as_deref(), pace, &teacher, &reporter).await;
     let Some(client) = client else { return };
     let Settings { node, selection, peers_max, .. } = settings;
     let node = encoded(&node);
+    let introduction = introduce(client.clone(), pace, reporter.clone());
     let of_pods = pods::advise(client.clone(), &node, selection, pace, teacher.clone(), reporter.clone());
-    if peers_max == 0 {
-        return of_pods.await;
-    }
-    tokio::join!(of_pods, peers::advise(client, peers_max, pace, teacher, reporter));
+    let of_peers = async {
+        if peers_max > 0 {
+            peers::advise(client, peers_max, pace, teacher, reporter).await;
+        }
+    };
+    tokio::join!(introduction, of_pods, of_peers);
+}
+
+/// Asks the API server for its version, which is no more than a courtesy to the reader of the status.
+async fn introduce(client: Client, pace: Pace, reporter: Reporter) {
+    let Ok(request) = http::Request::get("/version").body(Vec::new()) else { return };
+    let answer = tokio::time::timeout(pace.silence, client.request::<objects::Version>(request)).await;
+    let version = answer.ok().and_then(Result::ok).map(|version| version.git_version);
+    reporter.version(format!("Kubernetes {}", version.as_deref().unwrap_or("of an unknown version")));
 }
 
 /// Address and credentials, as soon as they are there; `None` when nobody wants to know any more.
@@ -110,7 +121,7 @@ async fn connect(
     loop {
         match client(kubeconfig).await {
             Ok(client) => {
-                reporter.fine(Part::Connection);
+                reporter.mended(Part::Connection);
                 return Some(client);
             }
             Err(text) => reporter.trouble(Part::Connection, text),
@@ -176,7 +187,7 @@ mod tests {
             wish,
             kubeconfig: kubeconfig.map(PathBuf::from),
             node: "n".into(),
-            selection: Selection::default(),
+            selection: Arc::default(),
             peers_max: 0,
         };
         assert!(settings(Wish::Auto, Some("/k")).is_wanted());

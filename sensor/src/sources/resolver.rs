@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::{
     adviser::{Advisers, Told},
     bundle::{BundleError, BundleReader},
+    delay::{Births, Delays},
     lapses::Lapses,
 };
 use crate::clock;
@@ -73,6 +74,7 @@ pub struct Resolver {
     lapses: Arc<Lapses>,
     catalog: Catalog,
     advisers: Advisers,
+    births: Births,
     /// Advisers have more to tell.
     hurried: bool,
 }
@@ -100,7 +102,6 @@ impl Resolver {
         changes: SyncSender<Change>,
         catalog: Catalog,
     ) -> Self {
-        let (retries, lapses, advisers) = (VecDeque::new(), Arc::default(), Advisers::default());
         Self {
             ring,
             bundles,
@@ -108,10 +109,11 @@ impl Resolver {
             news,
             pipeline,
             changes,
-            retries,
-            lapses,
+            retries: VecDeque::new(),
+            lapses: Arc::default(),
             catalog,
-            advisers,
+            advisers: Advisers::default(),
+            births: Births::default(),
             hurried: false,
         }
     }
@@ -127,6 +129,13 @@ impl Resolver {
     #[must_use]
     pub fn with_lapses(mut self, lapses: Arc<Lapses>) -> Self {
         self.lapses = lapses;
+        self
+    }
+
+    /// Measures there how late each source is.
+    #[must_use]
+    pub fn with_delays(mut self, delays: Arc<Delays>) -> Self {
+        self.births = Births::new(delays);
         self
     }
 
@@ -156,23 +165,25 @@ impl Resolver {
     #[must_use]
     pub fn look_up(bundles: &BundleReader, cgroup: u64, path: String) -> Answer {
         let identity = cgroup_path::parse(&path).and_then(|found| match find(bundles, &found) {
-            Ok(container) => Some(Known { container, unresolved: None }),
+            Ok(container) => Some(Known::new(container, None)),
             Err(_) if found.certainty == Certainty::Candidate => None,
-            Err(reason) => reference(&path)
-                .map(|(container, _)| Known { container, unresolved: Some(reason.into_boxed_str()) }),
+            Err(reason) => {
+                reference(&path).map(|(container, _)| Known::new(container, Some(reason.into_boxed_str())))
+            }
         });
-        Answer { cgroup, path, identity }
+        Answer { cgroup, path, identity: identity.map(Arc::new) }
     }
 
     fn turn(&mut self, stopped: &impl Fn() -> bool) -> Result<(), Closed> {
         let mut created = Vec::new();
         let mut removed = Vec::new();
         let mut records = Vec::new();
-        let lapses = Arc::clone(&self.lapses);
+        let (lapses, births) = (Arc::clone(&self.lapses), &mut self.births);
         self.ring.drain(BATCH, |bytes| match decode(bytes) {
             Ok(event) => {
                 match event.facts {
                     Facts::CgroupCreate(path) => {
+                        births.created(event.cgroup, event.time_ns);
                         created.push(Question { cgroup: event.cgroup, path: lossy(path).into_owned() });
                     }
                     Facts::CgroupRemove(_) => removed.push(event.cgroup),
@@ -211,6 +222,7 @@ impl Resolver {
         for cgroup in removed {
             self.retries.retain(|retry| retry.question.cgroup != cgroup);
             self.catalog.removed(cgroup);
+            self.births.removed(cgroup);
             self.change(Change::Removed(cgroup))?;
             self.tell(News::Removed(cgroup))?;
         }
@@ -238,6 +250,7 @@ impl Resolver {
         if let Some(kind) = kind(&answer) {
             self.change(Change::Group { cgroup: answer.cgroup, kind })?;
         }
+        self.births.answered(&answer, clock::boot_ns());
         self.tell(News::Answer(answer))
     }
 
@@ -254,7 +267,7 @@ impl Resolver {
 
     fn learn(&mut self, lesson: Told) -> Result<(), Closed> {
         let answers = match lesson {
-            Told::Lesson(lesson) => self.catalog.learn(lesson),
+            Told::Lesson(lesson) => self.catalog.learn(*lesson),
             Told::PodGone(uid) => {
                 self.catalog.pod_gone(&uid);
                 return Ok(());
@@ -265,6 +278,7 @@ impl Resolver {
             if let Some(kind) = kind(&answer) {
                 self.change(Change::Group { cgroup: answer.cgroup, kind })?;
             }
+            self.births.answered(&answer, clock::boot_ns());
             self.tell(News::Answer(answer))?;
         }
         Ok(())

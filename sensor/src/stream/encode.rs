@@ -6,8 +6,6 @@ mod payload;
 mod privilege;
 mod socket;
 
-use std::sync::Arc;
-
 use sensor_common::{
     class::Class,
     header::{Incomplete, TaskRef},
@@ -92,7 +90,7 @@ impl Context {
         }
     }
 
-    /// The message of an event.
+    /// The message of an event, without its container: see [`container_field`].
     #[must_use]
     pub fn event(&self, event: &event::Event<'_>, subject: Subject<'_>, sequence: u64) -> proto::Event {
         let mut message = self.blank(class(event.class), event.time_ns, sequence);
@@ -112,14 +110,13 @@ impl Context {
             parent
         });
         match subject.owner {
-            Some(Owner::Container(known)) => message.container = Some(container(known)),
             // A group that comes or goes is not the one of the process that makes or removes it.
             Some(Owner::Host { unit: Some(unit) })
                 if !matches!(event.facts, Facts::CgroupCreate(_) | Facts::CgroupRemove(_)) =>
             {
                 process.unit = unit.as_ref().to_owned();
             }
-            Some(Owner::Host { .. }) | None => {}
+            Some(_) | None => {}
         }
         message.incomplete = incomplete(event.incomplete);
         message.facts = match &event.facts {
@@ -288,9 +285,20 @@ pub const fn loss_reason(reason: LossReason) -> proto::loss::Reason {
     }
 }
 
+/// The encoded field `Event.container`. Behind an event's other fields it is part of its message.
+#[must_use]
+pub fn container_field(known: &Known) -> &[u8] {
+    const CONTAINER_FIELD: u32 = 6;
+    known.encoded.get(|| {
+        let mut field = Vec::new();
+        prost::encoding::message::encode(CONTAINER_FIELD, &container(known), &mut field);
+        field.into_boxed_slice()
+    })
+}
+
 /// The message of a container.
 #[must_use]
-pub fn container(known: &Arc<Known>) -> proto::Container {
+pub fn container(known: &Known) -> proto::Container {
     let container = &known.container;
     proto::Container {
         id: container.id.clone(),
@@ -335,7 +343,9 @@ const fn role(role: Role) -> proto::container::Role {
     }
 }
 
-const fn identity_source(source: Source) -> proto::IdentitySource {
+/// The number of a source.
+#[must_use]
+pub const fn identity_source(source: Source) -> proto::IdentitySource {
     match source {
         Source::ControlGroup => proto::IdentitySource::ControlGroup,
         Source::Bundle => proto::IdentitySource::Bundle,

@@ -33,17 +33,29 @@ pub(super) fn uid(metadata: &Metadata) -> &str {
     metadata.annotations.get(MIRROR).filter(is_hash).unwrap_or(&metadata.uid)
 }
 
-/// What a pod tells, and the Job that it belongs to.
-pub(super) fn of_pod(pod: &Pod, selection: &Selection) -> (Lesson, Option<Job>) {
+/// What a pod tells.
+pub(super) struct Read {
+    pub(super) lesson: Lesson,
+    /// The Job that it belongs to.
+    pub(super) job: Option<Job>,
+    /// Labels and annotations that found no room.
+    pub(super) cut: usize,
+}
+
+/// Reads a pod.
+pub(super) fn of_pod(pod: &Pod, selection: &Selection) -> Read {
     let Pod { metadata, spec, status } = pod;
     let uid = uid(metadata);
+    let labels = selection.labels.choose(&metadata.labels);
+    let annotations = selection.annotations.choose(&metadata.annotations);
+    let cut = labels.cut + annotations.cut;
     let facts = container::Pod {
         namespace: metadata.namespace.clone(),
         name: metadata.name.clone(),
         uid: uid.to_owned(),
         sandbox_id: String::new(),
-        labels: selection.labels.choose(&metadata.labels).kept,
-        annotations: selection.annotations.choose(&metadata.annotations).kept,
+        labels: labels.kept,
+        annotations: annotations.kept,
         owners: owners(metadata),
         service_account: spec.service_account_name.clone(),
         shares: Shares {
@@ -63,7 +75,7 @@ pub(super) fn of_pod(pod: &Pod, selection: &Selection) -> (Lesson, Option<Job>) 
         .flat_map(|(statuses, specs)| statuses.iter().flat_map(|status| containers(status, specs)));
     let containers = containers.collect();
     let lesson = Lesson { pod: facts, containers, roles: roles(spec), ..Lesson::of(Source::Kubernetes) };
-    (lesson, job(metadata))
+    Read { lesson, job: job(metadata), cut }
 }
 
 /// The owner that controls an object.

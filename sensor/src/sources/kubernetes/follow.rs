@@ -212,7 +212,6 @@ impl Follower {
 
     async fn ask(&self, query: &str, form: Form) -> Result<Answer, Trouble> {
         let request = http::Request::get(query).body(Vec::new()).map_err(|error| broken(&error))?;
-        self.reporter.asked(self.part);
         let asked = self.client.request_stream(request);
         let answer = tokio::time::timeout(self.pace.silence, asked).await.map_err(|_| self.silent())?;
         let reader = answer.map_err(|error| trouble::of_request(self.part, &error))?;
@@ -228,6 +227,7 @@ impl Follower {
         if piece.is_empty() {
             return Ok(None);
         }
+        self.reporter.spoke();
         let length = piece.len();
         let mut objects = Vec::new();
         let result = splitter.push(piece, |object| objects.push(object.to_vec()));

@@ -130,7 +130,6 @@ impl Asker {
         let path = format!("/apis/batch/v1/namespaces/{}/jobs/{}", job.namespace, job.name);
         let request = http::Request::get(path).header(http::header::ACCEPT, METADATA).body(Vec::new());
         let request = request.map_err(|error| trouble::unreachable(&error))?;
-        self.reporter.asked(Part::Jobs);
         let answer = self.client.request::<MetadataOnly>(request);
         let answer = tokio::time::timeout(self.pace.silence, answer)
             .await

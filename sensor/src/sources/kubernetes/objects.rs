@@ -223,6 +223,13 @@ pub(super) struct MetadataOnly {
     pub(super) metadata: Metadata,
 }
 
+/// What the API server says it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Version {
+    pub(super) git_version: String,
+}
+
 /// One line of a watch.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", content = "object", rename_all = "UPPERCASE")]

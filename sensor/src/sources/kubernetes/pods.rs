@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
 use kube::Client;
 use tokio::sync::mpsc::{self, Receiver};
@@ -44,7 +45,7 @@ struct Known {
 #[derive(Debug)]
 pub(super) struct Pods {
     teacher: Teacher,
-    selection: Selection,
+    selection: Arc<Selection>,
     reporter: Reporter,
     known: HashMap<String, Known>,
     round: u32,
@@ -64,7 +65,7 @@ struct Inputs {
 pub(super) async fn advise(
     client: Client,
     node: &str,
-    selection: Selection,
+    selection: Arc<Selection>,
     pace: Pace,
     teacher: Teacher,
     reporter: Reporter,
@@ -127,7 +128,7 @@ impl Pods {
     }
 
     async fn there(&mut self, pod: &Pod) -> Result<(), Ended> {
-        let (mut lesson, job) = facts::of_pod(pod, &self.selection);
+        let facts::Read { mut lesson, job, cut } = facts::of_pod(pod, &self.selection);
         let uid = lesson.pod.uid.clone();
         if uid.is_empty() {
             return Ok(());
@@ -147,7 +148,8 @@ impl Pods {
         } else {
             self.reporter.gave_up();
         }
-        self.teacher.tell(Told::Lesson(lesson)).await
+        self.reporter.cut(cut);
+        self.teacher.tell(Told::Lesson(Box::new(lesson))).await
     }
 
     /// A Job's controller is known: its pods are told of it.
@@ -161,7 +163,8 @@ impl Pods {
             known.hash = 0;
             let owners = known.owners.iter().cloned().chain([owner.clone()]).collect();
             let pod = container::Pod { uid, owners, ..container::Pod::default() };
-            self.teacher.tell(Told::Lesson(Lesson { pod, ..Lesson::of(Source::Kubernetes) })).await?;
+            let lesson = Lesson { pod, ..Lesson::of(Source::Kubernetes) };
+            self.teacher.tell(Told::Lesson(Box::new(lesson))).await?;
         }
         Ok(())
     }

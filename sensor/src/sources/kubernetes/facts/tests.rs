@@ -9,7 +9,9 @@ const BEFORE: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876
 
 fn read(pod: Value) -> (Lesson, Option<Job>) {
     let selection = Selection::new(&["app".to_owned()], &["team".to_owned()]).unwrap();
-    of_pod(&serde_json::from_value(pod).unwrap(), &selection)
+    let Read { lesson, job, cut } = of_pod(&serde_json::from_value(pod).unwrap(), &selection);
+    assert_eq!(cut, 0);
+    (lesson, job)
 }
 
 fn owner(kind: &str, name: &str, controller: bool) -> Value {

@@ -12,15 +12,24 @@ use super::*;
 struct Followed {
     changes: Receiver<Change<PeerPod>>,
     health: watch::Receiver<Health>,
+    reporter: Reporter,
 }
 
 fn follow(client: Client, pace: Pace) -> Followed {
-    let (reporter, health) = Reporter::new();
+    let reporter = Reporter::of_test();
+    let health = reporter.health();
     let selector = "spec.nodeName%3Dn".to_owned();
-    let follower = Follower { client, part: Part::Pods, path: "/api/v1/pods", selector, pace, reporter };
+    let follower = Follower {
+        client,
+        part: Part::Pods,
+        path: "/api/v1/pods",
+        selector,
+        pace,
+        reporter: reporter.clone(),
+    };
     let (sender, changes) = channel(4);
     tokio::spawn(follower.run(sender));
-    Followed { changes, health }
+    Followed { changes, health, reporter }
 }
 
 impl Followed {
@@ -75,7 +84,8 @@ async fn a_list_then_a_watch_that_goes_on_where_it_ended() {
     assert_eq!(requests.len(), 3, "{requests:?}");
     assert!(requests.iter().all(|target| target.contains("fieldSelector=spec.nodeName%3Dn")), "{requests:?}");
     assert!(requests[1].contains("allowWatchBookmarks=true") && requests[1].contains("resourceVersion=10"));
-    assert!(followed.health.borrow().answers);
+    assert_eq!(followed.reporter.account().failures.get(), 0);
+    assert_eq!(followed.reporter.account().answers.get(), 3, "requests that were answered");
 }
 
 #[tokio::test]
@@ -146,7 +156,8 @@ async fn garbage_is_counted_and_the_rest_is_read() {
         .unwrap();
     let mut followed = follow(fake.start().await, PACE);
     assert_eq!(followed.next(4).await, "<+a>+b");
-    assert_eq!(followed.health.borrow().refused, 3);
+    assert_eq!(followed.reporter.account().failures.get(), 3);
+    assert!(followed.reporter.account().error().contains("cannot be read"));
     // No JSON at all: the watch is resumed, and the status says why.
     first.send("]]]".to_owned()).unwrap();
     assert!(followed.trouble().await.contains("not JSON"));

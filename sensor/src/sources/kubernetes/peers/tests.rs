@@ -150,7 +150,7 @@ async fn all_three_kinds_are_followed() {
     fake.answer("/api/v1/nodes?resourceVersion=0", 200, &list("1", &[node]));
     let _nodes = fake.open("/api/v1/nodes?watch=1", 200);
     let (mut advisers, teacher) = adviser::channels(Waker::new().unwrap());
-    let (reporter, _health) = Reporter::new();
+    let reporter = Reporter::of_test();
     let client = fake.start().await;
     tokio::spawn(async move { advise(client, 100, PACE, teacher, reporter).await });
     watched.send(event("ADDED", &pod("b", &["10.0.0.2"]))).unwrap();

@@ -1,10 +1,8 @@
 //! Tests of the pods of a node, against an API server that says what it is told to.
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 use super::super::fake::{Fake, PACE, event, list, status};
-use super::super::health::Health;
 use super::*;
 use crate::kernel::ring::Waker;
 use crate::sources::adviser::{self, Advisers};
@@ -26,13 +24,14 @@ fn of_job(name: &str) -> Value {
     pod
 }
 
-async fn advised(fake: &Fake) -> (Advisers, watch::Receiver<Health>) {
+async fn advised(fake: &Fake) -> (Advisers, Reporter) {
     let (advisers, teacher) = adviser::channels(Waker::new().unwrap());
-    let (reporter, health) = Reporter::new();
-    let selection = Selection::new(&["app".to_owned()], &[]).unwrap();
+    let reporter = Reporter::of_test();
+    let result = reporter.clone();
+    let selection = Arc::new(Selection::new(&["app".to_owned()], &[]).unwrap());
     let client = fake.start().await;
     tokio::spawn(async move { advise(client, "n", selection, PACE, teacher, reporter).await });
-    (advisers, health)
+    (advisers, result)
 }
 
 /// What was told, in short: name and label, owners, or who is gone.
@@ -53,7 +52,8 @@ async fn only_news_are_told_and_deleted_pods_leave_later() {
     let fake = Fake::default();
     fake.answer("resourceVersion=0", 200, &list("10", &[pod("a", "1"), pod("b", "1")]));
     let watch = fake.open("watch=1", 200);
-    let (mut advisers, mut health) = advised(&fake).await;
+    let (mut advisers, reporter) = advised(&fake).await;
+    let mut health = reporter.health();
     assert_eq!(next(&mut advisers).await, "uid-of-a=1");
     assert_eq!(next(&mut advisers).await, "uid-of-b=1");
     health.wait_for(|health| health.listed && health.pods == 2).await.unwrap();
@@ -71,7 +71,7 @@ async fn what_was_deleted_while_nobody_looked_leaves_too() {
     fake.answer("watch=1", 410, &status(410, "too old"));
     fake.answer("resourceVersion=0", 200, &list("20", &[pod("b", "1"), pod("c", "1")]));
     let _open = fake.open("watch=1", 200);
-    let (mut advisers, _health) = advised(&fake).await;
+    let (mut advisers, _reporter) = advised(&fake).await;
     for expected in ["uid-of-a=1", "uid-of-b=1", "uid-of-c=1", "-uid-of-a"] {
         assert_eq!(next(&mut advisers).await, expected);
     }
@@ -80,13 +80,13 @@ async fn what_was_deleted_while_nobody_looked_leaves_too() {
 #[tokio::test]
 async fn a_pod_that_comes_back_stays() {
     let fake = Fake::default();
-    let (_advisers, teacher) = adviser::channels(Waker::new().unwrap());
-    let (reporter, _health) = Reporter::new();
+    let (mut advisers, teacher) = adviser::channels(Waker::new().unwrap());
+    let reporter = Reporter::of_test();
     let mut tasks = JoinSet::new();
     let (jobs, _found) = Jobs::start(fake.start().await, PACE, reporter.clone(), &mut tasks);
     let mut pods = Pods {
         teacher,
-        selection: Selection::default(),
+        selection: Arc::default(),
         reporter,
         known: HashMap::new(),
         round: 0,
@@ -97,7 +97,6 @@ async fn a_pod_that_comes_back_stays() {
     for change in [Change::There(object.clone()), Change::Gone(object.clone()), Change::There(object)] {
         pods.change(change).await.unwrap();
     }
-    let mut advisers = _advisers;
     let uid = pods.leaving.due().await;
     pods.leave(uid).await.unwrap();
     assert_eq!(next(&mut advisers).await, "uid-of-a");
@@ -110,7 +109,7 @@ async fn a_job_is_asked_for_once_and_both_pods_are_told() {
     let fake = Fake::default();
     fake.answer("resourceVersion=0", 200, &list("10", &[of_job("a"), of_job("b")]));
     let watch = fake.open("watch=1", 200);
-    let (mut advisers, health) = advised(&fake).await;
+    let (mut advisers, reporter) = advised(&fake).await;
     for name in ["a", "b"] {
         assert_eq!(next(&mut advisers).await, format!("uid-of-{name}=a Job/nightly-1"), "at once");
     }
@@ -133,7 +132,7 @@ async fn a_job_is_asked_for_once_and_both_pods_are_told() {
     watch.send(event("ADDED", &of_job("d"))).unwrap();
     assert_eq!(next(&mut advisers).await, "uid-of-d=a Job/nightly-1 CronJob/nightly");
     assert_eq!(fake.requests("/jobs/").len(), answered);
-    assert!(health.borrow().troubles.is_empty());
+    assert!(reporter.health().borrow().troubles.is_empty());
 }
 
 #[tokio::test]
@@ -145,9 +144,11 @@ async fn another_job_of_the_same_name_tells_nothing() {
         "uid": "job-2", "ownerReferences": [{"kind": "CronJob", "name": "other", "controller": true}]
     }});
     fake.answer("/jobs/", 200, &other.to_string());
-    let (mut advisers, mut health) = advised(&fake).await;
+    let (mut advisers, _reporter) = advised(&fake).await;
     assert_eq!(next(&mut advisers).await, "uid-of-a=a Job/nightly-1");
-    health.wait_for(|health| health.requests.contains_key(&Part::Jobs)).await.unwrap();
+    while fake.requests("/jobs/").is_empty() {
+        tokio::time::sleep(PACE.pause).await;
+    }
     watch.send(event("ADDED", &of_job("b"))).unwrap();
     assert_eq!(next(&mut advisers).await, "uid-of-b=a Job/nightly-1");
 }
@@ -157,7 +158,8 @@ async fn a_node_without_pods_is_said_to_be_strange() {
     let fake = Fake::default();
     fake.answer("resourceVersion=0", 200, &list("10", &[]));
     let _open = fake.open("watch=1", 200);
-    let (_advisers, mut health) = advised(&fake).await;
-    let health = health.wait_for(|health| health.listed).await.unwrap();
-    assert!(health.text("n").contains("spec.nodeName=n"), "{}", health.text("n"));
+    let (_advisers, reporter) = advised(&fake).await;
+    reporter.health().wait_for(|health| health.listed).await.unwrap();
+    let error = reporter.account().error();
+    assert!(error.contains("spec.nodeName=n"), "{error}");
 }
