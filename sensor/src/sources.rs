@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod cgroupfs;
 pub mod cri;
 pub mod delay;
+pub mod kubernetes;
 pub mod lapses;
 pub mod procfs;
 pub mod resolver;

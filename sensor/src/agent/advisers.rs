@@ -13,6 +13,7 @@ use crate::sources::{
     account::{Account, Accounts},
     adviser::{self, Advisers},
     cri,
+    kubernetes::{self, Wish},
 };
 
 /// The advisers: the resolver's side, and their accounts. They end when the tasks are dropped.
@@ -23,7 +24,7 @@ pub(super) struct Advising {
 }
 
 /// Starts all that the settings name, for the resolver that `resolver` wakes.
-pub(super) fn start(settings: &Identity, resolver: Waker) -> Result<Advising, AgentError> {
+pub(super) fn start(settings: &Identity, node: &str, resolver: Waker) -> Result<Advising, AgentError> {
     let selection = Arc::new(Selection::new(&settings.labels, &settings.annotations)?);
     let (mut advisers, teacher) = adviser::channels(resolver);
     let mut accounts = Accounts::new();
@@ -37,6 +38,21 @@ pub(super) fn start(settings: &Identity, resolver: Waker) -> Result<Advising, Ag
             selection: Arc::clone(&selection),
         };
         tasks.spawn(cri::Adviser::new(wanted, advisers.add(), teacher.clone(), account).run());
+    }
+    if settings.kubernetes != Wish::Off {
+        let wanted = kubernetes::Settings {
+            wish: settings.kubernetes,
+            kubeconfig: settings.kubeconfig.clone(),
+            node: node.to_owned(),
+            selection,
+            peers_max: settings.peers_max,
+        };
+        let place = kubernetes::place(wanted.kubeconfig.as_deref());
+        let account = Arc::new(Account::new(Source::Kubernetes, place));
+        accounts.push(Arc::clone(&account));
+        if wanted.is_wanted() {
+            tasks.spawn(kubernetes::advise(wanted, teacher, account));
+        }
     }
     Ok(Advising { advisers, accounts, tasks })
 }

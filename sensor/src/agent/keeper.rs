@@ -277,6 +277,7 @@ impl Keeper {
             unwatched: executed.all.saturating_sub(executed.watched),
             unpinned: self.unpinned.clone(),
         });
+        status.peers = Some(report.peers).filter(|peers| peers.capacity > 0);
         status.given_up = Some(proto::GivenUp {
             lookups: self.lapses.retries.get(),
             group_policies: self.lapses.groups.get(),

@@ -15,6 +15,7 @@ use crate::policy::{
     Bounds, Policy,
     file::{FileRules, PatternError},
 };
+use crate::sources::kubernetes::Wish;
 use crate::stream::{address::Address, hub::Limits, tls::name::Name};
 
 /// All settings.
@@ -159,6 +160,12 @@ pub struct Identity {
     pub labels: Vec<String>,
     /// The same of annotations.
     pub annotations: Vec<String>,
+    /// Whether the Kubernetes API is asked.
+    pub kubernetes: Wish,
+    /// File with its address and credentials.
+    pub kubeconfig: Option<PathBuf>,
+    /// Addresses of the cluster that are remembered; 0: none.
+    pub peers_max: usize,
 }
 
 /// `[log]`
@@ -228,6 +235,16 @@ impl Config {
                 cri_timeout: Duration::from_millis(values.number(&setting::IDENTITY_CRI_TIMEOUT_MS)?),
                 labels: values.list(&setting::IDENTITY_LABELS),
                 annotations: values.list(&setting::IDENTITY_ANNOTATIONS),
+                kubernetes: match values.text(&setting::IDENTITY_KUBERNETES).as_deref() {
+                    Some("on") => Wish::On,
+                    Some("off") => Wish::Off,
+                    _ => Wish::Auto,
+                },
+                kubeconfig: values.text(&setting::IDENTITY_KUBECONFIG).map(PathBuf::from),
+                peers_max: match values.0.get(&setting::IDENTITY_PEERS) {
+                    Some(Value::Switch(true)) => values.size(&setting::IDENTITY_PEERS_MAX)?,
+                    _ => 0,
+                },
             },
             wanted: Wanted {
                 containers: values.classes(&setting::EVENTS_CONTAINERS),

@@ -143,6 +143,14 @@ settings! {
         "Keys of the pod labels that events show: `*` stands for any characters. At most 32 labels and 2048 bytes of a pod are shown.";
     IDENTITY_ANNOTATIONS: "identity.annotations", Kind::Keys, "[]",
         "The same for annotations.";
+    IDENTITY_KUBERNETES: "identity.kubernetes", Kind::Choice(&["auto", "on", "off"]), "\"auto\"",
+        "Whether the Kubernetes API server is asked for the pods of this node, for what the node itself does not know: controllers, service accounts, roles of containers. `auto`: in a pod with a service account, or with `identity.kubeconfig`. No event waits for it. docs/security-model.md says which rights it needs.";
+    IDENTITY_KUBECONFIG: "identity.kubeconfig", Kind::Path, "",
+        "File with address and credentials of the API server, for an agent that does not run in a pod. `node.name` must then be the node's name in Kubernetes.";
+    IDENTITY_PEERS: "identity.peers", Kind::Switch, "false",
+        "Whether events of sockets name the pod, service or node that has the remote address. For this the agent follows all pods, services and nodes of the cluster: docs/operations.md says what that costs the API server.";
+    IDENTITY_PEERS_MAX: "identity.peers_max", Kind::Number(1_000, 1_000_000, "addresses"), "50000",
+        "Addresses of the cluster that are remembered with `identity.peers`. Beyond it the oldest pods are forgotten.";
     EVENTS_CONTAINERS: "events.containers", Kind::Classes, "[\"process\", \"container\", \"file\", \"network\", \"privilege\"]",
         "Classes of events that are wanted of containers: families (`process`, `container`, `file`, `network`, `privilege`) or single ones such as `FILE_OPEN`. Processes and control groups are always followed; what is not listed costs nothing but a look.";
     EVENTS_HOST: "events.host", Kind::Classes, "[\"process\", \"container\", \"PRIVILEGE_MODULE_LOAD\", \"PRIVILEGE_PTRACE\", \"PRIVILEGE_PROCESS_MEMORY\"]",

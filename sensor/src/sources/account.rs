@@ -75,6 +75,11 @@ impl Account {
         self.last_answer_ns.store(clock::boot_ns(), Ordering::Relaxed);
     }
 
+    /// It said something, as part of an answer that goes on.
+    pub fn spoke(&self) {
+        self.last_answer_ns.store(clock::boot_ns(), Ordering::Relaxed);
+    }
+
     /// A call failed.
     pub fn failed(&self, error: &str) {
         self.failures.add(1);

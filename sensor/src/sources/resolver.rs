@@ -21,6 +21,7 @@ use crate::identity::{
     catalog::Catalog,
     cgroup_path::{self, Certainty, ContainerRef},
     container::{Container, Pod, Source},
+    peer::PeerNews,
     store::{Answer, Known, Question, reference},
 };
 use crate::kernel::ring::{Ring, Waker};
@@ -44,6 +45,9 @@ const RETRIES_MAX: usize = 1024;
 /// Records read at once.
 const BATCH: usize = 256;
 
+/// Lessons taken in between two looks at new control groups.
+const LESSONS: usize = 64;
+
 /// What the resolver tells the pipeline.
 #[derive(Debug)]
 pub enum News {
@@ -53,6 +57,8 @@ pub enum News {
     Group(Box<[u8]>),
     /// A control group was removed.
     Removed(u64),
+    /// Who in the cluster has which address.
+    Peers(Vec<PeerNews>),
 }
 
 /// The thread's state.
@@ -69,6 +75,8 @@ pub struct Resolver {
     catalog: Catalog,
     advisers: Advisers,
     births: Births,
+    /// Advisers have more to tell.
+    hurried: bool,
 }
 
 #[derive(Debug)]
@@ -106,6 +114,7 @@ impl Resolver {
             catalog,
             advisers: Advisers::default(),
             births: Births::default(),
+            hurried: false,
         }
     }
 
@@ -190,9 +199,7 @@ impl Resolver {
         while let Ok(question) = self.questions.try_recv() {
             created.push(question);
         }
-        while let Some(lesson) = self.advisers.lesson() {
-            self.learn(lesson)?;
-        }
+        self.learn_some()?;
         for question in created {
             if stopped() {
                 return Err(Closed);
@@ -247,6 +254,17 @@ impl Resolver {
         self.tell(News::Answer(answer))
     }
 
+    /// Takes in what advisers tell; not all at once where they tell much, so that new control groups do not wait.
+    fn learn_some(&mut self) -> Result<(), Closed> {
+        self.hurried = false;
+        for _ in 0..LESSONS {
+            let Some(lesson) = self.advisers.lesson() else { return Ok(()) };
+            self.learn(lesson)?;
+        }
+        self.hurried = true;
+        Ok(())
+    }
+
     fn learn(&mut self, lesson: Told) -> Result<(), Closed> {
         let answers = match lesson {
             Told::Lesson(lesson) => self.catalog.learn(*lesson),
@@ -254,6 +272,7 @@ impl Resolver {
                 self.catalog.pod_gone(&uid);
                 return Ok(());
             }
+            Told::Peers(news) => return self.tell(News::Peers(news)),
         };
         for answer in answers {
             if let Some(kind) = kind(&answer) {
@@ -280,6 +299,9 @@ impl Resolver {
     /// Until the next try is due.
     fn pause(&self) -> Duration {
         const IDLE: Duration = Duration::from_millis(500);
+        if self.hurried {
+            return Duration::ZERO;
+        }
         let now = clock::boot_ns();
         let due = self.retries.iter().map(|retry| retry.due_ns.saturating_sub(now)).min();
         due.map_or(IDLE, |ns| Duration::from_nanos(ns).min(IDLE))
