@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod image;
 mod lint;
 mod process;
 mod report;
@@ -41,6 +42,8 @@ enum Verb {
     Tidy,
     /// Formatting, clippy for both targets, rustdoc, tidy, cargo-deny
     Lint,
+    /// Make the container image, its bill of materials included (no container builder needed)
+    Image(image::Arguments),
     /// Measure what the agent costs
     Bench(bench::Arguments),
     /// Run the live tests on stock kernels in virtual machines (no KVM needed)
@@ -64,6 +67,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Setup(arguments) => setup::command(arguments),
         Verb::Tidy => tidy::command(),
         Verb::Lint => lint::command(),
+        Verb::Image(arguments) => image::command(arguments),
         Verb::Bench(arguments) => bench::command(arguments),
         Verb::Vm(arguments) => vm::command(arguments),
     }

@@ -1,77 +1,36 @@
 //! The demo's image: a static busybox and two files, made here, so that no registry has a part in it.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
-use std::process::Command;
-
 use anyhow::{Context, Result};
-use serde_json::json;
 
 use super::containerd::{Containerd, IMAGE};
 use super::scratch::Scratch;
+use crate::image::{oci::Image, tar::Tree};
 use crate::process::{find, output};
 
-/// Makes the image in the form of `docker save` and imports it.
+/// Makes the image and imports it.
 pub(crate) fn import(containerd: &Containerd, scratch: &Scratch) -> Result<()> {
-    let folder = scratch.path().join("image");
-    root(&folder.join("root"))?;
-    archive(&folder.join("layer.tar"), &folder.join("root"), &["."])?;
-    let digest = output(Command::new("sha256sum").arg(folder.join("layer.tar")))?;
-    let digest = digest.split_whitespace().next().context("sha256sum printed nothing")?;
-    write(&folder.join("config.json"), &configuration(digest).to_string())?;
-    let manifest = json!([{ "Config": "config.json", "RepoTags": [IMAGE], "Layers": ["layer.tar"] }]);
-    write(&folder.join("manifest.json"), &manifest.to_string())?;
-    let image = scratch.path().join("image.tar");
-    archive(&image, &folder, &["manifest.json", "config.json", "layer.tar"])?;
-    output(&mut containerd.ctr(&["images", "import", &image.to_string_lossy()]))?;
+    let mut image = Image::new(IMAGE.parse()?, root()?, 0);
+    image.environment = vec!["PATH=/bin".to_owned()];
+    image.command = vec!["/bin/sh".to_owned()];
+    let file = scratch.path().join("image.tar");
+    std::fs::write(&file, image.archive()?).with_context(|| format!("cannot write {}", file.display()))?;
+    output(&mut containerd.ctr(&["images", "import", &file.to_string_lossy()]))?;
     Ok(())
 }
 
-fn configuration(digest: &str) -> serde_json::Value {
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    json!({
-        "architecture": architecture,
-        "os": "linux",
-        "config": { "Env": ["PATH=/bin"], "Cmd": ["/bin/sh"] },
-        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{digest}")] },
-    })
-}
-
-/// Fills the root file system: busybox under the name of each of its programs.
-fn root(folder: &Path) -> Result<()> {
-    for name in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
-        let path = folder.join(name);
-        std::fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
-    }
+/// The root file system: busybox under the name of each of its programs.
+fn root() -> Result<Tree> {
     let host = find("busybox").context("busybox is not installed (Debian: busybox-static)")?;
-    let busybox = folder.join("bin/busybox");
-    std::fs::copy(&host, &busybox).with_context(|| format!("cannot copy {}", host.display()))?;
-    std::fs::set_permissions(&busybox, std::fs::Permissions::from_mode(0o755))
-        .context("cannot set the mode of busybox")?;
-    for program in super::PROGRAMS {
-        let link = folder.join(program.trim_start_matches('/'));
-        symlink("busybox", &link).with_context(|| format!("cannot link {}", link.display()))?;
+    let busybox = std::fs::read(&host).with_context(|| format!("cannot read {}", host.display()))?;
+    let mut tree = Tree::new(0);
+    for folder in ["dev", "proc", "sys", "tmp"] {
+        tree.folder(folder);
     }
-    write(&folder.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")?;
-    write(&folder.join("etc/group"), "root:x:0:\n")
-}
-
-fn archive(file: &Path, folder: &Path, names: &[&str]) -> Result<()> {
-    output(
-        Command::new("tar")
-            .args(["--owner=0", "--group=0", "-cf"])
-            .arg(file)
-            .arg("-C")
-            .arg(folder)
-            .args(names),
-    )?;
-    Ok(())
-}
-
-fn write(file: &Path, text: &str) -> Result<()> {
-    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+    tree.file("bin/busybox", 0o755, &busybox);
+    for program in super::PROGRAMS {
+        tree.link(program.trim_start_matches('/'), "busybox");
+    }
+    tree.file("etc/passwd", 0o644, b"root:x:0:0:root:/:/bin/sh\n");
+    tree.file("etc/group", 0o644, b"root:x:0:\n");
+    Ok(tree)
 }
