@@ -2,7 +2,7 @@
 
 mod background;
 mod containerd;
-mod image;
+pub(crate) mod image;
 mod scratch;
 mod stop;
 
@@ -74,7 +74,8 @@ fn show(picket: &Path, stop: &Stop) -> Result<()> {
     let scratch = Scratch::new()?;
     println!("\nEverything lives in {} and is removed at the end.", scratch.path().display());
     let containerd = Containerd::start(&scratch, stop)?;
-    image::import(&containerd, &scratch)?;
+    let recipe = image::Recipe { name: IMAGE, programs: &PROGRAMS, command: &["/bin/sh"] };
+    containerd.import(&image::make(&recipe, &scratch.path().join("image"))?)?;
     let agent = Agent::start(picket, &scratch, &containerd.state(), stop)?;
     let events = scratch.path().join("events.json");
     let recorder = agent.watch(&["-o", "json"], Some(&events))?;

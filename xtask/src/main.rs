@@ -1,7 +1,9 @@
 //! `cargo xtask`: the developer's commands, one file each.
 #![forbid(unsafe_code)]
 
+mod apt;
 mod bench;
+mod cluster;
 mod demo;
 mod lint;
 mod process;
@@ -43,6 +45,8 @@ enum Verb {
     Lint,
     /// Measure what the agent costs
     Bench(bench::Arguments),
+    /// A real Kubernetes of one node, on this machine: started, tested on, taken away without a trace
+    Cluster(cluster::Arguments),
     /// Run the live tests on stock kernels in virtual machines (no KVM needed)
     Vm(vm::Arguments),
 }
@@ -65,6 +69,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Tidy => tidy::command(),
         Verb::Lint => lint::command(),
         Verb::Bench(arguments) => bench::command(arguments),
+        Verb::Cluster(arguments) => cluster::command(arguments),
         Verb::Vm(arguments) => vm::command(arguments),
     }
 }

@@ -52,8 +52,13 @@ impl Containerd {
         self.folder.join("state")
     }
 
-    /// The client of this containerd, with these arguments.
-    pub(crate) fn ctr(&self, arguments: &[&str]) -> Command {
+    /// Takes an image from an archive.
+    pub(crate) fn import(&self, archive: &Path) -> Result<()> {
+        output(self.ctr(&["images", "import"]).arg(archive))?;
+        Ok(())
+    }
+
+    fn ctr(&self, arguments: &[&str]) -> Command {
         ctr(&self.folder, arguments)
     }
 

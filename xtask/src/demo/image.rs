@@ -1,33 +1,40 @@
-//! The demo's image: a static busybox and two files, made here, so that no registry has a part in it.
+//! Images without a registry: a static busybox and two files, made here.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::containerd::{Containerd, IMAGE};
-use super::scratch::Scratch;
 use crate::process::{find, output};
 
-/// Makes the image in the form of `docker save` and imports it.
-pub(crate) fn import(containerd: &Containerd, scratch: &Scratch) -> Result<()> {
-    let folder = scratch.path().join("image");
-    root(&folder.join("root"))?;
+/// What an image is called, holds and does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recipe<'texts> {
+    /// Its full reference, with registry and tag.
+    pub(crate) name: &'texts str,
+    /// Programs of busybox, each by its full path.
+    pub(crate) programs: &'texts [&'texts str],
+    /// What it runs when nothing else is said.
+    pub(crate) command: &'texts [&'texts str],
+}
+
+/// Makes the image in the form of `docker save`, in the new folder `folder`, and returns the archive.
+pub(crate) fn make(recipe: &Recipe<'_>, folder: &Path) -> Result<PathBuf> {
+    root(&folder.join("root"), recipe.programs)?;
     archive(&folder.join("layer.tar"), &folder.join("root"), &["."])?;
     let digest = output(Command::new("sha256sum").arg(folder.join("layer.tar")))?;
     let digest = digest.split_whitespace().next().context("sha256sum printed nothing")?;
-    write(&folder.join("config.json"), &configuration(digest).to_string())?;
-    let manifest = json!([{ "Config": "config.json", "RepoTags": [IMAGE], "Layers": ["layer.tar"] }]);
+    write(&folder.join("config.json"), &configuration(recipe, digest).to_string())?;
+    let manifest = json!([{ "Config": "config.json", "RepoTags": [recipe.name], "Layers": ["layer.tar"] }]);
     write(&folder.join("manifest.json"), &manifest.to_string())?;
-    let image = scratch.path().join("image.tar");
-    archive(&image, &folder, &["manifest.json", "config.json", "layer.tar"])?;
-    output(&mut containerd.ctr(&["images", "import", &image.to_string_lossy()]))?;
-    Ok(())
+    let image = folder.join("image.tar");
+    archive(&image, folder, &["manifest.json", "config.json", "layer.tar"])?;
+    Ok(image)
 }
 
-fn configuration(digest: &str) -> serde_json::Value {
+fn configuration(recipe: &Recipe<'_>, digest: &str) -> serde_json::Value {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -36,13 +43,13 @@ fn configuration(digest: &str) -> serde_json::Value {
     json!({
         "architecture": architecture,
         "os": "linux",
-        "config": { "Env": ["PATH=/bin"], "Cmd": ["/bin/sh"] },
+        "config": { "Env": ["PATH=/bin"], "Cmd": recipe.command },
         "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{digest}")] },
     })
 }
 
 /// Fills the root file system: busybox under the name of each of its programs.
-fn root(folder: &Path) -> Result<()> {
+fn root(folder: &Path, programs: &[&str]) -> Result<()> {
     for name in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
         let path = folder.join(name);
         std::fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
@@ -52,7 +59,7 @@ fn root(folder: &Path) -> Result<()> {
     std::fs::copy(&host, &busybox).with_context(|| format!("cannot copy {}", host.display()))?;
     std::fs::set_permissions(&busybox, std::fs::Permissions::from_mode(0o755))
         .context("cannot set the mode of busybox")?;
-    for program in super::PROGRAMS {
+    for program in programs {
         let link = folder.join(program.trim_start_matches('/'));
         symlink("busybox", &link).with_context(|| format!("cannot link {}", link.display()))?;
     }
