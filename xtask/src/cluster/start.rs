@@ -116,17 +116,13 @@ impl Started {
         while !ready() {
             for (name, child) in &mut self.children {
                 if let Some(status) = child.try_wait().with_context(|| format!("cannot wait for {name}"))? {
-                    bail!("{name} ended: {status}\n{}\n(all of it: {})", words(name), log(name).display());
+                    bail!("{name} ended: {status}\n{}", words(name));
                 }
             }
             if start.elapsed() > PATIENCE {
                 let latest = self.children.last().map_or("", |(name, _)| name);
-                bail!(
-                    "{complaint} after {} s; {latest} says last:\n{}\n(logs: {})",
-                    PATIENCE.as_secs(),
-                    words(latest),
-                    path("log").display()
-                );
+                let seconds = PATIENCE.as_secs();
+                bail!("{complaint} after {seconds} s; {latest} says last:\n{}", words(latest));
             }
             std::thread::sleep(PAUSE);
         }
