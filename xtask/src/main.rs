@@ -5,6 +5,7 @@ mod apt;
 mod bench;
 mod cluster;
 mod demo;
+mod image;
 mod lint;
 mod process;
 mod report;
@@ -43,6 +44,8 @@ enum Verb {
     Tidy,
     /// Formatting, clippy for both targets, rustdoc, tidy, cargo-deny
     Lint,
+    /// Make the container image, its bill of materials included (no container builder needed)
+    Image(image::Arguments),
     /// Measure what the agent costs
     Bench(bench::Arguments),
     /// A real Kubernetes of one node, on this machine: started, tested on, taken away without a trace
@@ -68,6 +71,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Setup(arguments) => setup::command(arguments),
         Verb::Tidy => tidy::command(),
         Verb::Lint => lint::command(),
+        Verb::Image(arguments) => image::command(arguments),
         Verb::Bench(arguments) => bench::command(arguments),
         Verb::Cluster(arguments) => cluster::command(arguments),
         Verb::Vm(arguments) => vm::command(arguments),

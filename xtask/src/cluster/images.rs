@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::folder::path;
-use crate::demo::image::{Recipe, make};
+use crate::image::busybox;
 use crate::process::output;
 
 /// What holds a pod's namespaces: a program that waits. Kubernetes' own would come from a registry.
@@ -45,18 +45,18 @@ const SHELL: [&str; 28] = [
     "/bin/wget",
 ];
 
-const RECIPES: [Recipe<'static>; 2] = [
-    Recipe { name: PAUSE, programs: &["/bin/sleep"], command: &["/bin/sleep", "infinity"] },
-    Recipe { name: BUSYBOX, programs: &SHELL, command: &["/bin/sh"] },
-];
-
 /// Makes the cluster's own images and imports them.
 pub(super) fn import_own() -> Result<()> {
-    let folder = path("images");
-    for (recipe, name) in RECIPES.iter().zip(["pause", "busybox"]) {
-        import(&make(recipe, &folder.join(name))?)?;
+    let pause = busybox::image(PAUSE, &["/bin/sleep"], &["/bin/sleep", "infinity"])?;
+    let shell = busybox::image(BUSYBOX, &SHELL, &["/bin/sh"])?;
+    for image in [pause, shell] {
+        let file = path("image.tar");
+        std::fs::write(&file, image.archive()?)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        import(&file)?;
+        std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
     }
-    std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))
+    Ok(())
 }
 
 /// Imports an archive, in the form of OCI or of `docker save`.

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::background::Background;
 use super::scratch::Scratch;
 use super::stop::Stop;
+use crate::image::oci::Image;
 use crate::process::output;
 
 /// The container runs as if Kubernetes had started it.
@@ -52,9 +53,12 @@ impl Containerd {
         self.folder.join("state")
     }
 
-    /// Takes an image from an archive.
-    pub(crate) fn import(&self, archive: &Path) -> Result<()> {
-        output(self.ctr(&["images", "import"]).arg(archive))?;
+    /// Gives it an image.
+    pub(crate) fn import(&self, image: &Image, scratch: &Scratch) -> Result<()> {
+        let file = scratch.path().join("image.tar");
+        std::fs::write(&file, image.archive()?)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        output(self.ctr(&["images", "import"]).arg(file))?;
         Ok(())
     }
 
