@@ -59,6 +59,8 @@ fn protobuf(out: &Path) -> Result<()> {
 fn configure() -> tonic_prost_build::Builder {
     tonic_prost_build::configure()
         .build_transport(false)
+        // In order, so that equal messages are equal bytes.
+        .btree_map(".picket.v1")
         .extern_path(".google.protobuf.Timestamp", "crate::proto::Timestamp")
         .extern_path(".google.protobuf.Duration", "crate::proto::Duration")
 }
@@ -69,6 +71,7 @@ fn json(out: &Path, descriptor: &[u8]) -> Result<()> {
         .register_descriptors(descriptor)?
         .extern_path(".google.protobuf", "crate::proto")
         .out_dir(out)
+        .btree_map([".picket.v1"])
         .ignore_unknown_fields()
         .build(&[".picket.v1"])?;
     let path = out.join("picket.v1.serde.rs");

@@ -137,7 +137,8 @@ pub async fn run(
 
     let (hub, handle) = Hub::new(config.stream.limits, config.node.clone());
     let bundles = start::bundles(&config)?;
-    let (mut pipeline, unanswered) = start::pipeline(&config, &kernel, &bundles, &wanted, &mut writer)?;
+    let (mut pipeline, catalog, unanswered) =
+        start::pipeline(&config, &kernel, &bundles, &wanted, &mut writer)?;
 
     let ending = Stop::default();
     let obstacle = own.obstacle();
@@ -172,6 +173,7 @@ pub async fn run(
         news,
         pipeline_waker.clone(),
         changes.clone(),
+        catalog,
     )
     .with_lapses(Arc::clone(&lapses))
     .with_unanswered(unanswered);

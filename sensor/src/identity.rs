@@ -1,5 +1,6 @@
 //! Stage 3: which container, and which pod, a control group belongs to.
 
+pub mod catalog;
 pub mod cgroup_path;
 pub mod container;
 pub mod docker;

@@ -306,9 +306,8 @@ impl Pipeline {
         if !output.wants(class, Some(&known.container)) {
             return;
         }
-        let mut message = self.context.blank(class, now_ns, self.sequence + 1);
-        message.container = Some(encode::container(known));
-        self.send(class, &message, Some(&known.container), output);
+        let message = self.context.blank(class, now_ns, self.sequence + 1);
+        self.send(class, &message, Some(known), output);
     }
 
     /// A record that another thread read, of a control group that was created or removed.
@@ -335,13 +334,12 @@ impl Pipeline {
         let class = proto::Class::Loss;
         let known = self.identity.container(report.cgroup).cloned();
         let mut message = self.context.blank(class, report.time_ns, self.sequence + 1);
-        message.container = known.as_ref().map(encode::container);
         message.facts = Some(proto::event::Facts::Loss(proto::Loss {
             reason: encode::loss_reason(report.reason).into(),
             count: report.count,
             class: encode::class(report.class).into(),
         }));
-        self.send(class, &message, known.as_ref().map(|known| &known.container), output);
+        self.send(class, &message, known.as_deref(), output);
     }
 
     /// The clocks moved against each other.
@@ -410,12 +408,12 @@ impl Pipeline {
         };
         let message = self.context.event(event, subject, self.sequence + 1);
         if own {
-            self.encode(&message);
+            self.encode(&message, known.as_deref());
             output.canary(event.class, &self.buffer);
             return;
         }
         self.encode_ancestors(key, output.ancestors_wanted());
-        self.send(class, &message, container, output);
+        self.send(class, &message, known.as_deref(), output);
         self.identity.sent(event.cgroup);
     }
 
@@ -454,24 +452,27 @@ impl Pipeline {
         }
     }
 
-    fn encode(&mut self, message: &proto::Event) {
+    fn encode(&mut self, message: &proto::Event, known: Option<&Known>) {
         self.buffer.clear();
         // Fails only when the buffer cannot grow, which a `Vec` never reports.
         message.encode(&mut self.buffer).ok();
+        if let Some(known) = known {
+            self.buffer.extend_from_slice(encode::container_field(known));
+        }
     }
 
     fn send(
         &mut self,
         class: proto::Class,
         message: &proto::Event,
-        container: Option<&Container>,
+        known: Option<&Known>,
         output: &mut impl Output,
     ) {
         self.sequence += 1;
-        self.encode(message);
+        self.encode(message, known);
         output.publish(&Published {
             class,
-            container,
+            container: known.map(|known| &known.container),
             cursor: &message.cursor,
             time: message.time.unwrap_or_default(),
             event: &self.buffer,

@@ -1,5 +1,6 @@
 //! Answers from outside the kernel's records: all waiting and all file I/O of identity is here.
 
+pub mod adviser;
 pub mod bundle;
 pub mod cgroupfs;
 pub mod lapses;

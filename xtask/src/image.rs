@@ -3,6 +3,7 @@
 //! One layer, with the static agent, its licence and its bill of materials, and nothing else: no shell, no library, no
 //! writable file. The same sources and the same agent give the same bytes.
 
+pub(crate) mod busybox;
 pub(crate) mod oci;
 mod sbom;
 pub(crate) mod tar;

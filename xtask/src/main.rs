@@ -1,7 +1,9 @@
 //! `cargo xtask`: the developer's commands, one file each.
 #![forbid(unsafe_code)]
 
+mod apt;
 mod bench;
+mod cluster;
 mod demo;
 mod image;
 mod lint;
@@ -46,6 +48,8 @@ enum Verb {
     Image(image::Arguments),
     /// Measure what the agent costs
     Bench(bench::Arguments),
+    /// A real Kubernetes of one node, on this machine: started, tested on, taken away without a trace
+    Cluster(cluster::Arguments),
     /// Run the live tests on stock kernels in virtual machines (no KVM needed)
     Vm(vm::Arguments),
 }
@@ -69,6 +73,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Lint => lint::command(),
         Verb::Image(arguments) => image::command(arguments),
         Verb::Bench(arguments) => bench::command(arguments),
+        Verb::Cluster(arguments) => cluster::command(arguments),
         Verb::Vm(arguments) => vm::command(arguments),
     }
 }

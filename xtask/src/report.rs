@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use crate::vm::failures;
+
 /// Reasons for a skip that are accepted where `CI` is set; any other skip there is a failure.
 const ACCEPTED_SKIPS: [&str; 9] = [
     CARGO_DENY_ABSENT,
@@ -40,6 +42,9 @@ const NOT_SERVED: &str = "no back end for ";
 pub(crate) const LEFT_TO_VM: &str = "`cargo xtask vm` runs them on each kernel";
 /// Left out on request.
 pub(crate) const QUICK: &str = "--quick";
+
+/// Lines of a failure's reason behind the table.
+const REASON_MAX: usize = 12;
 
 /// Characters of a step's detail in the table.
 const DETAIL_MAX: usize = 100;
@@ -102,6 +107,13 @@ impl Report {
         }
     }
 
+    /// Adds the live tests that failed, each with its reason.
+    pub(crate) fn failures_of(&mut self, step: &str, output: &str) {
+        for failure in failures::of(output) {
+            self.add(format!("{step}: {}", failure.name), Outcome::Failed(failure.why), Duration::ZERO);
+        }
+    }
+
     /// Prints the table; an error when a step failed, or was skipped in `ci` without an accepted reason.
     pub(crate) fn finish(mut self, ci: bool) -> Result<()> {
         if ci {
@@ -137,10 +149,16 @@ impl fmt::Display for Report {
                 Outcome::Failed(detail) => ("FAILED ", detail),
                 Outcome::Skipped(detail) => ("skipped", detail),
             };
-            // The whole error has been shown where it happened.
+            // More of an error is shown behind the table.
             let first: String = detail.lines().next().unwrap_or_default().chars().take(DETAIL_MAX).collect();
             let line = format!("{word}  {name:width$}  {:>5} s  {first}", took.as_secs());
             writeln!(formatter, "{}", line.trim_end())?;
+        }
+        for (name, outcome, _) in &self.steps {
+            if let Outcome::Failed(detail) = outcome {
+                writeln!(formatter, "\n{name}:")?;
+                detail.lines().take(REASON_MAX).try_for_each(|line| writeln!(formatter, "  {line}"))?;
+            }
         }
         write!(
             formatter,
@@ -165,6 +183,7 @@ mod tests {
         let table = report.to_string();
         assert!(table.ends_with("\n1 passed, 1 failed, 1 skipped"), "{table}");
         assert!(table.contains("FAILED   bad       0 s  broken\n"), "{table}");
+        assert!(table.contains("\nbad:\n  broken\n  in two lines\n"), "{table}");
         report.finish(false).unwrap_err();
     }
 

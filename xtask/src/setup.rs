@@ -18,10 +18,12 @@ pub(crate) enum Need {
     Containers,
     /// Boot kernels in virtual machines
     Vm,
+    /// Build and run Kubernetes
+    Cluster,
 }
 
 /// Everything that `cargo xtask test` needs.
-pub(crate) const ALL: [Need; 4] = [Need::Ebpf, Need::Lint, Need::Containers, Need::Vm];
+pub(crate) const ALL: [Need; 5] = [Need::Ebpf, Need::Lint, Need::Containers, Need::Vm, Need::Cluster];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -32,7 +34,7 @@ pub(crate) struct Arguments {
 
 /// A program that must be there, and Debian's package that brings it. Programs are looked for, not
 /// packages: Docker's containerd.io is as good as Debian's containerd and must not be replaced by it.
-const PROGRAMS: [(Need, &str, &str); 11] = [
+const PROGRAMS: [(Need, &str, &str); 21] = [
     (Need::Lint, "/usr/bin/cargo-clippy", "rust-web-clippy"),
     (Need::Containers, "containerd", "containerd"),
     (Need::Containers, "ctr", "containerd"),
@@ -44,6 +46,16 @@ const PROGRAMS: [(Need, &str, &str); 11] = [
     (Need::Vm, "/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
     (Need::Vm, "xz", "xz-utils"),
     (Need::Vm, "zstd", "zstd"),
+    (Need::Cluster, "/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
+    (Need::Cluster, "dpkg-source", "dpkg-dev"),
+    (Need::Cluster, "go", "golang-go"),
+    (Need::Cluster, "make", "make"),
+    (Need::Cluster, "rsync", "rsync"),
+    (Need::Cluster, "jq", "jq"),
+    (Need::Cluster, "etcd", "etcd-server"),
+    (Need::Cluster, "/usr/lib/cni/bridge", "containernetworking-plugins"),
+    (Need::Cluster, "iptables", "iptables"),
+    (Need::Cluster, "openssl", "openssl"),
 ];
 
 pub(crate) fn command(arguments: &Arguments) -> Result<()> {
@@ -193,7 +205,7 @@ mod tests {
 
     #[test]
     fn every_need_but_the_compiler_has_a_program() {
-        for need in [Need::Lint, Need::Containers, Need::Vm] {
+        for need in [Need::Lint, Need::Containers, Need::Vm, Need::Cluster] {
             assert!(PROGRAMS.iter().any(|(of, _, _)| *of == need), "{need:?}");
         }
     }

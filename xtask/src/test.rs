@@ -41,6 +41,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
         let mut said = String::new();
         report.step("live tests", || live(&mut said));
         report.skips_of("live tests", &said);
+        report.failures_of("live tests", &said);
     } else {
         failed(&mut report, "live tests");
     }

@@ -1,5 +1,6 @@
 //! `cargo xtask vm`: the live tests on stock distribution kernels, each in a small virtual machine.
 
+pub(crate) mod failures;
 mod initramfs;
 mod kernels;
 pub(crate) mod matrix;
@@ -20,7 +21,7 @@ use crate::setup::{Need, ensure as setup};
 use kernels::Line;
 use matrix::Matrix;
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Arguments {
     /// A kernel line (may repeat; default: all)
     #[arg(long, value_enum)]
@@ -156,6 +157,7 @@ impl Ran {
         // An earlier run's console is not to be taken for this one's.
         drop(std::fs::remove_file(&log));
         let result = one(line, programs, arguments, &log);
+        let result = result.or_else(|error| second_look(line, programs, arguments, &log, error));
         Self { result, log, took: start.elapsed() }
     }
 
@@ -171,9 +173,10 @@ impl Ran {
             }
             Err(error) => {
                 report.add(&step, outcome(&step, Err(error)), self.took);
+                let console = read(&self.log);
+                report.failures_of(&step, &console);
                 // Shown, not kept: which classes failed.
-                let console = std::fs::read(&self.log).unwrap_or_default();
-                let cells = matrix::collect(&String::from_utf8_lossy(&console)).unwrap_or_default();
+                let cells = matrix::collect(&console).unwrap_or_default();
                 matrix.add(&line.to_string(), &line.to_string(), cells);
             }
         }
@@ -202,6 +205,9 @@ impl Programs {
         Ok(Self { init, workload, picket: Some(picket), live: Some(live_tests()?) })
     }
 }
+
+/// More failures than this are no accident.
+const FAILURES_LOOKED_AT: usize = 3;
 
 /// Tests that start an agent of their own. None of them is the only one to show a class.
 const OWN_AGENT: [&str; 10] = [
@@ -284,6 +290,39 @@ struct Tested {
     console: String,
     /// What was shown of each class.
     cells: matrix::Cells,
+}
+
+/// The console's text, empty where there is none.
+fn read(log: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned()
+}
+
+/// Emulated processors stand still now and then for as long as a test waits. So the tests that failed are run once
+/// more on a machine of their own, and the report says which these were; a test that fails again is a failure.
+fn second_look(
+    line: Line,
+    programs: &Programs,
+    arguments: &Arguments,
+    log: &Path,
+    error: anyhow::Error,
+) -> Result<Tested> {
+    let first = read(log);
+    let failures = failures::of(&first);
+    let Some(tests) = failures::again(&failures).filter(|_| failures.len() <= FAILURES_LOOKED_AT) else {
+        return Err(error);
+    };
+    println!("kernel {line}: {error:#}\nkernel {line}: once more what failed: {}", tests.join(" "));
+    let second = log.with_extension("second.log");
+    let tested = one(line, programs, &Arguments { tests, ..arguments.clone() }, &second);
+    let Ok(mut tested) = tested else { return Err(error) };
+    let names: Vec<_> = failures.iter().map(|failure| failure.name.as_str()).collect();
+    tested.tests = format!("passed only when run again: {}; {}", names.join(", "), tested.tests);
+    // What the second run showed counts for its tests, and the first for all others.
+    let mut cells = matrix::collect(&first)?;
+    cells.extend(tested.cells);
+    tested.cells = cells;
+    tested.console = first;
+    Ok(tested)
 }
 
 /// Runs the tests on one kernel.

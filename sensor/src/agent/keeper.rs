@@ -241,7 +241,7 @@ impl Keeper {
                 reason: encode::loss_reason(loss.reason).into(),
                 count: loss.count,
                 cgroup: loss.cgroup.to_string(),
-                container: known.as_ref().map(encode::container),
+                container: known.as_deref().map(encode::container),
             });
         }
         status.processes = Some(report.processes);
@@ -269,7 +269,7 @@ impl Keeper {
             let lost = losses.iter().filter(|loss| (loss.cgroup, loss.class) == (*cgroup, *class));
             status.groups.push(proto::GroupLedger {
                 cgroup: cgroup.to_string(),
-                container: known.as_ref().map(encode::container),
+                container: known.as_deref().map(encode::container),
                 class: class_of(*class).into(),
                 seen: account.seen,
                 filtered: account.filtered,

@@ -9,8 +9,11 @@ use super::{AgentError, policy};
 use crate::clock::{self, BootClock};
 use crate::config::{self, Config};
 use crate::event::capability;
-use crate::identity::container::Container;
-use crate::identity::store::{Question, Store};
+use crate::identity::{
+    catalog::Catalog,
+    container::Container,
+    store::{Question, Store},
+};
 use crate::kernel::{
     attach::{Attached, Coverage},
     cgroup::{self, Hierarchy},
@@ -215,7 +218,7 @@ pub(super) fn pipeline(
     bundles: &BundleReader,
     policy: &Arc<Policy>,
     writer: &mut policy::Writer,
-) -> Result<(Pipeline, Vec<Question>), AgentError> {
+) -> Result<(Pipeline, Catalog, Vec<Question>), AgentError> {
     let context = Context {
         node: config.node.clone(),
         instance: format!("{:x}", clock::boot_ns()),
@@ -225,7 +228,8 @@ pub(super) fn pipeline(
     };
     let retention_ns = clock::nanos(config.process.exited_retention);
     let tree = Tree::new(Limits { processes_max: config.process.processes_max, retention_ns });
-    let identity = Store::new(config.identity.containers_max.saturating_mul(GROUPS_PER_CONTAINER));
+    let groups_max = config.identity.containers_max.saturating_mul(GROUPS_PER_CONTAINER);
+    let (identity, mut catalog) = (Store::new(groups_max), Catalog::new(groups_max));
     let wait_ns = clock::nanos(config.identity.wait);
     let mut pipeline = Pipeline::new(context, tree, identity, wait_ns);
     pipeline.set_policy(Arc::clone(policy));
@@ -240,7 +244,7 @@ pub(super) fn pipeline(
     let (mut containers, total) = (0usize, groups.len());
     let mut unanswered = Vec::new();
     for (id, path) in groups {
-        let answer = Resolver::look_up(bundles, id, path);
+        let answer = catalog.found(Resolver::look_up(bundles, id, path));
         containers += usize::from(answer.identity.is_some());
         if let Some(kind) = resolver::kind(&answer) {
             writer.group(id, kind);
@@ -262,7 +266,7 @@ pub(super) fn pipeline(
         "took in what runs already"
     );
     pipeline.snapshot(running);
-    Ok((pipeline, unanswered))
+    Ok((pipeline, catalog, unanswered))
 }
 
 /// Passes the programs' own messages on.

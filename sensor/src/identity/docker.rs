@@ -57,7 +57,8 @@ fn of_pod(plain: &Container, labels: &BTreeMap<String, String>) -> Option<Contai
         return None;
     }
     let sandbox = label("io.kubernetes.docker.type") == "podsandbox";
-    let pod = Pod { namespace: namespace.to_owned(), name: name.to_owned(), uid: uid.to_owned() };
+    let pod =
+        Pod { namespace: namespace.to_owned(), name: name.to_owned(), uid: uid.to_owned(), ..Pod::default() };
     // The shim calls every sandbox `POD`; CRI gives sandboxes no name.
     let container = if sandbox { "" } else { container }.to_owned();
     Some(Container { name: container, pod: Some(pod), sandbox, ..plain.clone() })

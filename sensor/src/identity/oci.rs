@@ -92,7 +92,7 @@ impl Annotations {
     /// The pod, if any of these is there: containerd before 1.6 gave fewer of them.
     fn pod(&self, namespace: &str, name: &str, uid: &str) -> Option<Pod> {
         let [namespace, name, uid] = [namespace, name, uid].map(|key| self.get(key).to_owned());
-        let pod = Pod { namespace, name, uid };
+        let pod = Pod { namespace, name, uid, ..Pod::default() };
         (pod != Pod::default()).then_some(pod)
     }
 }

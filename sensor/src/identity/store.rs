@@ -1,11 +1,11 @@
 //! What is known of each control group: bounded, filled by answers, read for every event.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{
     cgroup_path::{self, Certainty},
-    container::{Container, Pod},
+    container::{Container, Pod, Source},
 };
 
 /// Who owns a control group.
@@ -27,7 +27,43 @@ pub struct Known {
     pub container: Container,
     /// Why it is not identified.
     pub unresolved: Option<Box<str>>,
+    /// Its message, once an event carried it.
+    pub encoded: Encoded,
 }
+
+impl Known {
+    /// What is known.
+    #[must_use]
+    pub const fn new(container: Container, unresolved: Option<Box<str>>) -> Self {
+        Self { container, unresolved, encoded: Encoded(OnceLock::new()) }
+    }
+}
+
+/// A message that is encoded once and is part of many events. It says nothing new, so it does not make two
+/// containers different, and a copy starts without it: what is copied may be changed.
+#[derive(Debug, Default)]
+pub struct Encoded(OnceLock<Box<[u8]>>);
+
+impl Encoded {
+    /// The bytes; made by `encode` when they are wanted first.
+    pub fn get(&self, encode: impl FnOnce() -> Box<[u8]>) -> &[u8] {
+        self.0.get_or_init(encode)
+    }
+}
+
+impl Clone for Encoded {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Encoded {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Encoded {}
 
 /// A container whose identity is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,15 +81,15 @@ pub struct Answer {
     pub cgroup: u64,
     /// Control group path from the hierarchy's root.
     pub path: String,
-    /// The container, or why it is unknown; `None` where the path is the host's.
-    pub identity: Option<Result<Container, String>>,
+    /// The container, as far as it is known; `None` where the path is the host's.
+    pub identity: Option<Arc<Known>>,
 }
 
 #[derive(Debug)]
 struct Group {
     owner: Owner,
-    /// Events of it were sent while its container was not identified.
-    sent_unidentified: bool,
+    /// Events of it were sent as it is known now.
+    sent: bool,
     /// An executed program of it was seen.
     executed: bool,
     /// Its path from the hierarchy's root; empty where unknown.
@@ -146,25 +182,17 @@ impl Store {
                 group.unknown = true;
             }
         }
-        if let Some(group) = self.groups.get_mut(&cgroup)
-            && !is_identified(&group.owner)
-        {
-            group.sent_unidentified = true;
+        if let Some(group) = self.groups.get_mut(&cgroup) {
+            group.sent = true;
         }
     }
 
-    /// Takes an answer in. The result is the container, if those who got events without its names have
-    /// to be told.
+    /// Takes an answer in. The result is the container, if those who got events have to be told what they did
+    /// not say of it.
     pub fn answer(&mut self, answer: Answer) -> Option<Arc<Known>> {
         let owner = match answer.identity {
             None => host(&answer.path),
-            Some(Ok(container)) => Owner::Container(Arc::new(Known { container, unresolved: None })),
-            Some(Err(reason)) => match reference(&answer.path) {
-                Some((container, Certainty::Certain)) => {
-                    Owner::Container(Arc::new(Known { container, unresolved: Some(reason.into_boxed_str()) }))
-                }
-                Some((_, Certainty::Candidate)) | None => host(&answer.path),
-            },
+            Some(known) => Owner::Container(known),
         };
         let Some(group) = self.groups.get_mut(&answer.cgroup) else {
             self.insert(answer.cgroup, owner, &answer.path);
@@ -174,12 +202,11 @@ impl Store {
         if is_identified(&group.owner) && !is_identified(&owner) {
             return None;
         }
-        let late = group.sent_unidentified && is_identified(&owner);
+        let late = group.sent && group.owner != owner && is_identified(&owner);
         group.unknown = false;
         group.owner = owner;
         group.path = answer.path.into_boxed_str();
         let Owner::Container(known) = &group.owner else { return None };
-        group.sent_unidentified &= !late;
         late.then(|| Arc::clone(known))
     }
 
@@ -234,7 +261,7 @@ impl Store {
             Some((_, Certainty::Candidate)) => self.insert(cgroup, host(&path), &path),
             Some((container, Certainty::Certain)) => self.insert(
                 cgroup,
-                Owner::Container(Arc::new(Known { container, unresolved: Some(NOT_YET.into()) })),
+                Owner::Container(Arc::new(Known::new(container, Some(NOT_YET.into())))),
                 &path,
             ),
         }
@@ -259,7 +286,7 @@ impl Store {
             self.order.retain(|known| self.groups.contains_key(known));
         }
         self.order.push_back(cgroup);
-        let group = Group { owner, sent_unidentified: false, executed: false, path, unknown: false };
+        let group = Group { owner, sent: false, executed: false, path, unknown: false };
         self.groups.insert(cgroup, group);
     }
 
@@ -303,12 +330,18 @@ fn host(path: &str) -> Owner {
 }
 
 /// The container that a path names, as far as a path tells.
-fn reference(path: &str) -> Option<(Container, Certainty)> {
+#[must_use]
+pub fn reference(path: &str) -> Option<(Container, Certainty)> {
     let found = cgroup_path::parse(path)?;
     // The pod's uid is in the path, so that much is known without any source.
     let pod = found.pod_uid.map(|uid| Pod { uid: uid.to_string(), ..Pod::default() });
-    let container =
-        Container { id: found.id.to_owned(), runtime: found.runtime, pod, ..Container::default() };
+    let container = Container {
+        id: found.id.to_owned(),
+        runtime: found.runtime,
+        pod,
+        sources: Source::ControlGroup.into(),
+        ..Container::default()
+    };
     Some((container, found.certainty))
 }
 
@@ -322,8 +355,12 @@ mod tests {
         format!("/k8s.io/{ID}")
     }
 
-    fn answer(cgroup: u64, identity: Option<Result<Container, String>>) -> Answer {
-        Answer { cgroup, path: path(), identity }
+    fn answer(cgroup: u64, identity: Option<Result<Container, &str>>) -> Answer {
+        let identity = identity.map(|found| match found {
+            Ok(container) => Known::new(container, None),
+            Err(reason) => Known::new(reference(&path()).unwrap().0, Some(reason.into())),
+        });
+        Answer { cgroup, path: path(), identity: identity.map(Arc::new) }
     }
 
     fn named() -> Container {
@@ -350,15 +387,27 @@ mod tests {
         let corrected = store.answer(answer(1, Some(Ok(named())))).unwrap();
         assert_eq!(corrected.container.name, "main");
         assert_eq!(store.answer(answer(1, Some(Ok(named())))), None);
-        assert_eq!(store.answer(answer(1, Some(Err("gone".into())))), None);
+        assert_eq!(store.answer(answer(1, Some(Err("gone")))), None);
         assert_eq!(store.container(1).unwrap().container.name, "main", "never taken back");
         assert_eq!(store.first_execs(), (0, 1));
     }
 
     #[test]
+    fn what_another_source_adds_is_told_if_events_went_without_it() {
+        let mut store = Store::new(8);
+        store.answer(answer(1, Some(Ok(named()))));
+        let more = || Container { restarts: Some(1), ..named() };
+        assert_eq!(store.answer(answer(1, Some(Ok(more())))), None, "nothing was sent");
+        store.sent(1);
+        assert_eq!(store.answer(answer(1, Some(Ok(more())))), None, "nothing is new");
+        let newer = Container { image: "web".into(), ..more() };
+        assert_eq!(store.answer(answer(1, Some(Ok(newer)))).unwrap().container.image, "web");
+    }
+
+    #[test]
     fn a_missing_bundle_leaves_the_id_and_the_reason() {
         let mut store = Store::new(8);
-        store.answer(answer(1, Some(Err("no bundle".into()))));
+        store.answer(answer(1, Some(Err("no bundle"))));
         let known = store.container(1).unwrap();
         assert_eq!((known.container.id.as_str(), known.unresolved.as_deref()), (ID, Some("no bundle")));
     }
@@ -369,10 +418,10 @@ mod tests {
         let path = || "/default/web1".to_owned();
         assert!(store.executed(1, path).is_some());
         assert!(matches!(store.owner(1), Some(Owner::Host { .. })));
-        store.answer(Answer { cgroup: 1, path: path(), identity: Some(Err("no bundle".into())) });
+        store.answer(Answer { cgroup: 1, path: path(), identity: None });
         assert!(matches!(store.owner(1), Some(Owner::Host { .. })));
         let container = Container { id: "web1".into(), ..Container::default() };
-        store.answer(Answer { cgroup: 1, path: path(), identity: Some(Ok(container)) });
+        store.answer(Answer { path: path(), ..answer(1, Some(Ok(container))) });
         assert_eq!(store.container(1).unwrap().container.id, "web1");
     }
 
@@ -414,7 +463,7 @@ mod tests {
         assert!(store.executed(2, candidate).is_some());
         store.sent(2);
         let container = Container { id: "web1".into(), ..Container::default() };
-        let late = Answer { cgroup: 2, path: candidate(), identity: Some(Ok(container)) };
+        let late = Answer { path: candidate(), ..answer(2, Some(Ok(container))) };
         assert!(store.answer(late).is_some(), "a candidate that turned out to be one");
         store.sent(3);
         assert!(store.executed(3, path).is_some(), "having sent events of a group is not knowing it");

@@ -121,7 +121,11 @@ fn exit(pid: u32, time_ns: u64) -> Vec<u8> {
 
 fn answer() -> Answer {
     let container = Container { id: ID.into(), name: "main".into(), ..Container::default() };
-    Answer { cgroup: CGROUP, path: format!("/k8s.io/{ID}"), identity: Some(Ok(container)) }
+    Answer {
+        cgroup: CGROUP,
+        path: format!("/k8s.io/{ID}"),
+        identity: Some(Arc::new(Known::new(container, None))),
+    }
 }
 
 fn named(class: proto::Class, name: &str) -> (proto::Class, String) {

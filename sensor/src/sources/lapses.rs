@@ -25,6 +25,8 @@ impl Count {
 pub struct Lapses {
     /// Look-ups of containers that are not repeated any more, because too many waited.
     pub retries: Count,
+    /// Containers that the runtime was not asked about, because too many waited.
+    pub inquiries: Count,
     /// Records of control groups that could not be decoded.
     pub rejected: Count,
     /// Control groups that got no policy of their own in the kernel, because there are too many.

@@ -10,15 +10,17 @@ use std::sync::{
 use std::time::Duration;
 
 use super::{
+    adviser::{Advisers, Told},
     bundle::{BundleError, BundleReader},
     lapses::Lapses,
 };
 use crate::clock;
 use crate::event::{Facts, decode::decode, text::lossy};
 use crate::identity::{
+    catalog::Catalog,
     cgroup_path::{self, Certainty, ContainerRef},
-    container::{Container, Pod},
-    store::{Answer, Question},
+    container::{Container, Pod, Source},
+    store::{Answer, Known, Question, reference},
 };
 use crate::kernel::ring::{Ring, Waker};
 use crate::policy::{Change, GroupKind};
@@ -63,6 +65,8 @@ pub struct Resolver {
     changes: SyncSender<Change>,
     retries: VecDeque<Retry>,
     lapses: Arc<Lapses>,
+    catalog: Catalog,
+    advisers: Advisers,
 }
 
 #[derive(Debug)]
@@ -86,9 +90,17 @@ impl Resolver {
         news: SyncSender<News>,
         pipeline: Waker,
         changes: SyncSender<Change>,
+        catalog: Catalog,
     ) -> Self {
-        let (retries, lapses) = (VecDeque::new(), Arc::default());
-        Self { ring, bundles, questions, news, pipeline, changes, retries, lapses }
+        let (retries, lapses, advisers) = (VecDeque::new(), Arc::default(), Advisers::default());
+        Self { ring, bundles, questions, news, pipeline, changes, retries, lapses, catalog, advisers }
+    }
+
+    /// Asks these as well, and hears what they tell.
+    #[must_use]
+    pub fn with_advisers(mut self, advisers: Advisers) -> Self {
+        self.advisers = advisers;
+        self
     }
 
     /// Counts there what it gives up.
@@ -124,11 +136,13 @@ impl Resolver {
     #[must_use]
     pub fn look_up(bundles: &BundleReader, cgroup: u64, path: String) -> Answer {
         let identity = cgroup_path::parse(&path).and_then(|found| match find(bundles, &found) {
-            Ok(container) => Some(Ok(container)),
+            Ok(container) => Some(Known::new(container, None)),
             Err(_) if found.certainty == Certainty::Candidate => None,
-            Err(reason) => Some(Err(reason)),
+            Err(reason) => {
+                reference(&path).map(|(container, _)| Known::new(container, Some(reason.into_boxed_str())))
+            }
         });
-        Answer { cgroup, path, identity }
+        Answer { cgroup, path, identity: identity.map(Arc::new) }
     }
 
     fn turn(&mut self, stopped: &impl Fn() -> bool) -> Result<(), Closed> {
@@ -155,6 +169,9 @@ impl Resolver {
         while let Ok(question) = self.questions.try_recv() {
             created.push(question);
         }
+        while let Some(lesson) = self.advisers.lesson() {
+            self.learn(lesson)?;
+        }
         for question in created {
             if stopped() {
                 return Err(Closed);
@@ -176,6 +193,7 @@ impl Resolver {
         }
         for cgroup in removed {
             self.retries.retain(|retry| retry.question.cgroup != cgroup);
+            self.catalog.removed(cgroup);
             self.change(Change::Removed(cgroup))?;
             self.tell(News::Removed(cgroup))?;
         }
@@ -184,6 +202,12 @@ impl Resolver {
 
     fn answer(&mut self, question: Question, tries: usize) -> Result<(), Closed> {
         let answer = Self::look_up(&self.bundles, question.cgroup, question.path.clone());
+        let answer = self.catalog.found(answer);
+        if tries == 0
+            && let Some(known) = &answer.identity
+        {
+            self.lapses.inquiries.add(self.advisers.ask(&known.container));
+        }
         if is_unanswered(&answer)
             && let Some(pause) = PAUSES.get(tries)
         {
@@ -198,6 +222,23 @@ impl Resolver {
             self.change(Change::Group { cgroup: answer.cgroup, kind })?;
         }
         self.tell(News::Answer(answer))
+    }
+
+    fn learn(&mut self, lesson: Told) -> Result<(), Closed> {
+        let answers = match lesson {
+            Told::Lesson(lesson) => self.catalog.learn(*lesson),
+            Told::PodGone(uid) => {
+                self.catalog.pod_gone(&uid);
+                return Ok(());
+            }
+        };
+        for answer in answers {
+            if let Some(kind) = kind(&answer) {
+                self.change(Change::Group { cgroup: answer.cgroup, kind })?;
+            }
+            self.tell(News::Answer(answer))?;
+        }
+        Ok(())
     }
 
     /// Waits for room: a group whose kind is lost would be wanted whole, one whose end is lost would stay in
@@ -236,8 +277,7 @@ pub fn kind(answer: &Answer) -> Option<GroupKind> {
 #[must_use]
 pub fn is_unanswered(answer: &Answer) -> bool {
     match &answer.identity {
-        Some(Ok(_)) => false,
-        Some(Err(_)) => true,
+        Some(known) => known.unresolved.is_some(),
         None => cgroup_path::parse(&answer.path).is_some(),
     }
 }
@@ -261,5 +301,6 @@ fn find(bundles: &BundleReader, found: &ContainerRef<'_>) -> Result<Container, S
         }
     }
     container.runtime = container.runtime.or(found.runtime);
+    container.sources = container.sources.with(Source::Bundle);
     Ok(container)
 }

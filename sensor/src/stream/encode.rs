@@ -6,8 +6,6 @@ mod payload;
 mod privilege;
 mod socket;
 
-use std::sync::Arc;
-
 use sensor_common::{
     class::Class,
     header::{Incomplete, TaskRef},
@@ -23,7 +21,10 @@ use crate::event::{
     signal,
     text::lossy,
 };
-use crate::identity::store::{Known, Owner};
+use crate::identity::{
+    container::{Pod, PodOwner, Role, Source},
+    store::{Known, Owner},
+};
 use crate::process::{Key, Process};
 use crate::proto;
 
@@ -86,7 +87,7 @@ impl Context {
         }
     }
 
-    /// The message of an event.
+    /// The message of an event, without its container: see [`container_field`].
     #[must_use]
     pub fn event(&self, event: &event::Event<'_>, subject: Subject<'_>, sequence: u64) -> proto::Event {
         let mut message = self.blank(class(event.class), event.time_ns, sequence);
@@ -106,14 +107,13 @@ impl Context {
             parent
         });
         match subject.owner {
-            Some(Owner::Container(known)) => message.container = Some(container(known)),
             // A group that comes or goes is not the one of the process that makes or removes it.
             Some(Owner::Host { unit: Some(unit) })
                 if !matches!(event.facts, Facts::CgroupCreate(_) | Facts::CgroupRemove(_)) =>
             {
                 process.unit = unit.as_ref().to_owned();
             }
-            Some(Owner::Host { .. }) | None => {}
+            Some(_) | None => {}
         }
         message.incomplete = incomplete(event.incomplete);
         message.facts = match &event.facts {
@@ -282,22 +282,70 @@ pub const fn loss_reason(reason: LossReason) -> proto::loss::Reason {
     }
 }
 
+/// The encoded field `Event.container`. Behind an event's other fields it is part of its message.
+#[must_use]
+pub fn container_field(known: &Known) -> &[u8] {
+    const CONTAINER_FIELD: u32 = 6;
+    known.encoded.get(|| {
+        let mut field = Vec::new();
+        prost::encoding::message::encode(CONTAINER_FIELD, &container(known), &mut field);
+        field.into_boxed_slice()
+    })
+}
+
 /// The message of a container.
 #[must_use]
-pub fn container(known: &Arc<Known>) -> proto::Container {
+pub fn container(known: &Known) -> proto::Container {
     let container = &known.container;
     proto::Container {
         id: container.id.clone(),
         name: container.name.clone(),
         image: container.image.clone(),
-        pod: container.pod.as_ref().map(|pod| proto::Pod {
-            namespace: pod.namespace.clone(),
-            name: pod.name.clone(),
-            uid: pod.uid.clone(),
-        }),
+        pod: container.pod.as_ref().map(pod),
         runtime: container.runtime.map(|runtime| runtime.name().to_owned()).unwrap_or_default(),
         sandbox: container.sandbox,
         unresolved: known.unresolved.as_deref().unwrap_or_default().to_owned(),
+        image_digest: container.image_digest.clone(),
+        role: container.role.map_or(proto::container::Role::Unspecified, role).into(),
+        restarts: container.restarts,
+        sources: container.sources.iter().map(|source| identity_source(source).into()).collect(),
+    }
+}
+
+/// The message of a pod.
+fn pod(pod: &Pod) -> proto::Pod {
+    let owner = |owner: &PodOwner| proto::PodOwner { kind: owner.kind.clone(), name: owner.name.clone() };
+    proto::Pod {
+        namespace: pod.namespace.clone(),
+        name: pod.name.clone(),
+        uid: pod.uid.clone(),
+        labels: pod.labels.clone(),
+        annotations: pod.annotations.clone(),
+        owners: pod.owners.iter().map(owner).collect(),
+        service_account: pod.service_account.clone(),
+        sandbox_id: pod.sandbox_id.clone(),
+        host_network: pod.shares.host_network,
+        host_pid: pod.shares.host_pid,
+        shared_pids: pod.shares.pids,
+        static_pod: pod.static_pod,
+    }
+}
+
+const fn role(role: Role) -> proto::container::Role {
+    match role {
+        Role::Main => proto::container::Role::Main,
+        Role::Init => proto::container::Role::Init,
+        Role::Sidecar => proto::container::Role::Sidecar,
+        Role::Ephemeral => proto::container::Role::Ephemeral,
+    }
+}
+
+const fn identity_source(source: Source) -> proto::IdentitySource {
+    match source {
+        Source::ControlGroup => proto::IdentitySource::ControlGroup,
+        Source::Bundle => proto::IdentitySource::Bundle,
+        Source::Cri => proto::IdentitySource::Cri,
+        Source::Kubernetes => proto::IdentitySource::Kubernetes,
     }
 }
 

@@ -145,7 +145,12 @@ mod tests {
         Container {
             id: "0123456789abcdef".repeat(4),
             name: "main".into(),
-            pod: Some(Pod { namespace: "shop".into(), name: "web-1".into(), uid: "u".into() }),
+            pod: Some(Pod {
+                namespace: "shop".into(),
+                name: "web-1".into(),
+                uid: "u".into(),
+                ..Pod::default()
+            }),
             ..Container::default()
         }
     }

@@ -164,7 +164,7 @@ async fn filters_are_applied_and_nonsense_is_refused() {
     let agent = Agent::start(LIMITS);
     let shop = Container {
         name: "main".into(),
-        pod: Some(Pod { namespace: "shop".into(), name: "web-1".into(), uid: String::new() }),
+        pod: Some(Pod { namespace: "shop".into(), name: "web-1".into(), ..Pod::default() }),
         ..Container::default()
     };
     let request = SubscribeRequest {

@@ -47,7 +47,12 @@ fn plain(name: &str) -> Container {
 }
 
 fn pod() -> Option<Pod> {
-    Some(Pod { namespace: "default".to_owned(), name: "web-1".to_owned(), uid: UID.to_owned() })
+    Some(Pod {
+        namespace: "default".to_owned(),
+        name: "web-1".to_owned(),
+        uid: UID.to_owned(),
+        ..Pod::default()
+    })
 }
 
 #[test]

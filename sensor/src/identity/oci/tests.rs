@@ -26,7 +26,12 @@ fn config(annotations: &[(&str, &str)]) -> Vec<u8> {
 }
 
 fn pod() -> Option<Pod> {
-    Some(Pod { namespace: "default".to_owned(), name: "web-1".to_owned(), uid: UID.to_owned() })
+    Some(Pod {
+        namespace: "default".to_owned(),
+        name: "web-1".to_owned(),
+        uid: UID.to_owned(),
+        ..Pod::default()
+    })
 }
 
 const CONTAINERD: &[(&str, &str)] = &[
@@ -68,6 +73,7 @@ fn containerd_names_pod_container_and_image() {
         runtime: Some(Runtime::Containerd),
         pod: pod(),
         sandbox: false,
+        ..Container::default()
     };
     assert_eq!(parse(&config(CONTAINERD), ID).as_ref(), Ok(&expected));
     assert_eq!(parse_from(&config(CONTAINERD), ID, Runtime::Containerd), Ok(expected));

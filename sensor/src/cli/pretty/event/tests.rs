@@ -128,7 +128,7 @@ fn hostile_text_cannot_command_the_terminal() {
             name: evil.into(),
             image: evil.into(),
             unresolved: evil.into(),
-            pod: Some(Pod { namespace: evil.into(), name: evil.into(), uid: evil.into() }),
+            pod: Some(Pod { namespace: evil.into(), name: evil.into(), uid: evil.into(), ..Pod::default() }),
             ..Container::default()
         }),
         incomplete: vec![evil.into()],

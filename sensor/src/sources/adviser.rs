@@ -1,0 +1,114 @@
+//! How the resolver's thread and slower sources of identity talk: what is asked, what is told. The resolver never
+//! waits for an adviser.
+
+use tokio::sync::mpsc::{self, Receiver, Sender};
+
+use crate::identity::{catalog::Lesson, container::Container};
+use crate::kernel::ring::Waker;
+
+/// Lessons that may wait for the resolver, and questions that may wait for an adviser; an adviser waits for room.
+const WAITING_MAX: usize = 1024;
+
+/// A container of which more is to be found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inquiry {
+    /// Id that the runtime gave it.
+    pub container: String,
+    /// Uid of its pod; empty where unknown.
+    pub pod: String,
+    /// It holds its pod's namespaces.
+    pub sandbox: bool,
+}
+
+/// What an adviser tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Facts.
+    Lesson(Box<Lesson>),
+    /// The pod with this uid is gone.
+    PodGone(String),
+}
+
+/// The resolver's side.
+#[derive(Debug, Default)]
+pub struct Advisers {
+    asked: Vec<Sender<Inquiry>>,
+    told: Option<Receiver<Told>>,
+}
+
+impl Advisers {
+    /// Asks every adviser about a container; the result is how many had no room for the question.
+    #[must_use]
+    pub fn ask(&self, container: &Container) -> usize {
+        let pod = container.pod.as_ref().map(|pod| pod.uid.clone()).unwrap_or_default();
+        let inquiry = Inquiry { container: container.id.clone(), pod, sandbox: container.sandbox };
+        self.asked.iter().filter(|adviser| adviser.try_send(inquiry.clone()).is_err()).count()
+    }
+
+    /// The next that an adviser tells, if there is one.
+    pub fn lesson(&mut self) -> Option<Told> {
+        self.told.as_mut()?.try_recv().ok()
+    }
+}
+
+/// An adviser's side.
+#[derive(Clone, Debug)]
+pub struct Teacher {
+    told: Sender<Told>,
+    resolver: Waker,
+}
+
+/// The resolver ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended;
+
+impl Teacher {
+    /// Tells the resolver; waits while it is busy.
+    ///
+    /// # Errors
+    /// There is nobody to be told any more.
+    pub async fn tell(&self, told: Told) -> Result<(), Ended> {
+        self.told.send(told).await.map_err(|_| Ended)?;
+        self.resolver.wake();
+        Ok(())
+    }
+}
+
+/// Makes both sides for the resolver that `resolver` wakes.
+#[must_use]
+pub fn channels(resolver: Waker) -> (Advisers, Teacher) {
+    let (told, heard) = mpsc::channel(WAITING_MAX);
+    (Advisers { asked: Vec::new(), told: Some(heard) }, Teacher { told, resolver })
+}
+
+impl Advisers {
+    /// One more who is asked; what it is asked comes through the result.
+    pub fn add(&mut self) -> Receiver<Inquiry> {
+        let (ask, asked) = mpsc::channel(WAITING_MAX);
+        self.asked.push(ask);
+        asked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn both_sides_talk_and_nobody_blocks_the_resolver() {
+        let (mut advisers, teacher) = channels(Waker::new().unwrap());
+        let mut asked = advisers.add();
+        let container = Container { id: "1".into(), ..Container::default() };
+        assert_eq!(advisers.ask(&container), 0);
+        assert_eq!(asked.recv().await.unwrap().container, "1");
+        for _ in 0..WAITING_MAX {
+            assert_eq!(advisers.ask(&container), 0);
+        }
+        assert_eq!(advisers.ask(&container), 1, "no room, and no waiting");
+        teacher.tell(Told::PodGone("u".into())).await.unwrap();
+        assert_eq!(advisers.lesson(), Some(Told::PodGone("u".into())));
+        assert_eq!(advisers.lesson(), None);
+        drop(advisers);
+        assert_eq!(teacher.tell(Told::PodGone("u".into())).await, Err(Ended));
+    }
+}
