@@ -10,6 +10,7 @@
 pub mod agent;
 pub mod cgroup;
 pub mod client;
+pub mod contact;
 pub mod container;
 pub mod containerd;
 mod coverage;
@@ -17,6 +18,7 @@ pub mod errno;
 pub mod expect;
 pub mod image;
 pub mod lab;
+pub mod pods;
 pub mod raw;
 pub mod runner;
 pub mod scratch;

@@ -112,7 +112,8 @@ fn version_flags(version: &str) -> String {
     let mut numbers = upstream.split('.');
     let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
     let variables = ["gitVersion=v", "gitMajor=", "gitMinor="].into_iter().zip([upstream, major, minor]);
-    variables.map(|(name, value)| format!("-X k8s.io/component-base/version.{name}{value} ")).collect()
+    let package = "k8s.io/kubernetes/vendor/k8s.io/component-base/version";
+    variables.map(|(name, value)| format!("-X {package}.{name}{value} ")).collect()
 }
 
 /// The version of the sources in that of a Debian package. `new+reallyold` is Debian's way back to `old`.
