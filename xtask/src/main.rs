@@ -3,6 +3,7 @@
 
 mod apt;
 mod bench;
+mod chart;
 mod cluster;
 mod demo;
 mod image;
@@ -42,10 +43,12 @@ enum Verb {
     Setup(setup::Arguments),
     /// Check what compilers do not: layers, purity, manifests, documents
     Tidy,
-    /// Formatting, clippy for both targets, rustdoc, tidy, cargo-deny
+    /// Formatting, clippy for both targets, rustdoc, tidy, cargo-deny, the Helm chart
     Lint,
     /// Make the container image, its bill of materials included (no container builder needed)
     Image(image::Arguments),
+    /// Make the plain manifests of deploy/kubernetes from the Helm chart
+    Manifests(chart::Arguments),
     /// Measure what the agent costs
     Bench(bench::Arguments),
     /// A real Kubernetes of one node, on this machine: started, tested on, taken away without a trace
@@ -72,6 +75,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Tidy => tidy::command(),
         Verb::Lint => lint::command(),
         Verb::Image(arguments) => image::command(arguments),
+        Verb::Manifests(arguments) => chart::command(arguments),
         Verb::Bench(arguments) => bench::command(arguments),
         Verb::Cluster(arguments) => cluster::command(arguments),
         Verb::Vm(arguments) => vm::command(arguments),

@@ -12,7 +12,7 @@ use crate::process::{as_root, find, output, permit_root, run};
 pub(crate) enum Need {
     /// Compile the kernel programs
     Ebpf,
-    /// Lint the kernel programs
+    /// Lint the kernel programs and the chart
     Lint,
     /// Run containers
     Containers,
@@ -32,10 +32,14 @@ pub(crate) struct Arguments {
     needs: Vec<Need>,
 }
 
+/// Belongs to Debian's toolchain for the kernel programs.
+const DEBIAN_CLIPPY: &str = "/usr/bin/cargo-clippy";
+
 /// A program that must be there, and Debian's package that brings it. Programs are looked for, not
 /// packages: Docker's containerd.io is as good as Debian's containerd and must not be replaced by it.
-const PROGRAMS: [(Need, &str, &str); 21] = [
-    (Need::Lint, "/usr/bin/cargo-clippy", "rust-web-clippy"),
+const PROGRAMS: [(Need, &str, &str); 22] = [
+    (Need::Lint, DEBIAN_CLIPPY, "rust-web-clippy"),
+    (Need::Lint, "pip3", "python3-pip"),
     (Need::Containers, "containerd", "containerd"),
     (Need::Containers, "ctr", "containerd"),
     (Need::Containers, "runc", "runc"),
@@ -94,8 +98,8 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
 fn missing_packages(needs: &[Need]) -> Vec<&'static str> {
     let mut packages = Vec::new();
     for (need, program, package) in PROGRAMS {
-        let wanted = needs.contains(&need)
-            && !(need == Need::Lint && Toolchain::detect().ok() == Some(Toolchain::Nightly));
+        let other = program == DEBIAN_CLIPPY && Toolchain::detect().ok() == Some(Toolchain::Nightly);
+        let wanted = needs.contains(&need) && !other;
         if wanted && !present(program) && !packages.contains(&package) {
             packages.push(package);
         }

@@ -30,15 +30,29 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* Settings that follow from what the chart mounts; what `config` says goes before them. */}}
+{{/* Settings that follow from other values; what `config` says goes before them. */}}
 {{- define "picket.settings" -}}
-{{- $own := dict "identity" (dict "host_root" "/host") -}}
+{{- $identity := dict "host_root" "/host" -}}
+{{- if .Values.identity.kubernetes.enabled }}
+{{- $_ := set $identity "kubernetes" "on" -}}
+{{- if .Values.identity.kubernetes.peers }}{{ $_ := set $identity "peers" true }}{{ end -}}
+{{- end }}
+{{- $own := dict "identity" $identity -}}
+{{- with .Values.tls }}{{ if .enabled }}
+{{- $_ := set $own "tls" (dict
+      "listen" (printf "%s:%d" .address (int .port))
+      "certificate" "/etc/picket-tls/tls.crt" "key" "/etc/picket-tls/tls.key" "client_ca" "/etc/picket-tls/ca.crt"
+      "clients" .clients) -}}
+{{- end }}{{ end }}
+{{- with .Values.metrics }}{{ if .enabled }}
+{{- $_ := set $own "metrics" (dict "listen" (printf "%s:%d" .address (int .port))) -}}
+{{- end }}{{ end }}
 {{- toJson (mustMergeOverwrite $own (deepCopy .Values.config)) -}}
 {{- end }}
 
 {{/* picket.toml. JSON's texts, numbers and lists are TOML's too; numbers are whole, which YAML's reader forgets. */}}
 {{- define "picket.toml" -}}
-{{- range $section, $keys := include "picket.settings" . | fromJson }}
+{{- range $section, $keys := include "picket.settings" . | fromJson -}}
 [{{ $section }}]
 {{- range $key, $value := $keys }}
 {{ $key }} = {{ if kindIs "float64" $value }}{{ int64 $value }}{{ else }}{{ toJson $value }}{{ end }}

@@ -35,7 +35,9 @@ containers:
     imagePullPolicy: {{ .Values.image.pullPolicy }}
     args: [run]
     {{- include "picket.environment" . | nindent 4 }}
-    {{- include "picket.ports" . | nindent 4 }}
+    {{- with include "picket.ports" . }}
+    {{- . | nindent 4 }}
+    {{- end }}
     {{- include "picket.security" . | nindent 4 }}
     resources:
       {{- toYaml .Values.resources | nindent 6 }}
@@ -60,7 +62,7 @@ env:
 {{- end }}
 
 {{- define "picket.ports" -}}
-{{- if or .Values.tls.enabled .Values.metrics.enabled }}
+{{- if or .Values.tls.enabled .Values.metrics.enabled -}}
 ports:
   {{- if .Values.tls.enabled }}
   - name: grpc
@@ -101,7 +103,7 @@ securityContext:
 {{- define "picket.probes" -}}
 startupProbe:
   exec:
-    command: [/usr/bin/picket, status]
+    command: [/usr/bin/picket, status, --alive]
   {{- toYaml .Values.probes.startup | nindent 2 }}
 readinessProbe:
   exec:
