@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     pub(crate) name: Option<Reference>,
     /// Load it into Docker or podman, whichever answers
     #[arg(long)]
-    load: bool,
+    pub(crate) load: bool,
 }
 
 pub(crate) fn command(arguments: &Arguments) -> Result<()> {

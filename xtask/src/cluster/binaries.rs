@@ -15,6 +15,8 @@ pub(super) const PROGRAMS: [&str; 6] =
 /// The suite whose source package holds the whole of Kubernetes with its dependencies.
 const SUITE: &str = "bookworm";
 const PACKAGE: &str = "kubernetes";
+/// The version that this suite has, as the chart is rendered for it.
+pub(super) const KUBERNETES: &str = "1.20.2";
 
 /// The folder that holds [`PROGRAMS`]: `<target>/cluster/<version of the source package>`. What is missing
 /// is built first, which takes minutes.
