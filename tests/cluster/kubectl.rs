@@ -32,6 +32,12 @@ pub(crate) fn run(arguments: &[&str]) -> String {
     succeeded(&format!("kubectl {}", arguments.join(" ")), &output(arguments))
 }
 
+/// What `kubectl get` says, as JSON.
+pub(crate) fn get(arguments: &[&str]) -> Value {
+    let text = run(&[&["get", "-o", "json"], arguments].concat());
+    serde_json::from_str(&text).expect("kubectl writes JSON")
+}
+
 /// Applies objects.
 pub(crate) fn apply(namespace: &str, objects: &[Value]) {
     let list = serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": objects });

@@ -4,6 +4,9 @@
 
 mod churn;
 mod kubectl;
+mod outages;
+mod privileges;
+mod requests;
 mod workloads;
 mod world;
 
@@ -13,6 +16,6 @@ use picket_tests::runner::plain;
 use world::World;
 
 fn main() -> ExitCode {
-    let tests = [workloads::TESTS, churn::TESTS].concat();
+    let tests = [privileges::TESTS, workloads::TESTS, churn::TESTS, requests::TESTS, outages::TESTS].concat();
     plain::main(&tests, World::enter, World::log)
 }

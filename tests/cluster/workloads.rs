@@ -14,6 +14,7 @@ use picket_tests::runner::plain::Test;
 use serde_json::Value;
 
 pub(crate) use manifest::{container, pod, spec};
+pub(crate) use pods::Manifest;
 
 use crate::kubectl::Namespace;
 use crate::world::World;
@@ -36,40 +37,40 @@ pub(crate) const TESTS: &[Test<World>] = &[
 ];
 
 /// A namespace with a workload, and what was told meanwhile.
-struct Scene {
+pub(crate) struct Scene {
     namespace: Namespace,
-    client: Client,
+    pub(crate) client: Client,
     /// In the arguments of this scene's processes.
     marker: String,
 }
 
 impl Scene {
-    fn open(world: &World, name: &str) -> Self {
+    pub(crate) fn open(world: &World, name: &str) -> Self {
         let marker = marker(name);
         let client = world.watch();
         Self { namespace: Namespace::create(&marker), client, marker }
     }
 
-    fn namespace(&self) -> &str {
+    pub(crate) fn namespace(&self) -> &str {
         &self.namespace.0
     }
 
-    fn apply(&self, objects: &[Value]) {
+    pub(crate) fn apply(&self, objects: &[Value]) {
         crate::kubectl::apply(self.namespace(), objects);
     }
 
     /// A container that marks its program with the scene and its own name, and then sleeps.
-    fn sleeper(&self, name: &str) -> Value {
+    pub(crate) fn sleeper(&self, name: &str) -> Value {
         container(name, "id; exec sleep 3600", &self.mark(name))
     }
 
     /// The last argument of the first program of a container.
-    fn mark(&self, name: &str) -> String {
+    pub(crate) fn mark(&self, name: &str) -> String {
         format!("{}-{name}", self.marker)
     }
 
     /// Waits until the programs of `count` containers of this name have been told.
-    fn wait_for(&mut self, name: &str, count: usize) {
+    pub(crate) fn wait_for(&mut self, name: &str, count: usize) {
         let mark = self.mark(name);
         let mut seen = BTreeSet::new();
         while seen.len() < count {
@@ -85,12 +86,17 @@ impl Scene {
 
     /// Holds all that was told of the namespace's pods against the API server; there must be events of at least
     /// `containers` containers, sandboxes included.
-    fn close(mut self, world: &World, containers: usize) {
+    pub(crate) fn close(mut self, world: &World, containers: usize) {
         world.fence(&mut self.client);
         let events = self.client.all(|_| true);
         let judgement = world.pods().judge(&events, self.namespace());
         judgement.must_be_right();
         let seen = judgement.containers.len();
         assert!(seen >= containers, "events of {seen} containers, and there were {containers}");
+    }
+
+    /// Reads until the agent ends; the namespace stays.
+    pub(crate) fn until_the_end(self) -> (Namespace, Vec<Value>) {
+        (self.namespace, self.client.until_the_end())
     }
 }

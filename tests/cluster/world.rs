@@ -47,6 +47,18 @@ impl World {
         &self.contact
     }
 
+    /// Its process, on the machine: the one in a pod that runs as the chart says.
+    pub(crate) fn agent_pid(&self) -> u32 {
+        let processes = std::fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
+        let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let agent = pids.find(|pid| {
+            let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            let group = String::from_utf8_lossy(&read("cgroup")).contains("/kubepods/");
+            group && read("cmdline").starts_with(b"/usr/bin/picket\0run\0")
+        });
+        agent.expect("the agent runs in a pod")
+    }
+
     /// Subscribes to everything, the machine's own processes included: an event without its container is one of
     /// them.
     pub(crate) fn watch(&self) -> Client {

@@ -208,6 +208,20 @@ impl Client {
         self.exit_of(&exec);
     }
 
+    /// Reads on until the subscription ends, and returns all events of it.
+    ///
+    /// # Panics
+    /// When a line is no JSON.
+    #[must_use]
+    pub fn until_the_end(mut self) -> Vec<Value> {
+        let mut events = std::mem::take(&mut self.events);
+        let lines = self.lines.iter();
+        events.extend(
+            lines.map(|line| serde_json::from_str::<Value>(&line).expect("picket watch writes JSON")),
+        );
+        events
+    }
+
     /// All events so far for which `wanted` holds.
     #[must_use]
     pub fn all(&self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {

@@ -54,10 +54,10 @@ pub(super) fn of_the_host(world: &mut World) {
 }
 
 /// A manifest in kubelet's folder; removed when dropped.
-struct Manifest(PathBuf);
+pub(crate) struct Manifest(PathBuf);
 
 impl Manifest {
-    fn write(name: &str, text: &str) -> Self {
+    pub(crate) fn write(name: &str, text: &str) -> Self {
         let folder = Path::new(FOLDER).join("manifests");
         let file = folder.join(format!("{name}.json"));
         // Complete when kubelet sees it; hidden files it does not look at.
