@@ -83,6 +83,8 @@ fn agent_killed_under_load(world: &mut World) {
     let last = whole(&before, &mark, 1);
     whole(&after, &mark, first);
     println!("agent killed: {} execs missed, from {} to {}", first - last - 1, last + 1, first - 1);
+    let status = world.agent().status().unwrap_or_else(|error| panic!("{error}"));
+    println!("agent killed: it says {}", status.get("executed").unwrap_or(&Value::Null));
     let pods = world.pods();
     for events in [before, after] {
         pods.judge(&events, &namespace.0).must_be_right();

@@ -96,7 +96,9 @@ impl Scene {
     }
 
     /// Reads until the agent ends; the namespace stays.
-    pub(crate) fn until_the_end(self) -> (Namespace, Vec<Value>) {
-        (self.namespace, self.client.until_the_end())
+    pub(crate) fn until_the_end(mut self) -> (Namespace, Vec<Value>) {
+        let mut events = self.client.all(|_| true);
+        events.extend(self.client.rest());
+        (self.namespace, events)
     }
 }

@@ -18,6 +18,7 @@ mod objects;
 mod packets;
 mod policy;
 mod process;
+mod restart;
 mod verdict;
 mod workload;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         hostile::TESTS,
         calls::TESTS,
         verdict::TESTS,
+        restart::TESTS,
     ]
     .concat();
     runner::main(&tests)
