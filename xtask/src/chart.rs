@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::workspace;
+use crate::process::{in_ci, workspace};
 use crate::report::{Outcome, Report};
-use helm::Helm;
+pub(crate) use helm::Helm;
 
 /// The chart, relative to the workspace.
 pub(crate) const CHART: &str = "deploy/helm/picket";
@@ -24,17 +24,19 @@ const KUBERNETES: &str = "1.31.0";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Change nothing; fail if the file is not what the chart gives
+    /// Write nothing: check the chart, and whether the file is what it gives
     #[arg(long)]
     check: bool,
 }
 
-/// Writes the plain manifests, or compares them.
+/// Writes the plain manifests, or runs the checks.
 pub(crate) fn command(arguments: &Arguments) -> Result<()> {
-    let made = manifests(&Helm::fetch()?)?;
     if arguments.check {
-        return current(&made);
+        let mut report = Report::default();
+        steps(&mut report);
+        return report.finish(in_ci());
     }
+    let made = manifests(&Helm::fetch()?)?;
     let file = path(MANIFESTS);
     std::fs::create_dir_all(file.parent().context("the manifests have a folder")?)
         .with_context(|| format!("cannot make the folder of {}", file.display()))?;

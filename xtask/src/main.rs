@@ -7,6 +7,7 @@ mod chart;
 mod cluster;
 mod demo;
 mod image;
+mod kind;
 mod lint;
 mod process;
 mod report;
@@ -53,6 +54,8 @@ enum Verb {
     Bench(bench::Arguments),
     /// A real Kubernetes of one node, on this machine: started, tested on, taken away without a trace
     Cluster(cluster::Arguments),
+    /// A cluster of containers for debugging (needs Docker or podman, and kind)
+    Kind(kind::Arguments),
     /// Run the live tests on stock kernels in virtual machines (no KVM needed)
     Vm(vm::Arguments),
 }
@@ -78,6 +81,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Manifests(arguments) => chart::command(arguments),
         Verb::Bench(arguments) => bench::command(arguments),
         Verb::Cluster(arguments) => cluster::command(arguments),
+        Verb::Kind(arguments) => kind::command(arguments),
         Verb::Vm(arguments) => vm::command(arguments),
     }
 }

@@ -19,11 +19,11 @@ const PROGRAM: &str = "helm/helm";
 
 /// A Helm that can be run.
 #[derive(Debug)]
-pub(super) struct Helm(PathBuf);
+pub(crate) struct Helm(PathBuf);
 
 impl Helm {
     /// Finds it in the target folder, or fetches it.
-    pub(super) fn fetch() -> Result<Self> {
+    pub(crate) fn fetch() -> Result<Self> {
         let folder = target_dir().join("tools");
         let program = folder.join("helm-4.1.4");
         if !program.exists() {
@@ -53,7 +53,7 @@ impl Helm {
     }
 
     /// Without the settings of whoever runs it.
-    fn command(&self, verb: &str) -> Command {
+    pub(crate) fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(&self.0);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HELM_") {
