@@ -62,6 +62,11 @@ pub(crate) fn steps(report: &mut Report) {
     report.step("plain manifests", || current(&manifests(&helm)?));
 }
 
+/// The chart, rendered for a version of Kubernetes.
+pub(crate) fn rendered(kubernetes: &str, values: &[&str]) -> Result<String> {
+    Helm::fetch()?.template(kubernetes, values)
+}
+
 fn path(relative: &str) -> PathBuf {
     workspace().join(relative)
 }

@@ -6,6 +6,7 @@
 mod binaries;
 mod cgroups;
 mod components;
+pub(crate) mod deploy;
 mod folder;
 mod images;
 mod keys;
@@ -47,6 +48,15 @@ enum Verb {
         /// The archive
         file: PathBuf,
     },
+    /// Make Picket's image, install its chart, and wait until the agent has started
+    Deploy(deploy::Build),
+    /// The same, and then the tests in tests/cluster
+    Test {
+        #[command(flatten)]
+        build: deploy::Build,
+        /// Parts of the names of tests (default: all)
+        names: Vec<String>,
+    },
     /// Run kubectl as the cluster's administrator
     Kubectl {
         /// Arguments of kubectl
@@ -62,6 +72,8 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
         Verb::Down => down(),
         Verb::Status => status(),
         Verb::Load { file } => load(file),
+        Verb::Deploy(build) => deploy::deploy(build).map(drop),
+        Verb::Test { build, names } => deploy::test(build, names),
         Verb::Kubectl { arguments } => run_kubectl(arguments),
     }
 }

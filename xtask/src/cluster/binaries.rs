@@ -15,6 +15,8 @@ pub(super) const PROGRAMS: [&str; 6] =
 /// The suite whose source package holds the whole of Kubernetes with its dependencies.
 const SUITE: &str = "bookworm";
 const PACKAGE: &str = "kubernetes";
+/// The version that this suite has, as the chart is rendered for it.
+pub(super) const KUBERNETES: &str = "1.20.2";
 
 /// The folder that holds [`PROGRAMS`]: `<target>/cluster/<version of the source package>`. What is missing
 /// is built first, which takes minutes.
@@ -112,7 +114,8 @@ fn version_flags(version: &str) -> String {
     let mut numbers = upstream.split('.');
     let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
     let variables = ["gitVersion=v", "gitMajor=", "gitMinor="].into_iter().zip([upstream, major, minor]);
-    variables.map(|(name, value)| format!("-X k8s.io/component-base/version.{name}{value} ")).collect()
+    let package = "k8s.io/kubernetes/vendor/k8s.io/component-base/version";
+    variables.map(|(name, value)| format!("-X {package}.{name}{value} ")).collect()
 }
 
 /// The version of the sources in that of a Debian package. `new+reallyold` is Debian's way back to `old`.

@@ -12,6 +12,8 @@ mount --rbind "$state" "$state/run/picket-cluster"
 mount --rbind "$state/run" /run
 mount --bind "$state/lib" /var/lib
 mount --bind "$state/log" /var/log
+# What agents pin goes with the node.
+[ ! -d /sys/fs/bpf ] || mount -t bpf bpf /sys/fs/bpf
 
 # What kubelet would otherwise set for the whole machine, such as a panic on an oops.
 set_for_kubelet() {
