@@ -102,7 +102,7 @@ mod tests {
 
     fn answer(cgroup: u64, sources: Sources) -> Answer {
         let container = Container { sources, ..Container::default() };
-        Answer { cgroup, path: String::new(), identity: Some(Known { container, unresolved: None }) }
+        Answer { cgroup, path: String::new(), identity: Some(Known::new(container, None).into()) }
     }
 
     const MILLISECOND: u64 = 1_000_000;
