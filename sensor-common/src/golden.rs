@@ -25,7 +25,7 @@ fn sizes_are_the_ones_of_this_version() {
         ("LossKey", size_of::<ledger::LossKey>()),
         ("Settings", size_of::<layout::Settings>()),
     ];
-    assert_eq!(crate::ABI_VERSION, 2);
+    assert_eq!(crate::ABI_VERSION, 3);
     assert_eq!(
         sizes,
         [

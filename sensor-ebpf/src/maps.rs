@@ -103,6 +103,11 @@ pub(crate) static TAKEN: HashMap<u64, u8> = HashMap::with_max_entries(BETWEEN_MA
 #[map]
 pub(crate) static LOSSES: HashMap<LossKey, u64> = HashMap::with_max_entries(LOSS_ENTRIES_MAX, 0);
 
+/// Programs executed on each CPU: all, by the witness's count; and those that the agent's programs saw. Pinned by the
+/// agent.
+#[map]
+pub(crate) static EXECUTED: PerCpuArray<[u64; 2]> = PerCpuArray::with_max_entries(1, 0);
+
 /// Records of files and sockets. Size set by the agent.
 #[map]
 pub(crate) static BULK: RingBuf = RingBuf::with_byte_size(8 << 20, 0);

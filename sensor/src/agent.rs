@@ -224,6 +224,7 @@ pub async fn run(
         ledger: running.ledger,
         attached,
         coverage,
+        unpinned: running.witness.reason().unwrap_or_default().to_owned(),
         attach_ns,
         started: clock::BootClock::read().to_wall(started_ns),
         clock: clock::BootClock::read(),
@@ -260,6 +261,7 @@ pub async fn run(
     }
     // Last, because it takes seconds: subscribers have been told, the socket is free for the next agent.
     drop(running.hooks);
+    running.witness.release();
     tracing::info!("ended");
     Ok(served?)
 }

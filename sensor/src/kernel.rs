@@ -13,3 +13,4 @@ pub mod probe;
 pub mod programs;
 pub mod ring;
 pub mod tracefs;
+pub mod witness;

@@ -19,6 +19,7 @@ mod objects;
 mod packets;
 mod policy;
 mod process;
+mod restart;
 mod serve;
 mod verdict;
 mod workload;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         hostile::TESTS,
         calls::TESTS,
         verdict::TESTS,
+        restart::TESTS,
         serve::TESTS,
         examples::TESTS,
     ]

@@ -133,6 +133,21 @@ impl Client {
         }
     }
 
+    /// What is still to come from an agent that is gone.
+    ///
+    /// # Panics
+    /// When the agent is not gone, or a line is no JSON.
+    pub fn rest(&mut self) -> Vec<Value> {
+        let mut events = Vec::new();
+        loop {
+            match self.lines.recv_timeout(Duration::from_secs(sized(30, 180))) {
+                Ok(line) => events.push(serde_json::from_str(&line).expect("picket watch writes JSON")),
+                Err(RecvTimeoutError::Disconnected) => return events,
+                Err(RecvTimeoutError::Timeout) => panic!("picket watch goes on"),
+            }
+        }
+    }
+
     /// Keeps the next event, for [`Client::all`]. False when none came for a long time.
     pub fn keep_next(&mut self) -> bool {
         let next = self.next_event();

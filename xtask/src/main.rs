@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod examples;
 mod lint;
 mod process;
 mod report;

@@ -210,7 +210,7 @@ impl Programs {
 const FAILURES_LOOKED_AT: usize = 3;
 
 /// Tests that start an agent of their own. None of them is the only one to show a class.
-const OWN_AGENT: [&str; 10] = [
+const OWN_AGENT: [&str; 11] = [
     "burst::",
     "canary::it_goes_on_unheard",
     "churn::",
@@ -220,6 +220,7 @@ const OWN_AGENT: [&str; 10] = [
     "identity::running_before_the_agent",
     "packets::bytes_are_shown_on_request",
     "policy::",
+    "restart::",
     "verdict::",
 ];
 

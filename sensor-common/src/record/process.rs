@@ -158,8 +158,8 @@ pub struct ExecRecord {
     pub caller_tid: u32,
     /// [`ExecFacts`] bits.
     pub facts: u32,
-    /// Unused; zero.
-    pub reserved: u32,
+    /// Which one it is of those executed on its CPU, by the witness's count; 0 where nothing counts.
+    pub number: u32,
 }
 
 /// Bits of [`ExecRecord::facts`].

@@ -38,6 +38,13 @@ pub(crate) fn process_exec_2(ctx: BtfTracePointContext) -> i32 {
     exec(Second, &ctx)
 }
 
+/// As [`process_exec`]; attached before it, and for longer.
+#[btf_tracepoint(function = "sched_process_exec")]
+pub(crate) fn witness_exec(_ctx: BtfTracePointContext) -> i32 {
+    process::witnessed();
+    0
+}
+
 /// `TP_PROTO(struct task_struct *p)`; since 6.17 `TP_PROTO(struct task_struct *p, bool group_dead)`
 #[btf_tracepoint(function = "sched_process_exit")]
 pub(crate) fn process_exit(ctx: BtfTracePointContext) -> i32 {

@@ -1,5 +1,7 @@
 //! Processes: fork, exec, exit.
 
+use core::ptr::NonNull;
+
 use sensor_common::{
     class::{Class, Lane},
     header::Incomplete,
@@ -21,7 +23,7 @@ use crate::{
         path::{self, Walk},
         task::Task,
     },
-    maps::{Slot, VITAL, offset, settings},
+    maps::{EXECUTED, Slot, VITAL, offset, settings},
 };
 
 /// A task was created by another one. Threads are not events.
@@ -96,6 +98,28 @@ pub(crate) fn executed(lane: Lane, current: Typed, caller_tid: u32, binprm: Type
     writer.send(&VITAL, cgroup);
 }
 
+/// The witness's part: one more program was executed on this CPU. It stays attached when the agent is killed.
+#[inline(always)]
+pub(crate) fn witnessed() {
+    if let Some(counters) = EXECUTED.get_ptr_mut(0).and_then(NonNull::new) {
+        // SAFETY: the pointer is that of a map's value, valid while the program runs; it is this CPU's own.
+        let counters = unsafe { &mut *counters.as_ptr() };
+        counters[0] = counters[0].wrapping_add(1);
+    }
+}
+
+/// Counts an executed program that the agent's programs saw; the result is its number, which the witness, attached
+/// before them, has just given.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "the number starts again from 0")]
+fn watched() -> u32 {
+    let Some(counters) = EXECUTED.get_ptr_mut(0).and_then(NonNull::new) else { return 0 };
+    // SAFETY: as above.
+    let counters = unsafe { &mut *counters.as_ptr() };
+    counters[1] = counters[1].wrapping_add(1);
+    counters[0] as u32
+}
+
 /// Facts of fixed size.
 #[inline(always)]
 fn fixed(task: Task, caller_tid: u32, binprm: Typed, record: &mut ExecRecord) {
@@ -120,7 +144,7 @@ fn fixed(task: Task, caller_tid: u32, binprm: Typed, record: &mut ExecRecord) {
     record.argument_count = binprm.number(offset!(binprm_argc));
     record.caller_tid = caller_tid;
     record.facts = if task.is_child_of_kernel() { ExecFacts::BY_KERNEL } else { 0 };
-    record.reserved = 0;
+    record.number = watched();
 }
 
 /// The executed file.

@@ -58,6 +58,8 @@ pub(super) struct Keeper {
     pub(super) canary: watch::Receiver<Book>,
     /// What other threads gave up.
     pub(super) lapses: Arc<Lapses>,
+    /// Why executed programs are not counted while no agent runs; empty where they are.
+    pub(super) unpinned: String,
     /// Control groups that are gone for good.
     pub(super) buried: mpsc::Receiver<u64>,
     /// New settings of what is wanted.
@@ -257,6 +259,12 @@ impl Keeper {
         (status.first_execs_identified, status.first_execs_unidentified) = report.first_execs;
         status.records_rejected = report.rejected + self.lapses.rejected.get();
         status.flows = Some(report.flows);
+        let executed = self.ledger.executed();
+        status.executed = Some(proto::ExecutedPrograms {
+            all: executed.all,
+            unwatched: executed.all.saturating_sub(executed.watched),
+            unpinned: self.unpinned.clone(),
+        });
         status.given_up = Some(proto::GivenUp {
             lookups: self.lapses.retries.get(),
             group_policies: self.lapses.groups.get(),

@@ -20,6 +20,7 @@ use crate::kernel::{
     load::{KernelTypes, Loaded, Options, Running},
     offsets::Missing,
     probe,
+    witness::Witness,
 };
 use crate::pipeline::{Output, Pipeline};
 use crate::policy::{Change, Policy};
@@ -148,7 +149,7 @@ fn load(config: &Config, own: u32) -> Result<Kernel, AgentError> {
         bulk_ring_bytes: config.kernel.bulk_ring_bytes,
         cgroups: config.identity.host_root.join("sys/fs/cgroup"),
     };
-    let mut loaded = Loaded::new(&types, options)?;
+    let mut loaded = Loaded::new(&types, options, Witness::claim(&config.kernel.pin_folder))?;
     loaded.verify(&types)?;
     let about = About { missing: types.missing.clone(), hierarchy, release };
     Ok(Kernel { loaded, types, about })

@@ -119,6 +119,8 @@ pub struct Kernel {
     pub back_end: Option<BackEnd>,
     /// File with the kernel's types.
     pub btf: PathBuf,
+    /// Folder of a BPF file system for what is to outlive the agent.
+    pub pin_folder: PathBuf,
     /// Between two trials of a class; `None` for one at the start only.
     pub canary_interval: Option<Duration>,
     /// Messages of the kernel programs.
@@ -197,6 +199,7 @@ impl Config {
                     _ => None,
                 },
                 btf: values.path(&setting::KERNEL_BTF),
+                pin_folder: values.path(&setting::KERNEL_PIN_FOLDER),
                 canary_interval: Some(values.number(&setting::KERNEL_CANARY_INTERVAL_S)?)
                     .filter(|seconds| *seconds > 0)
                     .map(Duration::from_secs),

@@ -111,6 +111,8 @@ settings! {
         "How classes that both can serve are attached: `trampoline` below the system calls (fentry, fexit), `tracepoint` at the end of single system calls. `auto` takes the first where the kernel permits it, for each class.";
     KERNEL_BTF: "kernel.btf", Kind::Path, "\"/sys/kernel/btf/vmlinux\"",
         "File with the types of the running kernel.";
+    KERNEL_PIN_FOLDER: "kernel.pin_folder", Kind::Path, "\"/sys/fs/bpf/picket\"",
+        "Folder of a BPF file system in which the program that numbers executed programs is pinned, so that it goes on when the agent is killed: `exec.number` then shows how many nobody was told of. Made by the agent, and removed when it ends as it should. Where there is no such file system, or another agent uses the folder, the numbers start anew with each agent.";
     KERNEL_CANARY_INTERVAL_S: "kernel.canary_interval_s", Kind::Number(0, 86_400, "seconds"), "60",
         "How often the agent makes an event of each class itself and checks that it comes through. 0: at the start only.";
     KERNEL_DIAGNOSTICS: "kernel.diagnostics", Kind::Switch, "false",

@@ -11,11 +11,14 @@ use sensor_common::{
 };
 use zerocopy::{FromBytes, IntoBytes};
 
+use super::witness::{self, Executed};
+
 /// Reader of the counters.
 pub struct KernelLedger {
     counters: PerCpuArray<MapData, [u64; 10]>,
     losses: HashMap<MapData, [u64; 2], u64>,
     accounts: HashMap<MapData, [u64; 2], [u64; 6]>,
+    executed: PerCpuArray<MapData, [u64; 2]>,
     /// First program of each class.
     firsts: Vec<(Class, ProgramFd)>,
 }
@@ -34,7 +37,7 @@ pub struct Loss {
 }
 
 impl KernelLedger {
-    /// Wraps the maps `COUNTERS`, `LOSSES` and `ACCOUNTS`.
+    /// Wraps the maps `COUNTERS`, `LOSSES`, `ACCOUNTS` and `EXECUTED`.
     ///
     /// # Errors
     /// The maps have other types: the object does not belong to this agent.
@@ -42,10 +45,18 @@ impl KernelLedger {
         counters: Map,
         losses: Map,
         accounts: Map,
+        executed: Map,
         firsts: Vec<(Class, ProgramFd)>,
     ) -> Result<Self, MapError> {
         let (counters, losses) = (PerCpuArray::try_from(counters)?, HashMap::try_from(losses)?);
-        Ok(Self { counters, losses, accounts: HashMap::try_from(accounts)?, firsts })
+        let (accounts, executed) = (HashMap::try_from(accounts)?, PerCpuArray::try_from(executed)?);
+        Ok(Self { counters, losses, accounts, executed, firsts })
+    }
+
+    /// Programs that were executed since the witness counts.
+    #[must_use]
+    pub fn executed(&self) -> Executed {
+        witness::executed(&self.executed)
     }
 
     /// What became of the events of each class in each control group, those with most first.

@@ -22,6 +22,7 @@ use super::{
     offsets::{self, Missing, MissingRequired},
     policy::PolicyMaps,
     programs::{BackEnd, Program, lane, services},
+    witness::{self, Witness},
 };
 
 /// The kernel object, built by the build script.
@@ -137,6 +138,7 @@ pub struct Loaded {
     /// Class, of each first or only program that is attached, and the program.
     firsts: Vec<(Class, &'static str)>,
     cgroups: PathBuf,
+    witness: Witness,
 }
 
 /// What is needed of loaded programs while they run.
@@ -151,6 +153,8 @@ pub struct Running {
     pub cgroups: RingBuf<MapData>,
     /// Counters.
     pub ledger: KernelLedger,
+    /// What counts executed programs, whether or not an agent runs.
+    pub witness: Witness,
 }
 
 impl Loaded {
@@ -158,7 +162,7 @@ impl Loaded {
     ///
     /// # Errors
     /// The kernel refused the maps.
-    pub fn new(types: &KernelTypes, options: Options) -> Result<Self, LoadError> {
+    pub fn new(types: &KernelTypes, options: Options, witness: Witness) -> Result<Self, LoadError> {
         let mut loader = EbpfLoader::new();
         loader
             .btf(Some(&types.aya))
@@ -166,9 +170,13 @@ impl Loaded {
             .override_global("SETTINGS", options.settings.as_bytes(), true)
             .map_max_entries("VITAL", options.ring_bytes)
             .map_max_entries("BULK", options.bulk_ring_bytes);
+        if let Some(pin) = witness.map_pin() {
+            loader.map_pin_path(witness::MAP, pin);
+        }
         let ebpf = loader.load(OBJECT).map_err(|error| LoadError::Object { reason: chain(&error) })?;
         tracing::debug!(btf = %types.path.display(), "kernel object prepared");
-        let mut loaded = Self { ebpf, links: Vec::new(), firsts: Vec::new(), cgroups: options.cgroups };
+        let (links, firsts) = (Vec::new(), Vec::new());
+        let mut loaded = Self { ebpf, links, firsts, cgroups: options.cgroups, witness };
         loaded.name_calls()?;
         Ok(loaded)
     }
@@ -217,6 +225,10 @@ impl Loaded {
     pub fn attach(&mut self, types: &KernelTypes, only: Option<BackEnd>) -> (Vec<Attached>, Vec<Coverage>) {
         let mut attached = Vec::new();
         let mut coverage = Vec::new();
+        match self.witness.attach(&mut self.ebpf, &types.aya) {
+            Ok(link) => self.links.extend(link),
+            Err(error) => tracing::warn!(error, "executed programs are not numbered"),
+        }
         for service in services() {
             let served = attach::service(&mut self.ebpf, service, &types.aya, only, &self.cgroups);
             let good = served.programs.iter().filter(|program| program.error.is_none());
@@ -246,6 +258,7 @@ impl Loaded {
             bulk: self.ring("BULK")?,
             cgroups: self.ring("CGROUPS")?,
             ledger: self.ledger()?,
+            witness: self.witness,
             hooks: Hooks::new(self.links),
         })
     }
@@ -261,12 +274,14 @@ impl Loaded {
         let counters = self.ebpf.take_map("COUNTERS").ok_or(LoadError::Incomplete { what: "COUNTERS" })?;
         let losses = self.ebpf.take_map("LOSSES").ok_or(LoadError::Incomplete { what: "LOSSES" })?;
         let accounts = self.ebpf.take_map("ACCOUNTS").ok_or(LoadError::Incomplete { what: "ACCOUNTS" })?;
+        let executed =
+            self.ebpf.take_map(witness::MAP).ok_or(LoadError::Incomplete { what: witness::MAP })?;
         let mut firsts = Vec::new();
         for (class, name) in &self.firsts {
             let fd = self.ebpf.program(name).and_then(|program| program.fd().ok()?.try_clone().ok());
             firsts.push((*class, fd.ok_or(LoadError::Incomplete { what: name })?));
         }
-        KernelLedger::new(counters, losses, accounts, firsts)
+        KernelLedger::new(counters, losses, accounts, executed, firsts)
             .map_err(|_| LoadError::Incomplete { what: "ledger" })
     }
 

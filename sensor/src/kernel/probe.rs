@@ -10,6 +10,7 @@ use super::{
     cgroup,
     load::{KernelTypes, Loaded, Options},
     programs::BackEnd,
+    witness::Witness,
 };
 
 /// How a question was answered.
@@ -156,7 +157,7 @@ fn programs(types: &KernelTypes) -> Vec<Finding> {
         bulk_ring_bytes: TRIAL_RING_BYTES,
         cgroups: "/sys/fs/cgroup".into(),
     };
-    let ways = match Loaded::new(types, options) {
+    let ways = match Loaded::new(types, options, Witness::none()) {
         Ok(mut loaded) => loaded.try_all(types),
         Err(error) => return vec![finding("kernel programs", Outcome::Fails, error.to_string())],
     };

@@ -222,6 +222,8 @@ impl Context {
             login_uid: (record.login_uid != u32::MAX).then_some(record.login_uid),
             seccomp: (record.seccomp != u32::MAX).then_some(record.seccomp),
             started_by_kernel: record.facts & ExecFacts::BY_KERNEL != 0,
+            number: (record.number != 0)
+                .then(|| proto::ExecNumber { cpu: record.header.cpu.into(), count: record.number }),
         }
     }
 

@@ -110,6 +110,10 @@ impl Page {
         self.table("control groups", status.control_groups.as_ref());
         let (with, without) = (status.first_execs_identified, status.first_execs_unidentified);
         self.line(format_args!("  first execs of containers: {with} with full identity, {without} without"));
+        if let Some(executed) = &status.executed {
+            let (all, unwatched) = (executed.all, executed.unwatched);
+            self.line(format_args!("  programs executed: {all}, of which {unwatched} while no agent ran"));
+        }
     }
 
     fn given_up(&mut self, status: &GetStatusResponse) {
