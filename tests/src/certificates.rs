@@ -65,7 +65,7 @@ impl Authority {
             key: folder.join(format!("{name}.key")),
         };
         write_file(&files.certificate, &certificate, 0o644);
-        write_file(&files.key, &key.serialize_pem(), 0o600);
+        write_file(&files.key, key.serialize_pem(), 0o600);
         files
     }
 }

@@ -38,6 +38,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
     });
     if built {
         let mut said = String::new();
+        report.step("example in Rust", || crate::examples::rust().map(drop));
         report.step("live tests", || live(&mut said));
         report.skips_of("live tests", &said);
         report.failures_of("live tests", &said);
@@ -89,7 +90,11 @@ fn live(said: &mut String) -> Result<()> {
     ensure!(picket.exists(), "{} is missing", picket.display());
     let mut command = as_root_keeping_path(test)?;
     command.args(vm::live_arguments(&[])).current_dir(workspace().join("tests")).env("PICKET_BIN", picket);
-    command.env("PICKET_WORKLOAD", workload);
+    command.env("PICKET_WORKLOAD", workload).env("PICKET_EXAMPLE", target_dir().join("debug/picket-example"));
+    // Where it cannot be made, the test says why it is skipped, which CI does not accept.
+    if let Ok(python) = crate::examples::python() {
+        command.env("PICKET_PYTHON", python);
+    }
     vm::matrix::forget_native()?;
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the live tests")?;
     for line in BufReader::new(child.stdout.take().context("no output of the live tests")?).split(b'\n') {

@@ -10,7 +10,7 @@ const HEAD: &str = "\
 
 With `metrics.listen` set ([configuration.md](configuration.md)) the agent tells these at `/metrics`, in the text form of
 Prometheus (version 0.0.4). They are the numbers of `picket status` ([operations.md](operations.md)), and no more: counters
-by class, and never an event, a pod or a path. Counters begin at 0 when the agent starts.
+by class, and never an event, a pod or a path. Counters begin at 0 when the agent starts, where they do not say otherwise.
 
 | name | kind | labels | what it tells |
 |---|---|---|---|

@@ -102,6 +102,12 @@ pub(super) static ALL: &[Metric] = metrics! {
         |status, samples| for class in &status.coverage {
             time(class.canary_time, |value| samples.add(&[class.class().as_str_name()], value));
         };
+    "picket_programs_executed_total" Counter [],
+        "Programs that were executed on the node, counted whether or not an agent runs: the count outlives it.",
+        |status, samples| if let Some(executed) = &status.executed { samples.one(executed.all) };
+    "picket_programs_unwatched_total" Counter [],
+        "Those of which no agent was told by the kernel, because none was there.",
+        |status, samples| if let Some(executed) = &status.executed { samples.one(executed.unwatched) };
     "picket_first_execs_total" Counter ["identity"],
         "First programs of containers, told with their whole identity (`known`) or before it was known (`unknown`).",
         |status, samples| {
@@ -109,7 +115,7 @@ pub(super) static ALL: &[Metric] = metrics! {
             samples.add(&["unknown"], status.first_execs_unidentified);
         };
     "picket_identity_delay_seconds" Histogram ["source"],
-        "From the first sight of a container's control group until its identity was known, by the source that told it.",
+        "From the creation of a container's control group until what this source tells of it was ready for events.",
         |status, samples| for delay in &status.identity_delays {
             if let Some(histogram) = &delay.nanoseconds {
                 samples.histogram(&[&delay.source], histogram);

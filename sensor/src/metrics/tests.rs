@@ -36,6 +36,7 @@ fn full() -> GetStatusResponse {
             ..Default::default()
         }],
         processes: Some(proto::Table { entries: 3, capacity: 4, evicted: 5 }),
+        executed: Some(proto::ExecutedPrograms { all: 70, unwatched: 7, unpinned: String::new() }),
         given_up: Some(proto::GivenUp::default()),
         subscribers: vec![proto::Subscriber::default()],
         subscribers_sent: 20,
@@ -66,6 +67,7 @@ fn every_metric_of_the_table_finds_its_samples() {
         "picket_table_evicted_total{table=\"processes\"} 5",
         "picket_subscriber_events_sent_total 20",
         "picket_tls_connections_total{outcome=\"unknown\"} 2",
+        "picket_programs_unwatched_total 7",
         "picket_identity_delay_seconds_bucket{source=\"bundle\",le=\"0\"} 2",
         "picket_identity_delay_seconds_bucket{source=\"bundle\",le=\"0.001\"} 3",
         "picket_identity_delay_seconds_bucket{source=\"bundle\",le=\"30\"} 3",

@@ -252,10 +252,9 @@ async fn renewed_files_are_taken_and_bad_ones_are_told_while_the_old_hold() {
     said.unwrap();
     assert!(ask(&known).await.is_err(), "the old certificate is still shown");
     lasting.get_status(GetStatusRequest {}).await.unwrap();
-    assert_eq!(server.observer.problem(), None);
-
-    place.write("tls.key", &place.servers.sign("agent").1);
     let mut problem = server.observer.problem.clone();
+    problem.wait_for(Option::is_none).await.unwrap();
+    place.write("tls.key", &place.servers.sign("agent").1);
     let told = problem.wait_for(Option::is_some).await.unwrap().clone().unwrap();
     assert!(told.contains("tls.key = ") && told.contains("is not the key of the certificate in"), "{told}");
     ask(&renewed).await.unwrap();
