@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use picket_tests::agent::Agent;
-use picket_tests::client::{Client, Filters};
+use picket_tests::client::{Client, Filters, last_argument};
 use picket_tests::container::{Container, Names};
 use picket_tests::cri::{DIGEST, RESTARTS, Runtime, VERSION, sandbox_id};
 use picket_tests::expect::{Expect, field, number, text};
@@ -83,7 +83,12 @@ pub(super) fn alone(lab: &mut Lab) {
         check_runtime(&identified, container.names());
     }
     container.exec(&["/bin/true", &second]);
-    let event = client.exec(&second);
+    // `runc exec` has the same last argument, outside.
+    let event = client.wait_for("the second program of the container", |event| {
+        text(event, "class") == "PROCESS_EXEC"
+            && last_argument(event) == Some(&second)
+            && text(event, "container.id") == container.id()
+    });
     check_runtime(&event, container.names());
     Expect::of(&event).lists("container.sources", &["CONTROL_GROUP", "CRI"]);
     assert_eq!(delays(&agent, "cri"), 1, "its delay is measured: {:#}", agent.status());
@@ -131,7 +136,7 @@ pub(super) fn late(lab: &mut Lab) {
     let event = client.exec(&marker);
     check_identity(&event, container.names());
     Expect::of(&event)
-        .lists("container.sources", &["CONTROL_GROUP", "BUNDLE"])
+        .lists("container.sources", &["BUNDLE"])
         .absent("container.imageDigest")
         .absent("container.pod.labels");
     runtime.release();
@@ -139,7 +144,7 @@ pub(super) fn late(lab: &mut Lab) {
         text(event, "class") == "CONTAINER_IDENTIFIED" && text(event, "container.id") == container.id()
     });
     check_runtime(&identified, container.names());
-    Expect::of(&identified).lists("container.sources", &["CONTROL_GROUP", "BUNDLE", "CRI"]);
+    Expect::of(&identified).lists("container.sources", &["BUNDLE", "CRI"]);
     drop(client);
     agent.stop();
 }
