@@ -153,10 +153,12 @@ fn id(text: &str) -> Option<(Option<Runtime>, &str)> {
     (!id.is_empty()).then_some((runtime, id))
 }
 
-/// `NAME@sha256:…` has the digest of the image; `sha256:…` alone is the id of one that came from no registry, and no
-/// digest that a registry would know.
+/// `NAME@sha256:…` has the digest of the image; `sha256:…` alone is the id of one that came from no registry.
 fn digest(image_id: &str) -> &str {
-    image_id.rsplit_once('@').map_or("", |(_, digest)| digest)
+    match image_id.rsplit_once('@') {
+        Some((_, digest)) => digest,
+        None => image_id.find("sha256:").and_then(|at| image_id.get(at..)).unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]

@@ -125,8 +125,18 @@ fn what_the_runtime_forgot_of_an_image_the_pod_still_says() {
         ]}
     }));
     let [a, b] = lesson.containers.as_slice() else { panic!("{:?}", lesson.containers) };
-    assert_eq!((a.image.as_str(), a.image_digest.as_str(), a.runtime), ("web:1", "", Some(Runtime::Crio)));
+    assert_eq!(
+        (a.image.as_str(), a.image_digest.as_str(), a.runtime),
+        ("web:1", "sha256:1", Some(Runtime::Crio))
+    );
     assert_eq!((b.image.as_str(), b.runtime, b.id.as_str()), ("sha256:2", None, "2"));
+}
+
+#[test]
+fn digests_are_written_in_several_ways() {
+    assert_eq!(digest("docker-pullable://web@sha256:1"), "sha256:1");
+    assert_eq!(digest("docker://sha256:2"), "sha256:2");
+    assert_eq!(digest("web:1"), "");
 }
 
 #[test]
