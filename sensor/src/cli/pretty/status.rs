@@ -109,6 +109,9 @@ impl Page {
         self.title("identity");
         self.table("processes", status.processes.as_ref());
         self.table("control groups", status.control_groups.as_ref());
+        if status.peers.is_some() {
+            self.table("addresses of the cluster", status.peers.as_ref());
+        }
         let (with, without) = (status.first_execs_identified, status.first_execs_unidentified);
         self.line(format_args!("  first execs of containers: {with} with full identity, {without} without"));
         if let Some(executed) = &status.executed {

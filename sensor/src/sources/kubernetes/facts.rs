@@ -27,10 +27,13 @@ pub(super) struct Job {
 /// Whoever may make pods can write the annotation; the hash that the kubelet puts there is not of the form of
 /// another pod's uid, and nothing else is believed.
 pub(super) fn uid(metadata: &Metadata) -> &str {
-    let is_hash = |text: &&String| {
-        text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    metadata.annotations.get(MIRROR).filter(is_hash).unwrap_or(&metadata.uid)
+    node_uid(metadata.annotations.get(MIRROR).map_or("", String::as_str), &metadata.uid)
+}
+
+/// The same, of the annotation and the uid.
+pub(super) fn node_uid<'a>(mirror: &'a str, uid: &'a str) -> &'a str {
+    let is_hash = mirror.len() == 32 && mirror.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if is_hash { mirror } else { uid }
 }
 
 /// What a pod tells.
@@ -150,10 +153,12 @@ fn id(text: &str) -> Option<(Option<Runtime>, &str)> {
     (!id.is_empty()).then_some((runtime, id))
 }
 
-/// `NAME@sha256:…` has the digest of the image; `sha256:…` alone is the id of one that came from no registry, and no
-/// digest that a registry would know.
+/// `NAME@sha256:…` has the digest of the image; `sha256:…` alone is the id of one that came from no registry.
 fn digest(image_id: &str) -> &str {
-    image_id.rsplit_once('@').map_or("", |(_, digest)| digest)
+    match image_id.rsplit_once('@') {
+        Some((_, digest)) => digest,
+        None => image_id.find("sha256:").and_then(|at| image_id.get(at..)).unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::{Client, Config};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
 
 use super::follow::Pace;
 
@@ -14,7 +14,17 @@ use super::follow::Pace;
 struct Reply {
     of: String,
     status: u16,
-    pieces: UnboundedReceiver<String>,
+    pieces: Receiver<String>,
+}
+
+/// An answer that goes on until this is dropped.
+pub(super) struct Open(Sender<String>);
+
+impl Open {
+    /// Goes on with it.
+    pub(super) fn send(&self, text: String) -> Result<(), TrySendError<String>> {
+        self.0.try_send(text)
+    }
 }
 
 /// The server. Requests for which it has no answer are refused with 503.
@@ -40,10 +50,10 @@ impl Fake {
     }
 
     /// Answers the next such request with what is sent, until the sender is dropped.
-    pub(super) fn open(&self, of: &str, status: u16) -> UnboundedSender<String> {
-        let (sender, pieces) = unbounded_channel();
+    pub(super) fn open(&self, of: &str, status: u16) -> Open {
+        let (sender, pieces) = channel(64);
         self.replies.lock().unwrap().push(Reply { of: of.to_owned(), status, pieces });
-        sender
+        Open(sender)
     }
 
     /// Targets of all requests so far that contain `of`.

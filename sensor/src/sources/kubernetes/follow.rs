@@ -88,6 +88,16 @@ struct Answer {
     splitter: Splitter,
 }
 
+/// How a request ended that was answered.
+enum Outcome {
+    /// The server ended it.
+    Whole,
+    /// The connection broke after something had come.
+    BrokeOff,
+    /// Nothing came: no failure, and yet not to be repeated at once.
+    Nothing,
+}
+
 /// Nobody wants to know any more.
 struct Ended;
 
@@ -117,20 +127,22 @@ impl Follower {
             let result = match &mut version {
                 None => self.list(&changes).await.map(|listed| {
                     version = Some(listed);
-                    true
+                    Outcome::Whole
                 }),
                 Some(version) => self.watch(version, &changes).await,
             };
             match result {
-                Ok(true) => {
+                Ok(Outcome::Whole) => {
                     failures = 0;
                     continue;
                 }
-                // A watch that said nothing is no failure, and yet not to be repeated at once.
-                Ok(false) => {}
+                Ok(Outcome::BrokeOff) => failures = 0,
+                Ok(Outcome::Nothing) => {}
                 Err(Stop::Ended) => return,
                 Err(Stop::Trouble(Trouble::Expired)) => version = None,
-                Err(Stop::Trouble(Trouble::Text(text))) => self.reporter.trouble(self.part, text),
+                Err(Stop::Trouble(Trouble::Broken(text) | Trouble::Text(text))) => {
+                    self.reporter.trouble(self.part, text);
+                }
             }
             failures += 1;
             tokio::time::sleep(self.pace.after(failures)).await;
@@ -160,19 +172,29 @@ impl Follower {
         Ok(version)
     }
 
-    /// Tells what changes after `version`, which goes on with it; the result says whether anything came.
+    /// Tells what changes after `version`, which goes on with it.
     async fn watch<T: Object>(
         &self,
         version: &mut String,
         changes: &Sender<Change<T>>,
-    ) -> Result<bool, Stop> {
+    ) -> Result<Outcome, Stop> {
         let seconds = (self.pace.watch + by_chance(self.pace.watch / 5)).as_secs();
         let query = self.query(&format!(
             "watch=1&allowWatchBookmarks=true&timeoutSeconds={seconds}&resourceVersion={version}"
         ));
         let mut answer = self.ask(&query, Form::Watch).await?;
         let mut came = false;
-        while let Some(objects) = self.next(&mut answer).await? {
+        loop {
+            let objects = match self.next(&mut answer).await {
+                Ok(Some(objects)) => objects,
+                Ok(None) => return Ok(if came { Outcome::Whole } else { Outcome::Nothing }),
+                // Proxies end what is idle, servers are started anew: it goes on where it was.
+                Err(Trouble::Broken(text)) if came => {
+                    tracing::debug!(of = self.part.name(), text, "a watch broke off");
+                    return Ok(Outcome::BrokeOff);
+                }
+                Err(trouble) => return Err(trouble.into()),
+            };
             for object in objects {
                 let change = match serde_json::from_slice::<Event<T>>(&object) {
                     Ok(Event::Added(object) | Event::Modified(object)) => {
@@ -198,7 +220,6 @@ impl Follower {
                 told(changes, change).await?;
             }
         }
-        Ok(came)
     }
 
     fn query(&self, what: &str) -> String {
@@ -237,7 +258,7 @@ impl Follower {
     }
 
     fn silent(&self) -> Trouble {
-        Trouble::Text(format!(
+        Trouble::Broken(format!(
             "the API server says nothing of {} for {} seconds",
             self.part.name(),
             self.pace.silence.as_secs()
@@ -246,7 +267,7 @@ impl Follower {
 }
 
 fn broken(error: &dyn std::error::Error) -> Trouble {
-    Trouble::Text(trouble::unreachable(error))
+    Trouble::Broken(trouble::unreachable(error))
 }
 
 async fn told<T>(changes: &Sender<Change<T>>, change: Change<T>) -> Result<(), Ended> {

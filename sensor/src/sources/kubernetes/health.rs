@@ -110,7 +110,6 @@ impl Reporter {
 
     /// This part does not work.
     pub(super) fn trouble(&self, part: Part, text: String) {
-        self.account.failed(&text);
         self.change(|health| {
             if health.troubles.get(&part) != Some(&text) {
                 tracing::warn!(
@@ -121,6 +120,8 @@ impl Reporter {
                 health.troubles.insert(part, text);
             }
         });
+        let all = self.health.borrow().troubles.values().cloned().collect::<Vec<_>>().join("; ");
+        self.account.failed(&all);
     }
 
     /// An object made no sense.
@@ -195,6 +196,7 @@ mod tests {
         assert_eq!(reporter.account().error(), "no right to jobs");
         reporter.trouble(Part::Pods, "no right to pods".into());
         assert_eq!(reporter.account().state(), State::Failing("no right to pods".into()));
+        assert_eq!(reporter.account().error(), "no right to pods; no right to jobs");
         reporter.version("v1".into());
         reporter.fine(Part::Pods);
         assert_eq!(reporter.account().state(), State::Connected("v1".into()));

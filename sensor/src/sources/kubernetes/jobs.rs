@@ -143,7 +143,7 @@ impl Asker {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => match trouble::of_request(Part::Jobs, &error) {
                 Trouble::Expired => Ok(None),
-                Trouble::Text(text) => Err(text),
+                Trouble::Broken(text) | Trouble::Text(text) => Err(text),
             },
         }
     }

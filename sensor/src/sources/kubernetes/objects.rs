@@ -134,6 +134,15 @@ pub(super) struct PeerMetadata {
     pub(super) name: String,
     pub(super) uid: String,
     pub(super) resource_version: String,
+    pub(super) annotations: PeerAnnotations,
+}
+
+/// The one annotation that says something of the uid.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PeerAnnotations {
+    #[serde(rename = "kubernetes.io/config.mirror")]
+    pub(super) mirror: String,
 }
 
 /// `spec` of such a pod.

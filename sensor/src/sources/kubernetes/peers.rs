@@ -9,6 +9,7 @@ use kube::Client;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::JoinSet;
 
+use super::facts;
 use super::follow::{Change, Follower, Pace};
 use super::health::{Part, Reporter};
 use super::later::Later;
@@ -176,9 +177,10 @@ impl Peers {
     }
 
     fn there<T: Addressed>(&mut self, object: &T) {
-        let PeerMetadata { namespace, name, uid, .. } = object.metadata();
+        let PeerMetadata { namespace, name, .. } = object.metadata();
+        let uid = uid(object);
         let addresses = addresses(object);
-        let (key, told, most) = (hash(uid), hash(&addresses), self.most);
+        let (key, told, most) = (hash(&uid), hash(&addresses), self.most);
         let known = self.known(T::KIND);
         let before = if addresses.is_empty() {
             known.remove(&key)
@@ -189,7 +191,7 @@ impl Peers {
         };
         match before {
             Some(before) if before == told => return,
-            Some(_) => self.news.push(PeerNews::Moved(uid.as_str().into())),
+            Some(_) => self.news.push(PeerNews::Moved(uid.into())),
             None => {}
         }
         let Some(peer) = Peer::new(T::KIND, namespace, name, uid) else { return };
@@ -197,7 +199,7 @@ impl Peers {
     }
 
     fn gone<T: Addressed>(&mut self, object: &T) {
-        let uid = object.metadata().uid.as_str();
+        let uid = uid(object);
         let addresses = addresses(object);
         if self.known(T::KIND).remove(&hash(&uid)).is_some() && addresses.is_empty() {
             self.news.push(PeerNews::Moved(uid.into()));
@@ -207,6 +209,12 @@ impl Peers {
             self.news.extend(over.map(|(address, uid)| PeerNews::Gone(address, uid)));
         }
     }
+}
+
+/// Uid as events of that pod name it.
+fn uid<T: Addressed>(object: &T) -> &str {
+    let metadata = object.metadata();
+    facts::node_uid(&metadata.annotations.mirror, &metadata.uid)
 }
 
 /// Addresses in the form in which the table has them, each once.

@@ -6,7 +6,7 @@ use super::health::Part;
 use super::objects::Fault;
 
 /// Longest text in characters.
-const TEXT_MAX: usize = 300;
+const TEXT_MAX: usize = 240;
 
 /// `StatusReason` Gone, and Expired.
 const GONE: u16 = 410;
@@ -16,6 +16,8 @@ const GONE: u16 = 410;
 pub(super) enum Trouble {
     /// The version is too old: everything must be listed again.
     Expired,
+    /// The connection broke, or nothing came over it.
+    Broken(String),
     /// Anything else.
     Text(String),
 }
@@ -26,7 +28,7 @@ pub(super) fn of_request(part: Part, error: &kube::Error) -> Trouble {
         kube::Error::Api(status) => {
             of_fault(part, &Fault { code: status.code, message: status.message.clone() })
         }
-        error => Trouble::Text(unreachable(error)),
+        error => Trouble::Broken(unreachable(error)),
     }
 }
 
@@ -85,7 +87,7 @@ mod tests {
 
     fn text(trouble: &Trouble) -> &str {
         match trouble {
-            Trouble::Text(text) => text,
+            Trouble::Text(text) | Trouble::Broken(text) => text,
             Trouble::Expired => "expired",
         }
     }

@@ -48,8 +48,8 @@ fn a_whole_pod() {
     assert_eq!(job, None);
     let pod = &lesson.pod;
     assert_eq!((pod.namespace.as_str(), pod.name.as_str(), pod.uid.as_str()), ("shop", "web-1", "u-1"));
-    assert_eq!(pod.labels.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["app"]);
-    assert_eq!(pod.annotations.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["team"]);
+    assert_eq!(pod.labels.keys().map(String::as_str).collect::<Vec<_>>(), ["app"]);
+    assert_eq!(pod.annotations.keys().map(String::as_str).collect::<Vec<_>>(), ["team"]);
     assert_eq!(pod.service_account, "web");
     assert_eq!(pod.shares, Shares { host_network: true, host_pid: true, pids: true });
     assert!(!pod.static_pod);
@@ -69,8 +69,11 @@ fn a_whole_pod() {
 fn the_controller_and_the_deployment_behind_it() {
     let set = owner("ReplicaSet", "web-6d5f8c7b9d", true);
     let hash = || json!({"pod-template-hash": "6d5f8c7b9d"});
-    assert_eq!(owners_of(&[set.clone()], hash()), ["ReplicaSet/web-6d5f8c7b9d", "Deployment/web"]);
-    assert_eq!(owners_of(&[set.clone()], json!({})), ["ReplicaSet/web-6d5f8c7b9d"]);
+    assert_eq!(
+        owners_of(std::slice::from_ref(&set), hash()),
+        ["ReplicaSet/web-6d5f8c7b9d", "Deployment/web"]
+    );
+    assert_eq!(owners_of(std::slice::from_ref(&set), json!({})), ["ReplicaSet/web-6d5f8c7b9d"]);
     let other = json!({"pod-template-hash": "other"});
     assert_eq!(owners_of(&[set], other), ["ReplicaSet/web-6d5f8c7b9d"]);
     let bare = owner("ReplicaSet", "-6d5f8c7b9d", true);
@@ -122,8 +125,18 @@ fn what_the_runtime_forgot_of_an_image_the_pod_still_says() {
         ]}
     }));
     let [a, b] = lesson.containers.as_slice() else { panic!("{:?}", lesson.containers) };
-    assert_eq!((a.image.as_str(), a.image_digest.as_str(), a.runtime), ("web:1", "", Some(Runtime::Crio)));
+    assert_eq!(
+        (a.image.as_str(), a.image_digest.as_str(), a.runtime),
+        ("web:1", "sha256:1", Some(Runtime::Crio))
+    );
     assert_eq!((b.image.as_str(), b.runtime, b.id.as_str()), ("sha256:2", None, "2"));
+}
+
+#[test]
+fn digests_are_written_in_several_ways() {
+    assert_eq!(digest("docker-pullable://web@sha256:1"), "sha256:1");
+    assert_eq!(digest("docker://sha256:2"), "sha256:2");
+    assert_eq!(digest("web:1"), "");
 }
 
 #[test]

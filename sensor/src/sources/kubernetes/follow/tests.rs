@@ -192,6 +192,20 @@ async fn a_silent_watch_is_given_up_and_resumed() {
     assert_eq!(fake.requests("resourceVersion=0").len(), 1);
 }
 
+#[tokio::test]
+async fn a_watch_that_breaks_off_after_it_said_something_is_no_trouble() {
+    let fake = Fake::default();
+    fake.answer("resourceVersion=0", 200, &list("10", &[]));
+    let first = fake.open("resourceVersion=10", 200);
+    first.send(event("ADDED", &pod("a", 11))).unwrap();
+    let again = fake.open("resourceVersion=11", 200);
+    again.send(event("ADDED", &pod("b", 12))).unwrap();
+    let pace = Pace { silence: Duration::from_millis(200), ..PACE };
+    let mut followed = follow(fake.start().await, pace);
+    assert_eq!(followed.next(4).await, "<>+a+b");
+    assert_eq!(followed.reporter.account().failures.get(), 0);
+}
+
 #[test]
 fn pauses_grow_and_are_bounded() {
     let pace = Pace::default();

@@ -97,6 +97,16 @@ async fn finished_pods_and_those_on_the_nodes_network_have_none() {
 }
 
 #[test]
+fn a_static_pod_has_the_uid_that_its_own_events_name() {
+    let mut cluster = Cluster::new();
+    let mut pod = pod("static", &["10.0.0.1"]);
+    let hash = "0123456789abcdef0123456789abcdef";
+    pod["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": hash, "other": "x"});
+    cluster.there::<PeerPod>(pod);
+    assert_eq!(cluster.table.get("10.0.0.1".parse().unwrap()).unwrap().uid(), hash);
+}
+
+#[test]
 fn services_and_nodes() {
     let mut cluster = Cluster::new();
     cluster.there::<Service>(json!({
