@@ -3,6 +3,7 @@
 //! Order at the start: the socket (so that a second agent is refused before it touches the
 //! kernel), load, attach, snapshot of what runs already, threads, server.
 
+mod advisers;
 mod canary;
 mod hot;
 mod keeper;
@@ -23,13 +24,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
 use crate::config::{Config, resolved::Wanted};
+use crate::identity::selection::KeyError;
 use crate::kernel::{
     load::LoadError,
     ring::{Ring, Rings, Waker},
 };
 use crate::metrics::{self, MetricsError};
 use crate::policy::file::PatternError;
-use crate::sources::{lapses::Lapses, resolver::Resolver};
+use crate::sources::{delay::Delays, lapses::Lapses, resolver::Resolver};
 use crate::stream::{
     hub::Hub,
     listener::{ListenError, Listener},
@@ -64,6 +66,9 @@ pub enum AgentError {
     /// A pattern of a path.
     #[error(transparent)]
     Pattern(#[from] PatternError),
+    /// A pattern of labels or annotations.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// Socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -182,6 +187,8 @@ pub async fn run(
     let (controls, control) = sync_channel(CONTROLS_WAITING_MAX);
     let (changes, changed) = sync_channel(CHANGES_WAITING_MAX);
 
+    let advising = advisers::start(&config.identity, &config.node, resolver_waker.clone())?;
+    let delays: Arc<Delays> = Arc::default();
     let resolver = Resolver::new(
         Ring::new(running.cgroups, resolver_waker.clone()),
         bundles,
@@ -192,6 +199,8 @@ pub async fn run(
         catalog,
     )
     .with_lapses(Arc::clone(&lapses))
+    .with_advisers(advising.advisers)
+    .with_delays(Arc::clone(&delays))
     .with_unanswered(unanswered);
     let hot = hot::Hot::new(
         Rings::new(running.vital, running.bulk, pipeline_waker.clone()),
@@ -232,6 +241,8 @@ pub async fn run(
         tls: remote.as_ref().map(TlsListener::observer),
         canary: canary_book,
         lapses,
+        accounts: advising.accounts,
+        delays,
         buried,
         reload,
         controls: hot::Controls::new(controls, pipeline_waker.clone()),
@@ -253,6 +264,7 @@ pub async fn run(
     ending.set();
     pipeline_waker.wake();
     resolver_waker.wake();
+    drop(advising.tasks);
     if let Ok(threads) = keeping.await {
         threads.join();
     }

@@ -137,12 +137,12 @@ fn unknown_setting(lab: &mut Lab) {
 fn no_agent(lab: &mut Lab) {
     let folder = lab.scratch().folder("nobody");
     let address = format!("unix://{}/picket.sock", folder.display());
-    for verb in ["status", "watch"] {
+    for verb in [["status"].as_slice(), &["status", "--alive"], &["watch"]] {
         let mut command = Command::new(agent::binary());
-        let output = command.args([verb, "--connect", &address]).stdin(Stdio::null()).output();
+        let output = command.args(verb).args(["--connect", &address]).stdin(Stdio::null()).output();
         let output = output.expect("the program can be run");
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "picket {verb} without an agent: {message}");
+        assert_eq!(output.status.code(), Some(2), "picket {verb:?} without an agent: {message}");
         check_names(&message, &["picket.sock"]);
     }
 }
@@ -222,6 +222,8 @@ fn tracefs_refused(lab: &mut Lab) {
     let steps = format!("{WITHOUT_TRACEFS} && mount -t tmpfs none /sys/kernel");
     let agent = Agent::start_unready(&options, in_other_mounts(lab, &steps, &run_command(&options)));
     let status = agent.status();
+    assert_eq!(agent.picket("status", &[]).status.code(), Some(1), "it is not ready");
+    assert_eq!(agent.picket("status", &["--alive"]).status.code(), Some(0), "and alive");
     let why = "tracefs is not mounted and cannot be mounted";
     Expect::of(&status).such("problems", "attributes of files, and why", |problems| {
         let mut problems = problems.as_array().into_iter().flatten().filter_map(Value::as_str);

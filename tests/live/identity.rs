@@ -1,5 +1,6 @@
 //! Which container and pod a process belongs to, from the very first exec.
 
+mod cri;
 mod known;
 mod unresolved;
 
@@ -7,18 +8,24 @@ use picket_tests::client::Client;
 use picket_tests::container::Names;
 use picket_tests::expect::{Expect, text};
 use picket_tests::runner::Test;
+use picket_tests::skip::SAME_EVERYWHERE;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("identity::first_exec", known::first_exec),
     Test::new("identity::sandbox", known::sandbox),
     Test::new("identity::running_before_the_agent", known::running_before_the_agent),
+    Test::new("identity::control_group_namespace", known::control_group_namespace)
+        .native_only(SAME_EVERYWHERE),
     Test::new("identity::filters", known::filters),
     Test::new("identity::containerd", known::containerd).native_only("the VM has no containerd"),
     Test::new("identity::bundle_outside_the_state_folders", unresolved::bundle_elsewhere),
     Test::new("identity::malformed_bundle", unresolved::malformed_bundle),
     Test::new("identity::late_bundle", unresolved::late_bundle),
     Test::new("identity::gone_before_read", unresolved::gone_before_read),
+    Test::new("identity::cri_alone", cri::alone),
+    Test::new("identity::cri_late", cri::late),
+    Test::new("identity::cri_running_before_the_agent", cri::running_before_the_agent),
 ];
 
 /// Every name of a container is there and right.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::contact::Contact;
 use crate::coverage::Coverage;
 use crate::scratch::write_file;
 use crate::skip::sized;
@@ -89,7 +90,7 @@ impl Options {
 #[derive(Debug)]
 pub struct Agent {
     child: Child,
-    socket: PathBuf,
+    contact: Contact,
     log: PathBuf,
 }
 
@@ -116,7 +117,7 @@ pub fn run_command(options: &Options) -> Command {
     let words = options.through.iter().map(OsStr::new).chain([binary.as_os_str()]).collect::<Vec<_>>();
     let (program, words) = words.split_first().expect("the agent itself is among them");
     let mut command = Command::new(program);
-    command.args(words).arg("run").arg("--listen").arg(address(&options.folder.join("picket.sock")));
+    command.args(words).arg("run").arg("--listen").arg(contact(options).address());
     for state in &options.states {
         command.arg("--runtime-state").arg(state);
     }
@@ -128,8 +129,8 @@ pub fn run_command(options: &Options) -> Command {
     command
 }
 
-fn address(socket: &Path) -> String {
-    format!("unix://{}", socket.display())
+fn contact(options: &Options) -> Contact {
+    Contact::new(options.folder.join("picket.sock"))
 }
 
 impl Agent {
@@ -172,7 +173,7 @@ impl Agent {
             .stderr(output)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary().display()));
-        let mut agent = Self { child, socket: options.folder.join("picket.sock"), log };
+        let mut agent = Self { child, contact: contact(options), log };
         agent.wait_until(done);
         agent
     }
@@ -191,22 +192,25 @@ impl Agent {
         panic!("the agent is not ready after {attempts} looks\n{}", self.log_tail());
     }
 
+    /// How it is reached.
+    #[must_use]
+    pub const fn contact(&self) -> &Contact {
+        &self.contact
+    }
+
     /// Runs a command of the client side against this agent.
     ///
     /// # Panics
     /// When it cannot be started.
     #[must_use]
     pub fn picket(&self, verb: &str, arguments: &[&str]) -> Output {
-        let mut command = self.client(verb);
-        command.args(arguments).output().expect("the program under test can be run")
+        self.contact.picket(verb, arguments)
     }
 
     /// A command of the client side against this agent, not yet started.
     #[must_use]
     pub fn client(&self, verb: &str) -> Command {
-        let mut command = Command::new(binary());
-        command.args([verb, "--connect", &address(&self.socket)]).stdin(Stdio::null());
-        command
+        self.contact.client(verb)
     }
 
     /// `GetStatusResponse`, as JSON.
@@ -215,11 +219,7 @@ impl Agent {
     /// When the agent does not answer.
     #[must_use]
     pub fn status(&self) -> Value {
-        let output = self.picket("status", &["-o", "json"]);
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-            let text = String::from_utf8_lossy(&output.stderr);
-            panic!("picket status -o json: {}: {error}: {text}\n{}", output.status, self.log_tail())
-        })
+        self.contact.status().unwrap_or_else(|error| panic!("{error}\n{}", self.log_tail()))
     }
 
     /// The back end that it says serves a class; `none` where nothing does.
@@ -235,7 +235,7 @@ impl Agent {
 
     /// Replaces its settings file, and tells it so. The agent must have been started with one.
     pub fn change_settings(&self, text: &str) {
-        write_file(&self.socket.with_file_name(SETTINGS), text, 0o600);
+        write_file(&self.contact.socket().with_file_name(SETTINGS), text, 0o600);
         self.signal(Signal::HUP);
     }
 
@@ -248,7 +248,7 @@ impl Agent {
     /// Path of its socket.
     #[must_use]
     pub fn socket(&self) -> &Path {
-        &self.socket
+        self.contact.socket()
     }
 
     /// Sends it a signal.

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::agent::Agent;
+use crate::contact::Contact;
 use crate::expect::{field, number, text};
 use crate::skip::sized;
 
@@ -74,6 +75,16 @@ impl Client {
     /// When the agent does not take the subscription.
     #[must_use]
     pub fn subscribe(agent: &Agent, filters: &Filters) -> Self {
+        Self::subscribe_to(agent.contact(), filters, || agent.log_tail())
+    }
+
+    /// As [`Client::subscribe`], to an agent that others started; `log` is asked for the end of its log when the
+    /// subscription fails.
+    ///
+    /// # Panics
+    /// As [`Client::subscribe`].
+    #[must_use]
+    pub fn subscribe_to(agent: &Contact, filters: &Filters, log: impl Fn() -> String) -> Self {
         let before = subscribers(agent);
         let mut child = agent
             .client("watch")
@@ -88,21 +99,26 @@ impl Client {
         // Ends with the pipe, or when the client is dropped.
         spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let mut client = Self { child, lines, events: Vec::new(), fences: 0, id: 0 };
-        client.id = client.wait_for_subscription(agent, &before);
+        client.id = client.wait_for_subscription(agent, &before, log);
         client
     }
 
-    fn wait_for_subscription(&mut self, agent: &Agent, before: &HashSet<u64>) -> u64 {
+    fn wait_for_subscription(
+        &mut self,
+        agent: &Contact,
+        before: &HashSet<u64>,
+        log: impl Fn() -> String,
+    ) -> u64 {
         for _ in 0..sized(300, 1500) {
             if let Some(id) = subscribers(agent).difference(before).next() {
                 return *id;
             }
             if let Some(status) = self.child.try_wait().expect("our own child") {
-                panic!("picket watch ended with {status}\n{}", agent.log_tail());
+                panic!("picket watch ended with {status}\n{}", log());
             }
             sleep(Duration::from_millis(50));
         }
-        panic!("picket status shows no new subscriber\n{}", agent.log_tail());
+        panic!("picket status shows no new subscriber\n{}", log());
     }
 
     /// Number that the agent gave to this subscriber.
@@ -234,8 +250,8 @@ pub fn last_argument(event: &Value) -> Option<&str> {
     field(event, "process.arguments")?.as_array()?.last()?.as_str()
 }
 
-fn subscribers(agent: &Agent) -> HashSet<u64> {
-    let status = agent.status();
+fn subscribers(agent: &Contact) -> HashSet<u64> {
+    let status = agent.status().unwrap_or_else(|error| panic!("{error}"));
     let list = status.get("subscribers").and_then(Value::as_array).cloned().unwrap_or_default();
     list.iter().map(|subscriber| number(subscriber, "id").unwrap_or_default()).collect()
 }

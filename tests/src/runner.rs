@@ -1,6 +1,7 @@
 //! Runs the tests of a target one after the other: passed, failed or skipped, the third always shown.
 
 mod matrix;
+pub mod plain;
 mod selection;
 
 use std::collections::BTreeSet;

@@ -186,7 +186,11 @@ fn all_capabilities() -> u64 {
 }
 
 /// Names of a set of capabilities as `/proc` writes it.
-fn capability_names(hexadecimal: &str) -> Vec<String> {
+///
+/// # Panics
+/// When it is written otherwise.
+#[must_use]
+pub fn capability_names(hexadecimal: &str) -> Vec<String> {
     let set = u64::from_str_radix(hexadecimal, 16).expect("a set of /proc/PID/status");
     let known = CAPABILITIES.iter().enumerate().filter(|(number, _)| set & (1 << number) != 0);
     known.map(|(_, name)| (*name).to_owned()).collect()

@@ -2,7 +2,6 @@
 
 mod background;
 mod containerd;
-mod image;
 mod scratch;
 mod stop;
 
@@ -13,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::image::busybox;
 use crate::process::{cargo, rerun_as_root, run as run_command, target_dir};
 use crate::setup::{Need, ensure as setup};
 use background::Background;
@@ -74,7 +74,7 @@ fn show(picket: &Path, stop: &Stop) -> Result<()> {
     let scratch = Scratch::new()?;
     println!("\nEverything lives in {} and is removed at the end.", scratch.path().display());
     let containerd = Containerd::start(&scratch, stop)?;
-    image::import(&containerd, &scratch)?;
+    containerd.import(&busybox::image(IMAGE, &PROGRAMS, &["/bin/sh"])?, &scratch)?;
     let agent = Agent::start(picket, &scratch, &containerd.state(), stop)?;
     let events = scratch.path().join("events.json");
     let recorder = agent.watch(&["-o", "json"], Some(&events))?;

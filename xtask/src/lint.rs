@@ -42,6 +42,7 @@ pub(crate) fn steps() -> Report {
     });
     report.step("tidy", crate::tidy::command);
     deny(&mut report);
+    crate::chart::steps(&mut report);
     report
 }
 

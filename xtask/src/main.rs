@@ -1,9 +1,14 @@
 //! `cargo xtask`: the developer's commands, one file each.
 #![forbid(unsafe_code)]
 
+mod apt;
 mod bench;
+mod chart;
+mod cluster;
 mod demo;
 mod examples;
+mod image;
+mod kind;
 mod lint;
 mod process;
 mod report;
@@ -40,10 +45,18 @@ enum Verb {
     Setup(setup::Arguments),
     /// Check what compilers do not: layers, purity, manifests, documents
     Tidy,
-    /// Formatting, clippy for both targets, rustdoc, tidy, cargo-deny
+    /// Formatting, clippy for both targets, rustdoc, tidy, cargo-deny, the Helm chart
     Lint,
+    /// Make the container image, its bill of materials included (no container builder needed)
+    Image(image::Arguments),
+    /// Make the plain manifests of deploy/kubernetes from the Helm chart
+    Manifests(chart::Arguments),
     /// Measure what the agent costs
     Bench(bench::Arguments),
+    /// A real Kubernetes of one node, on this machine: started, tested on, taken away without a trace
+    Cluster(cluster::Arguments),
+    /// A cluster of containers for debugging (needs Docker or podman, and kind)
+    Kind(kind::Arguments),
     /// Run the live tests on stock kernels in virtual machines (no KVM needed)
     Vm(vm::Arguments),
 }
@@ -65,7 +78,11 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Setup(arguments) => setup::command(arguments),
         Verb::Tidy => tidy::command(),
         Verb::Lint => lint::command(),
+        Verb::Image(arguments) => image::command(arguments),
+        Verb::Manifests(arguments) => chart::command(arguments),
         Verb::Bench(arguments) => bench::command(arguments),
+        Verb::Cluster(arguments) => cluster::command(arguments),
+        Verb::Kind(arguments) => kind::command(arguments),
         Verb::Vm(arguments) => vm::command(arguments),
     }
 }

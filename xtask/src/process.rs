@@ -88,6 +88,14 @@ pub(crate) fn as_root(program: impl AsRef<std::ffi::OsStr>) -> Command {
     sudo
 }
 
+/// sudo replaces `PATH` by its own even with `-E`.
+pub(crate) fn as_root_keeping_path(program: impl AsRef<std::ffi::OsStr>) -> Result<Command> {
+    let path = std::env::var("PATH").context("PATH is not readable")?;
+    let mut command = as_root("env");
+    command.arg(format!("PATH={path}")).arg(program);
+    Ok(command)
+}
+
 /// Asks before sudo is used; root and CI are not asked. An error means "no".
 pub(crate) fn permit_root(purpose: &str) -> Result<()> {
     if is_root() || in_ci() {

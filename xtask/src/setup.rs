@@ -12,18 +12,21 @@ use crate::process::{as_root, find, output, permit_root, run};
 pub(crate) enum Need {
     /// Compile the kernel programs
     Ebpf,
-    /// Lint the kernel programs
+    /// Lint the kernel programs and the chart
     Lint,
     /// Run containers
     Containers,
     /// Boot kernels in virtual machines
     Vm,
+    /// Build and run Kubernetes
+    Cluster,
     /// Run the example in Python
     Examples,
 }
 
 /// Everything that `cargo xtask test` needs.
-pub(crate) const ALL: [Need; 5] = [Need::Ebpf, Need::Lint, Need::Containers, Need::Vm, Need::Examples];
+pub(crate) const ALL: [Need; 6] =
+    [Need::Ebpf, Need::Lint, Need::Containers, Need::Vm, Need::Cluster, Need::Examples];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -32,10 +35,14 @@ pub(crate) struct Arguments {
     needs: Vec<Need>,
 }
 
+/// Belongs to Debian's toolchain for the kernel programs.
+const DEBIAN_CLIPPY: &str = "/usr/bin/cargo-clippy";
+
 /// A program that must be there, and Debian's package that brings it. Programs are looked for, not
 /// packages: Docker's containerd.io is as good as Debian's containerd and must not be replaced by it.
-const PROGRAMS: [(Need, &str, &str); 11] = [
-    (Need::Lint, "/usr/bin/cargo-clippy", "rust-web-clippy"),
+const PROGRAMS: [(Need, &str, &str); 22] = [
+    (Need::Lint, DEBIAN_CLIPPY, "rust-web-clippy"),
+    (Need::Lint, "pip3", "python3-pip"),
     (Need::Containers, "containerd", "containerd"),
     (Need::Containers, "ctr", "containerd"),
     (Need::Containers, "runc", "runc"),
@@ -46,6 +53,16 @@ const PROGRAMS: [(Need, &str, &str); 11] = [
     (Need::Vm, "/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
     (Need::Vm, "xz", "xz-utils"),
     (Need::Vm, "zstd", "zstd"),
+    (Need::Cluster, "/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
+    (Need::Cluster, "dpkg-source", "dpkg-dev"),
+    (Need::Cluster, "go", "golang-go"),
+    (Need::Cluster, "make", "make"),
+    (Need::Cluster, "rsync", "rsync"),
+    (Need::Cluster, "jq", "jq"),
+    (Need::Cluster, "etcd", "etcd-server"),
+    (Need::Cluster, "/usr/lib/cni/bridge", "containernetworking-plugins"),
+    (Need::Cluster, "iptables", "iptables"),
+    (Need::Cluster, "openssl", "openssl"),
 ];
 
 pub(crate) fn command(arguments: &Arguments) -> Result<()> {
@@ -94,8 +111,8 @@ fn ensure_programs(needs: &[Need]) -> Result<()> {
 fn missing_packages(needs: &[Need]) -> Vec<&'static str> {
     let mut packages = Vec::new();
     for (need, program, package) in PROGRAMS {
-        let wanted = needs.contains(&need)
-            && !(need == Need::Lint && Toolchain::detect().ok() == Some(Toolchain::Nightly));
+        let other = program == DEBIAN_CLIPPY && Toolchain::detect().ok() == Some(Toolchain::Nightly);
+        let wanted = needs.contains(&need) && !other;
         if wanted && !present(program) && !packages.contains(&package) {
             packages.push(package);
         }
@@ -205,7 +222,7 @@ mod tests {
 
     #[test]
     fn every_need_but_the_compiler_has_a_program() {
-        for need in [Need::Lint, Need::Containers, Need::Vm] {
+        for need in [Need::Lint, Need::Containers, Need::Vm, Need::Cluster] {
             assert!(PROGRAMS.iter().any(|(of, _, _)| *of == need), "{need:?}");
         }
     }

@@ -1,19 +1,18 @@
 //! `cargo xtask test`: everything that must pass before a change is handed in.
 
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::{as_root, cargo, in_ci, permit_root, run, target_dir, workspace};
+use crate::process::{as_root_keeping_path, cargo, in_ci, permit_root, run, target_dir, workspace};
 use crate::report::{LEFT_TO_VM, Outcome, QUICK, Report};
-use crate::{lint, setup, vm};
+use crate::{cluster, lint, setup, vm};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Leave out the virtual machines and the demo (they are listed as skipped)
+    /// Leave out the virtual machines, the demo and the cluster (they are listed as skipped)
     #[arg(long)]
     quick: bool,
 }
@@ -52,15 +51,17 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
 
 /// The steps that take minutes.
 fn heavy(arguments: &Arguments, built: bool, report: &mut Report) {
-    let (machines, show) = ("kernels", "demo");
+    let (machines, show, cluster) = ("kernels", "demo", "cluster");
     if arguments.quick {
         report.skip(machines, QUICK);
         report.skip(show, QUICK);
+        report.skip(cluster, QUICK);
         return;
     }
     if !built {
         failed(report, machines);
         failed(report, show);
+        failed(report, cluster);
         return;
     }
     match vm::run(&vm::Arguments::each_class()) {
@@ -75,6 +76,7 @@ fn heavy(arguments: &Arguments, built: bool, report: &mut Report) {
         let itself = std::env::current_exe().context("cannot find the path of xtask itself")?;
         run(as_root_keeping_path(itself)?.args(["demo", "--no-build"]))
     });
+    report.step(cluster, cluster::deploy::step);
 }
 
 fn failed(report: &mut Report, step: &str) {
@@ -105,12 +107,4 @@ fn live(said: &mut String) -> Result<()> {
     let status = child.wait().context("cannot wait for the live tests")?;
     ensure!(status.success(), "the live tests failed: {status}");
     vm::matrix::keep_native(said)
-}
-
-/// sudo replaces `PATH` by its own even with `-E`.
-fn as_root_keeping_path(program: impl Into<OsString>) -> Result<std::process::Command> {
-    let path = std::env::var("PATH").context("PATH is not readable")?;
-    let mut command = as_root("env");
-    command.arg(format!("PATH={path}")).arg(program.into());
-    Ok(command)
 }

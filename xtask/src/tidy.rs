@@ -2,6 +2,7 @@
 //!
 //! Each check takes the [`Tree`] and returns what is wrong, so each is tested on a tree made by hand.
 
+mod deploy;
 mod documents;
 mod files;
 mod manifests;
@@ -44,8 +45,15 @@ impl Problem {
     }
 }
 
-const CHECKS: [fn(&Tree) -> Vec<Problem>; 6] =
-    [purity::check, stages::check, files::check, manifests::check, unsafety::check, documents::check];
+const CHECKS: [fn(&Tree) -> Vec<Problem>; 7] = [
+    purity::check,
+    stages::check,
+    files::check,
+    manifests::check,
+    unsafety::check,
+    documents::check,
+    deploy::check,
+];
 
 pub(crate) fn command() -> Result<()> {
     let tree = Tree::read(&workspace())?;

@@ -248,13 +248,18 @@ pub(crate) fn live_tests() -> Result<PathBuf> {
 }
 
 /// Builds the program that does what the live tests look for, without libraries that it would load: it runs in
-/// containers of any image. A target named on the command line keeps the flags away from build scripts.
+/// containers of any image.
 pub(crate) fn workload() -> Result<PathBuf> {
-    let name = "picket-workload";
+    static_build("picket-tests", "picket-workload")
+}
+
+/// Builds a program of a package for release, with the C library linked into it. A target named on the command line
+/// keeps the flags away from build scripts.
+pub(crate) fn static_build(package: &str, program: &str) -> Result<PathBuf> {
     let mut build = cargo();
     build.env("RUSTFLAGS", "-C target-feature=+crt-static");
-    let target = ["build", "--release", "--target", "host-tuple", "--package", "picket-tests", "--bin", name];
-    built_by(build.args(target), name)
+    let target = ["build", "--release", "--target", "host-tuple", "--package", package, "--bin", program];
+    built_by(build.args(target), program)
 }
 
 /// Builds with cargo and returns the path of the executable of the target with this name.

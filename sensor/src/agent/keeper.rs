@@ -1,5 +1,7 @@
 //! Keeps the books: answers for the status, tells of losses, follows the clocks, watches the threads.
 
+mod identity;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +24,7 @@ use crate::kernel::{
 };
 use crate::pipeline::LossReport;
 use crate::proto;
-use crate::sources::lapses::Lapses;
+use crate::sources::{account::Accounts, delay::Delays, lapses::Lapses};
 use crate::stream::{
     encode::{self, class as class_of},
     server::StatusRequest,
@@ -60,6 +62,10 @@ pub(super) struct Keeper {
     pub(super) lapses: Arc<Lapses>,
     /// Why executed programs are not counted while no agent runs; empty where they are.
     pub(super) unpinned: String,
+    /// Sources of identity that are asked over a connection.
+    pub(super) accounts: Accounts,
+    /// How late sources are.
+    pub(super) delays: Arc<Delays>,
     /// Control groups that are gone for good.
     pub(super) buried: mpsc::Receiver<u64>,
     /// New settings of what is wanted.
@@ -223,6 +229,12 @@ impl Keeper {
             cgroup_hierarchy: self.kernel.hierarchy.clone(),
             missing_kernel_fields: self.kernel.missing.clone(),
             tls: self.tls.as_ref().map(tls::Observer::report),
+            identity_sources: self
+                .accounts
+                .iter()
+                .map(|account| identity::source(account, self.clock))
+                .collect(),
+            identity_delays: identity::delays(&self.delays),
             ..proto::GetStatusResponse::default()
         }
     }
@@ -265,9 +277,11 @@ impl Keeper {
             unwatched: executed.all.saturating_sub(executed.watched),
             unpinned: self.unpinned.clone(),
         });
+        status.peers = Some(report.peers).filter(|peers| peers.capacity > 0);
         status.given_up = Some(proto::GivenUp {
             lookups: self.lapses.retries.get(),
             group_policies: self.lapses.groups.get(),
+            inquiries: self.lapses.inquiries.get(),
             ..report.given_up
         });
     }

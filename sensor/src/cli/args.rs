@@ -151,9 +151,12 @@ fn absolute(folder: &str) -> String {
 The table of events has a line for each class that is not served, is missed by the agent's own trials,
 or had events; the columns are explained in docs/operations.md.
 
-Exit codes: 0 the agent is ready, 1 it says that it is not, 2 it cannot be reached.
+Exit codes: 0 the agent is ready, 1 it says that it is not, 2 it cannot be reached. With --alive, 0 says that it
+answers, ready or not.
 
-Example, as a probe: picket status -o json >/dev/null")]
+Examples, as probes:
+  picket status              of readiness: events come through
+  picket status --alive      of life: a new start would not help an agent that answers")]
 pub struct StatusArgs {
     /// Where the agent is
     #[command(flatten)]
@@ -164,6 +167,9 @@ pub struct StatusArgs {
     /// Show every class and every hook
     #[arg(long)]
     pub all: bool,
+    /// Say by the exit code only whether the agent answers, and print nothing
+    #[arg(long, conflicts_with_all = ["output", "all"])]
+    pub alive: bool,
 }
 
 /// Arguments of `picket check`.

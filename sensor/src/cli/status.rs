@@ -24,6 +24,9 @@ pub async fn run(args: &StatusArgs) -> ExitCode {
             return ExitCode::from(exit::UNREACHABLE);
         }
     };
+    if args.alive {
+        return ExitCode::SUCCESS;
+    }
     let mut text = Vec::new();
     match args.output {
         OutputFormat::Pretty => {

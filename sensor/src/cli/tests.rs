@@ -98,6 +98,7 @@ fn wrong_command_lines_exit_64_and_say_what_is_right() {
         ("picket watch --ancestors 17", "17"),
         ("picket watch --count 0", "0"),
         ("picket status -o yaml", "pretty"),
+        ("picket status --alive --all", "--all"),
     ] {
         let error = parsed(line).unwrap_err();
         assert!(error.use_stderr(), "{line}");

@@ -15,6 +15,7 @@ use crate::policy::{
     Bounds, Policy,
     file::{FileRules, PatternError},
 };
+use crate::sources::kubernetes::Wish;
 use crate::stream::{address::Address, hub::Limits, tls::name::Name};
 
 /// All settings.
@@ -151,6 +152,20 @@ pub struct Identity {
     pub containers_max: usize,
     /// Root of the host.
     pub host_root: PathBuf,
+    /// Sockets of runtimes, from the host's root.
+    pub cri: Vec<PathBuf>,
+    /// Longest time for one answer of a runtime.
+    pub cri_timeout: Duration,
+    /// Patterns of the keys of labels that events show.
+    pub labels: Vec<String>,
+    /// The same of annotations.
+    pub annotations: Vec<String>,
+    /// Whether the Kubernetes API is asked.
+    pub kubernetes: Wish,
+    /// File with its address and credentials.
+    pub kubeconfig: Option<PathBuf>,
+    /// Addresses of the cluster that are remembered; 0: none.
+    pub peers_max: usize,
 }
 
 /// `[log]`
@@ -213,13 +228,23 @@ impl Config {
             },
             identity: Identity {
                 wait: Duration::from_millis(values.number(&setting::IDENTITY_WAIT_MS)?),
-                state_folders: values
-                    .list(&setting::IDENTITY_STATE_FOLDERS)
-                    .into_iter()
-                    .map(PathBuf::from)
-                    .collect(),
+                state_folders: values.paths(&setting::IDENTITY_STATE_FOLDERS),
                 containers_max: values.size(&setting::IDENTITY_CONTAINERS_MAX)?,
                 host_root: values.path(&setting::IDENTITY_HOST_ROOT),
+                cri: values.paths(&setting::IDENTITY_CRI),
+                cri_timeout: Duration::from_millis(values.number(&setting::IDENTITY_CRI_TIMEOUT_MS)?),
+                labels: values.list(&setting::IDENTITY_LABELS),
+                annotations: values.list(&setting::IDENTITY_ANNOTATIONS),
+                kubernetes: match values.text(&setting::IDENTITY_KUBERNETES).as_deref() {
+                    Some("on") => Wish::On,
+                    Some("off") => Wish::Off,
+                    _ => Wish::Auto,
+                },
+                kubeconfig: values.text(&setting::IDENTITY_KUBECONFIG).map(PathBuf::from),
+                peers_max: match values.0.get(&setting::IDENTITY_PEERS) {
+                    Some(Value::Switch(true)) => values.size(&setting::IDENTITY_PEERS_MAX)?,
+                    _ => 0,
+                },
             },
             wanted: Wanted {
                 containers: values.classes(&setting::EVENTS_CONTAINERS),
@@ -267,6 +292,10 @@ impl Typed<'_> {
             Some(Value::List(items)) => items,
             _ => Vec::new(),
         }
+    }
+
+    fn paths(&self, setting: &Setting) -> Vec<PathBuf> {
+        self.list(setting).into_iter().map(PathBuf::from).collect()
     }
 
     fn classes(&self, setting: &Setting) -> u64 {

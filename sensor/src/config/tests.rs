@@ -53,6 +53,9 @@ fn defaults_are_those_of_the_table() {
     assert_eq!(config.process.exited_retention, Duration::from_secs(60));
     assert_eq!(config.process.environment, ["LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"]);
     assert!(config.identity.state_folders.is_empty());
+    assert!(config.identity.cri.contains(&"/run/containerd/containerd.sock".into()));
+    assert_eq!(config.identity.labels, ["app", "k8s-app", "app.kubernetes.io/*"]);
+    assert!(config.identity.annotations.is_empty());
     assert_eq!((config.log.level.as_str(), config.log.format), ("info", LogFormat::Text));
     let values = raw::Values::default();
     for setting in ALL {
@@ -241,6 +244,18 @@ fn by_default_no_way_to_memory_is_quiet() {
         }
     }
     assert_eq!(files.opened("/proc/1/task/7/comm", 0o100_600, true), Some(Verdict::Quiet));
+}
+
+#[test]
+fn patterns_of_keys_are_checked_and_a_runtime_can_be_left_out() {
+    let config = file("[identity]\ncri = []\nlabels = [\"team-*\"]\n").unwrap();
+    assert!(config.identity.cri.is_empty());
+    assert_eq!(config.identity.labels, ["team-*"]);
+    assert!(refused("[identity]\nlabels = [\"[a\"]").contains("patterns of keys"));
+    let many = vec!["\"a\""; 65].join(",");
+    assert!(refused(&format!("[identity]\nannotations = [{many}]")).contains("at most 64"));
+    let variable = resolved_environment(&[("PICKET_IDENTITY_CRI", "")]).unwrap();
+    assert!(variable.identity.cri.is_empty());
 }
 
 /// More than the kernel's tables hold is refused where it is written.

@@ -10,6 +10,7 @@ use sensor_common::{
 };
 
 use super::setting::Kind;
+use crate::identity::selection::{self, PATTERNS_MAX};
 use crate::stream::{address::Address, tls::name::Name};
 use crate::{policy, proto};
 
@@ -45,6 +46,9 @@ impl Kind {
                  privilege)"
                 .to_owned(),
             Self::Patterns => "a list of patterns of absolute paths".to_owned(),
+            Self::Keys => {
+                format!("a list of at most {PATTERNS_MAX} patterns of keys such as app.kubernetes.io/*")
+            }
             Self::Ports => format!("a list of at most {PORTS_MAX} ports from 1 to 65535, as texts"),
             Self::Networks => format!("a list of at most {NETWORKS_MAX} networks such as 10.0.0.0/8"),
             Self::Listen => {
@@ -65,6 +69,7 @@ impl Kind {
             | Self::VariableNames
             | Self::Classes
             | Self::Patterns
+            | Self::Keys
             | Self::Ports
             | Self::Networks
             | Self::CertificateNames => {
@@ -85,6 +90,7 @@ impl Kind {
                 | Self::VariableNames
                 | Self::Classes
                 | Self::Patterns
+                | Self::Keys
                 | Self::Ports
                 | Self::Networks
                 | Self::CertificateNames,
@@ -134,6 +140,10 @@ impl Kind {
             (Self::Classes, Value::List(names)) => classes(names).is_some(),
             (Self::Patterns, Value::List(patterns)) => {
                 patterns.iter().all(|pattern| policy::file::check(pattern).is_ok())
+            }
+            (Self::Keys, Value::List(patterns)) => {
+                patterns.len() <= PATTERNS_MAX
+                    && patterns.iter().all(|pattern| selection::check(pattern).is_ok())
             }
             (Self::Ports, Value::List(ports)) => {
                 ports.len() <= PORTS_MAX as usize

@@ -272,9 +272,18 @@ fn syscalls(program: &mut TracePoint, names: &[&str]) -> Result<Vec<Link>, Strin
             continue;
         }
         let link = program.attach("syscalls", &name).and_then(|link| program.take_link(link));
-        links.push(kept(link).map_err(|error| format!("{name}: {error}"))?);
+        links.push(kept(link).map_err(|error| format!("{name}: {error}{}", remedy(&error)))?);
     }
     if links.is_empty() { Err(NO_SUCH_CALL.to_owned()) } else { Ok(links) }
+}
+
+/// What helps against a refusal that upstream kernels do not know (`EACCES` to `CAP_PERFMON`).
+fn remedy(error: &str) -> &'static str {
+    if error.contains("perf_event_open") && error.contains("os error 13") {
+        "; kernels of Debian and Ubuntu refuse it without CAP_SYS_ADMIN while kernel.perf_event_paranoid is above 2"
+    } else {
+        ""
+    }
 }
 
 fn packets(program: &mut CgroupSkb, direction: CgroupSkbAttachType, cgroups: &Path) -> Result<Link, String> {

@@ -83,11 +83,12 @@ fn kernel(release: &str) -> Finding {
 
 fn privileges() -> Finding {
     let effective = capabilities(None).map(|sets| sets.effective).unwrap_or(CapabilitySet::empty());
-    granted(effective)
+    let paranoid = std::fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").unwrap_or_default();
+    granted(effective, paranoid.trim().parse().unwrap_or(0))
 }
 
-/// What these capabilities are enough for.
-fn granted(effective: CapabilitySet) -> Finding {
+/// What these capabilities are enough for, where `kernel.perf_event_paranoid` is `paranoid`.
+fn granted(effective: CapabilitySet, paranoid: i32) -> Finding {
     let missing = |needed: &[(&'static str, CapabilitySet)]| {
         let lacks = |(_, capability): &&(&str, CapabilitySet)| !effective.contains(*capability);
         needed.iter().filter(lacks).map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
@@ -106,10 +107,19 @@ fn granted(effective: CapabilitySet) -> Finding {
         let text = format!("missing {}: run as root, or grant them", lacking.join(", "));
         return finding("privileges", Outcome::Fails, text);
     }
-    let optional = missing(&[
+    let mut optional = missing(&[
         ("CAP_NET_ADMIN (packets and kernel settings may not be told)", CapabilitySet::NET_ADMIN),
         ("CAP_NET_RAW (the canary cannot try raw sockets)", CapabilitySet::NET_RAW),
     ]);
+    // Upstream kernels treat it as 2, and ask for CAP_PERFMON.
+    if paranoid > 2 && !effective.contains(CapabilitySet::SYS_ADMIN) {
+        let comma = if optional.is_empty() { "" } else { ", " };
+        optional.push_str(comma);
+        optional.push_str(
+            "CAP_SYS_ADMIN (kernels of Debian and Ubuntu refuse tracepoints of system calls while \
+             kernel.perf_event_paranoid is above 2)",
+        );
+    }
     if optional.is_empty() {
         finding("privileges", Outcome::Works, "every capability that is needed")
     } else {
@@ -192,11 +202,17 @@ mod tests {
         let reading = CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH;
         let network = CapabilitySet::NET_ADMIN | CapabilitySet::NET_RAW;
         let new = CapabilitySet::BPF | CapabilitySet::PERFMON;
-        assert_eq!(granted(CapabilitySet::all()).outcome, Outcome::Works);
-        assert_eq!(granted(new | reading | network).outcome, Outcome::Works);
-        assert_eq!(granted(CapabilitySet::SYS_ADMIN | reading | network).outcome, Outcome::Works);
+        assert_eq!(granted(CapabilitySet::all(), 4).outcome, Outcome::Works);
+        assert_eq!(granted(new | reading | network, 2).outcome, Outcome::Works);
+        assert_eq!(granted(CapabilitySet::SYS_ADMIN | reading | network, 4).outcome, Outcome::Works);
+        let found = granted(new | reading | network, 3);
+        assert!(
+            found.outcome == Outcome::Limited && found.text.contains("perf_event_paranoid"),
+            "{}",
+            found.text
+        );
         let without = |capabilities: CapabilitySet| {
-            let found = granted(CapabilitySet::all().difference(capabilities));
+            let found = granted(CapabilitySet::all().difference(capabilities), 2);
             (found.outcome, found.text)
         };
         let (outcome, text) = without(CapabilitySet::SYS_PTRACE);

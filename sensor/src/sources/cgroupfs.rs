@@ -34,6 +34,18 @@ impl CgroupTree {
         fs::metadata(self.root.join(path.trim_start_matches('/'))).ok().map(|folder| folder.ino())
     }
 
+    /// Path of the group that lists this process, by its number in the reader's pid namespace. Unlike
+    /// `/proc/PID/cgroup`, these lists do not depend on the control group namespace of the reader.
+    #[must_use]
+    pub fn holding(&self, pid: u32) -> Option<String> {
+        let lists = |path: &str| {
+            let list = self.root.join(path.trim_start_matches('/')).join("cgroup.procs");
+            let list = fs::read_to_string(list).unwrap_or_default();
+            list.lines().any(|line| line.parse() == Ok(pid))
+        };
+        self.groups().into_iter().map(|(_, path)| path).find(|path| lists(path))
+    }
+
     /// Every group: id and path from the root of the hierarchy. One that goes meanwhile is left out.
     #[must_use]
     pub fn groups(&self) -> Vec<(u64, String)> {
@@ -99,5 +111,8 @@ mod tests {
         assert_eq!(tree.id("/k8s.io/abc"), Some(id));
         assert!(groups.contains(&(id, "/k8s.io/abc".to_owned())));
         assert_eq!(tree.id("/gone"), None);
+        fs::write(root.path().join("pids/k8s.io/abc/cgroup.procs"), "7\n0\n8\n").unwrap();
+        assert_eq!(tree.holding(8).as_deref(), Some("/k8s.io/abc"));
+        assert_eq!(tree.holding(9), None);
     }
 }

@@ -13,6 +13,9 @@ use crate::process::{Program, Running};
 /// Bytes of a command line that are read.
 const ARGUMENTS_BYTES_MAX: usize = 4096;
 
+/// What names the initial control group namespace (`PROC_CGROUP_INIT_INO` of `include/linux/proc_ns.h`).
+const INITIAL: &str = "cgroup:[4026531835]";
+
 /// Reader of a `/proc`.
 #[derive(Clone, Debug)]
 pub struct Procfs {
@@ -40,18 +43,18 @@ impl Procfs {
     /// # Errors
     /// `/proc` itself cannot be read.
     pub fn running(&self, cgroups: &CgroupTree) -> std::io::Result<Vec<Running>> {
-        let mut ids = HashMap::new();
+        let mut groups = Groups::new(cgroups, &self.root.join("self"));
         let mut running = Vec::new();
         for entry in fs::read_dir(&self.root)?.filter_map(Result::ok) {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            if let Some(process) = self.process(pid, cgroups, &mut ids) {
+            if let Some(process) = self.process(pid, &mut groups) {
                 running.push(process);
             }
         }
         Ok(running)
     }
 
-    fn process(&self, pid: u32, cgroups: &CgroupTree, known: &mut HashMap<String, u64>) -> Option<Running> {
+    fn process(&self, pid: u32, groups: &mut Groups<'_>) -> Option<Running> {
         let folder = self.root.join(pid.to_string());
         let stat = parse_stat(&fs::read(folder.join("stat")).ok()?)?;
         if stat.kernel_thread {
@@ -59,18 +62,7 @@ impl Procfs {
         }
         let status = fs::read(folder.join("status")).ok()?;
         let status = lossy(&status);
-        let cgroup = fs::read(folder.join("cgroup")).ok().and_then(|text| {
-            let path = path_in(&lossy(&text), &cgroups.hierarchy)?.to_owned();
-            let id = match known.get(&path) {
-                Some(id) => *id,
-                None => {
-                    let id = cgroups.id(&path)?;
-                    known.insert(path.clone(), id);
-                    id
-                }
-            };
-            Some((id, path))
-        });
+        let cgroup = fs::read(folder.join("cgroup")).ok().and_then(|text| groups.of(&lossy(&text)));
         Some(Running {
             pid,
             start_ticks: stat.start_ticks,
@@ -81,6 +73,59 @@ impl Procfs {
             cgroup,
         })
     }
+}
+
+/// Control groups of running processes.
+struct Groups<'a> {
+    tree: &'a CgroupTree,
+    /// Root of the reader's control group namespace, to which the paths in `/proc` are relative.
+    base: String,
+    ids: HashMap<String, u64>,
+}
+
+impl<'a> Groups<'a> {
+    /// For the process whose folder in `/proc` is `own`: this one.
+    fn new(tree: &'a CgroupTree, own: &Path) -> Self {
+        let initial =
+            fs::read_link(own.join("ns/cgroup")).map_or(true, |namespace| namespace.as_os_str() == INITIAL);
+        let base = if initial { None } else { base(tree, own, std::process::id()) };
+        Self { tree, base: base.unwrap_or_default(), ids: HashMap::new() }
+    }
+
+    /// Id and path of the group that a `/proc/PID/cgroup` names.
+    fn of(&mut self, text: &str) -> Option<(u64, String)> {
+        let path = absolute(&self.base, path_in(text, &self.tree.hierarchy)?);
+        let id = match self.ids.get(&path) {
+            Some(id) => *id,
+            None => {
+                let id = self.tree.id(&path)?;
+                self.ids.insert(path.clone(), id);
+                id
+            }
+        };
+        Some((id, path))
+    }
+}
+
+/// Root of the control group namespace of process `pid`, whose folder in `/proc` is `own`.
+fn base(tree: &CgroupTree, own: &Path, pid: u32) -> Option<String> {
+    let text = fs::read(own.join("cgroup")).ok()?;
+    let text = lossy(&text);
+    let within = path_in(&text, &tree.hierarchy)?.trim_end_matches('/').to_owned();
+    Some(tree.holding(pid)?.strip_suffix(&within)?.to_owned())
+}
+
+/// A path from the root of the hierarchy, of one that is relative to `base` and may lead out of it (cgroup_namespaces(7)).
+fn absolute(base: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in base.split('/').chain(path.split('/')) {
+        match part {
+            "" => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 fn program(folder: &Path) -> Program {
@@ -195,6 +240,28 @@ mod tests {
         assert_eq!(running.len(), 1);
         assert_eq!((running[0].pid, running[0].start_ticks, running[0].ids.uid), (10, 77, 5));
         assert_eq!(running[0].program.arguments, ["sleep", "1"]);
+    }
+
+    #[test]
+    fn paths_are_those_of_the_hierarchy_in_a_namespace_too() {
+        let root = tempfile::tempdir().unwrap();
+        let (groups, proc) = (root.path().join("cgroup"), root.path().join("proc"));
+        fs::create_dir_all(groups.join("pods/a/own/below")).unwrap();
+        fs::create_dir_all(groups.join("pods/b")).unwrap();
+        fs::write(groups.join("pods/a/own/below/cgroup.procs"), format!("{}\n", std::process::id())).unwrap();
+        fs::create_dir_all(proc.join("self/ns")).unwrap();
+        fs::write(proc.join("self/cgroup"), "0::/below\n").unwrap();
+        let tree = CgroupTree::new(&groups, "v2");
+        let of = |namespace: &str, path: &str| {
+            drop(fs::remove_file(proc.join("self/ns/cgroup")));
+            std::os::unix::fs::symlink(namespace, proc.join("self/ns/cgroup")).unwrap();
+            Groups::new(&tree, &proc.join("self")).of(&format!("0::{path}\n")).map(|(_, path)| path)
+        };
+        assert_eq!(of("cgroup:[1]", "/../../b").as_deref(), Some("/pods/b"));
+        assert_eq!(of("cgroup:[1]", "/").as_deref(), Some("/pods/a/own"));
+        assert_eq!(of("cgroup:[1]", "/../../../").as_deref(), Some("/"));
+        assert_eq!(of(INITIAL, "/pods/b").as_deref(), Some("/pods/b"));
+        assert_eq!(of(INITIAL, "/b"), None);
     }
 
     #[test]

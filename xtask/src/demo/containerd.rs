@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::background::Background;
 use super::scratch::Scratch;
 use super::stop::Stop;
+use crate::image::oci::Image;
 use crate::process::output;
 
 /// The container runs as if Kubernetes had started it.
@@ -52,8 +53,16 @@ impl Containerd {
         self.folder.join("state")
     }
 
-    /// The client of this containerd, with these arguments.
-    pub(crate) fn ctr(&self, arguments: &[&str]) -> Command {
+    /// Gives it an image.
+    pub(crate) fn import(&self, image: &Image, scratch: &Scratch) -> Result<()> {
+        let file = scratch.path().join("image.tar");
+        std::fs::write(&file, image.archive()?)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        output(self.ctr(&["images", "import"]).arg(file))?;
+        Ok(())
+    }
+
+    fn ctr(&self, arguments: &[&str]) -> Command {
         ctr(&self.folder, arguments)
     }
 

@@ -7,11 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::remove;
+use crate::apt::{Apt, Kind, field};
 use crate::process::output;
 
-/// Used when apt's sources name no Debian mirror (on Ubuntu, for one).
-const DEFAULT_MIRROR: &str = "http://deb.debian.org/debian";
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// Depends on the current kernel of its suite: versions roll, this name stays.
 const META_PACKAGE: &str = "linux-image-cloud-amd64";
 
@@ -84,7 +82,7 @@ pub(crate) fn fetch(line: Line, cache: &Path) -> Result<Kernel> {
     let apt = Apt::new(&cache.join(format!("{line}.apt")))?;
     let mut errors = Vec::new();
     for suite in line.suites() {
-        match apt.resolve(suite) {
+        match resolve(&apt, suite) {
             Ok(packages) => return unpacked(&apt, &packages, &folder),
             Err(error) => errors.push(format!("{suite}: {error:#}")),
         }
@@ -104,7 +102,7 @@ fn unpacked(apt: &Apt, packages: &[String], folder: &Path) -> Result<Kernel> {
     }
     remove(folder)?;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    apt.unpack(packages, folder)?;
+    unpack(apt, packages, folder)?;
     let kernel = find(folder)?;
     // Written last: a folder without it is incomplete.
     std::fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
@@ -128,80 +126,33 @@ fn find(folder: &Path) -> Result<Kernel> {
     bail!("no kernel in {}", folder.display())
 }
 
-/// apt with sources and state of its own: nothing of the machine's is changed, no root is needed.
-#[derive(Debug)]
-struct Apt {
-    folder: PathBuf,
-    mirror: String,
+/// What the packages hold, unpacked.
+fn unpack(apt: &Apt, packages: &[String], folder: &Path) -> Result<()> {
+    let debs = apt.folder().join("debs");
+    std::fs::create_dir_all(&debs).with_context(|| format!("cannot make {}", debs.display()))?;
+    println!("fetching {}", packages.join(" "));
+    output(apt.command("apt-get").current_dir(&debs).args(["--quiet", "download"]).args(packages))?;
+    for entry in std::fs::read_dir(&debs).with_context(|| format!("cannot list {}", debs.display()))? {
+        let deb = entry.with_context(|| format!("cannot list {}", debs.display()))?.path();
+        output(Command::new("dpkg-deb").arg("--extract").arg(&deb).arg(folder))?;
+        std::fs::remove_file(&deb).with_context(|| format!("cannot remove {}", deb.display()))?;
+    }
+    Ok(())
 }
 
-impl Apt {
-    fn new(folder: &Path) -> Result<Self> {
-        for part in ["lists/partial", "cache/archives/partial", "debs"] {
-            let path = folder.join(part);
-            std::fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        }
-        let folder = folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?;
-        Ok(Self { folder, mirror: configured_mirror() })
+/// The packages that hold the suite's current kernel: its image, and where it is split, its parts.
+fn resolve(apt: &Apt, suite: &str) -> Result<Vec<String>> {
+    apt.update(Kind::Binary, suite)?;
+    let image = depends(&apt.show(META_PACKAGE)?, "linux-image-");
+    let image = image.first().with_context(|| format!("{META_PACKAGE} of {suite} names no kernel"))?.clone();
+    let record = apt.show(&image)?;
+    let mut packages = depends(&record, "linux-binary-");
+    packages.extend(depends(&record, "linux-modules-"));
+    if packages.is_empty() {
+        packages.push(image);
     }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        let folder = self.folder.display();
-        for option in [
-            format!("Dir::Etc::sourcelist={folder}/sources.list"),
-            "Dir::Etc::sourceparts=/dev/null".into(),
-            format!("Dir::State::lists={folder}/lists"),
-            "Dir::State::status=/dev/null".into(),
-            format!("Dir::Cache={folder}/cache"),
-            "Acquire::Languages=none".into(),
-            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(),
-            "APT::Architecture=amd64".into(),
-            "APT::Sandbox::User=root".into(),
-        ] {
-            command.args(["-o", &option]);
-        }
-        command
-    }
-
-    /// The packages that hold the suite's current kernel: its image, and where it is split, its parts.
-    fn resolve(&self, suite: &str) -> Result<Vec<String>> {
-        let sources = format!("deb [arch=amd64 signed-by={KEYRING}] {} {suite} main\n", self.mirror);
-        let file = self.folder.join("sources.list");
-        std::fs::write(&file, sources).with_context(|| format!("cannot write {}", file.display()))?;
-        output(self.command("apt-get").args(["--quiet", "--error-on=any", "update"]))?;
-        let image = depends(&self.show(META_PACKAGE)?, "linux-image-");
-        let image =
-            image.first().with_context(|| format!("{META_PACKAGE} of {suite} names no kernel"))?.clone();
-        let record = self.show(&image)?;
-        let mut packages = depends(&record, "linux-binary-");
-        packages.extend(depends(&record, "linux-modules-"));
-        if packages.is_empty() {
-            packages.push(image);
-        }
-        let version = field(&record, "Version").unwrap_or_default();
-        Ok(packages.into_iter().map(|package| format!("{package}={version}")).collect())
-    }
-
-    fn show(&self, package: &str) -> Result<String> {
-        output(self.command("apt-cache").args(["show", "--no-all-versions", package]))
-    }
-
-    fn unpack(&self, packages: &[String], folder: &Path) -> Result<()> {
-        let debs = self.folder.join("debs");
-        println!("fetching {}", packages.join(" "));
-        output(self.command("apt-get").current_dir(&debs).args(["--quiet", "download"]).args(packages))?;
-        for entry in std::fs::read_dir(&debs).with_context(|| format!("cannot list {}", debs.display()))? {
-            let deb = entry.with_context(|| format!("cannot list {}", debs.display()))?.path();
-            output(Command::new("dpkg-deb").arg("--extract").arg(&deb).arg(folder))?;
-            std::fs::remove_file(&deb).with_context(|| format!("cannot remove {}", deb.display()))?;
-        }
-        Ok(())
-    }
-}
-
-fn field<'record>(record: &'record str, name: &str) -> Option<&'record str> {
-    record.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    let version = field(&record, "Version").unwrap_or_default();
+    Ok(packages.into_iter().map(|package| format!("{package}={version}")).collect())
 }
 
 /// Names in `Depends` that start with `prefix`.
@@ -211,38 +162,9 @@ fn depends(record: &str, prefix: &str) -> Vec<String> {
     names.filter(|name| name.starts_with(prefix)).map(str::to_owned).collect()
 }
 
-/// The Debian mirror in this machine's apt sources, in either of the two formats.
-fn configured_mirror() -> String {
-    let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
-    if let Ok(entries) = std::fs::read_dir("/etc/apt/sources.list.d") {
-        files.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
-    }
-    let texts = files.iter().filter_map(|file| std::fs::read_to_string(file).ok());
-    texts.into_iter().find_map(|text| mirror(&text)).unwrap_or_else(|| DEFAULT_MIRROR.to_owned())
-}
-
-fn mirror(sources: &str) -> Option<String> {
-    let lines = sources.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let mut words = lines.flat_map(str::split_whitespace).map(|word| word.trim_end_matches('/'));
-    words.find(|word| word.contains("://") && word.ends_with("/debian")).map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mirror_is_read_from_both_formats() {
-        assert_eq!(
-            mirror("deb http://a/debian-security x main\ndeb https://b/debian/ y main"),
-            Some("https://b/debian".into())
-        );
-        assert_eq!(
-            mirror("Types: deb\n# URIs: http://old/debian\nURIs: http://c/debian\n"),
-            Some("http://c/debian".into())
-        );
-        assert_eq!(mirror("deb http://archive.ubuntu.com/ubuntu noble main"), None);
-    }
 
     #[test]
     fn kernel_packages_are_read_from_the_record() {

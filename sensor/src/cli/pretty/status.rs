@@ -1,6 +1,7 @@
 //! The answer of `GetStatus` as a page.
 
 mod events;
+mod identity;
 
 use std::fmt::{self, Write as _};
 
@@ -17,7 +18,7 @@ pub fn page(status: &GetStatusResponse, all: bool, paint: Paint) -> String {
     page.groups(&status.groups);
     page.losses(status);
     page.hooks(&status.hooks, all);
-    page.identity(status);
+    page.identity(status, all);
     page.given_up(status);
     page.subscribers(status);
     page.text
@@ -104,7 +105,7 @@ impl Page {
         }
     }
 
-    fn identity(&mut self, status: &GetStatusResponse) {
+    fn identity(&mut self, status: &GetStatusResponse, all: bool) {
         self.title("identity");
         self.table("processes", status.processes.as_ref());
         self.table("control groups", status.control_groups.as_ref());
@@ -114,6 +115,8 @@ impl Page {
             let (all, unwatched) = (executed.all, executed.unwatched);
             self.line(format_args!("  programs executed: {all}, of which {unwatched} while no agent ran"));
         }
+        self.delays(&status.identity_delays);
+        self.sources(&status.identity_sources, all);
     }
 
     fn given_up(&mut self, status: &GetStatusResponse) {
@@ -122,6 +125,7 @@ impl Page {
         let counts = [
             (given_up.questions, "questions for the container of a control group"),
             (given_up.lookups, "look-ups of containers"),
+            (given_up.inquiries, "questions about containers to a runtime or the API server"),
             (given_up.verdicts, "verdicts on files: the kernel asks again"),
             (given_up.group_policies, "policies of control groups: everything is wanted of them"),
             (given_up.identity_waits, "waits of events for their container"),

@@ -1,0 +1,81 @@
+//! Picket in the cluster: its image and its chart as users have them, and the tests that run against it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::binaries::KUBERNETES;
+use crate::chart;
+use crate::image;
+use crate::process::{as_root_keeping_path, run, target_dir, workspace};
+use crate::setup::{Need, ensure as setup};
+use crate::vm::{built, static_build};
+
+const DAEMON_SET: &str = "daemonset/picket";
+const NAMESPACE: &str = "--namespace=picket";
+
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Build {
+    /// Take this static agent instead of building one
+    #[arg(long, value_name = "FILE")]
+    release_binary: Option<PathBuf>,
+}
+
+/// Builds the image, starts the cluster where there is none, installs the chart, waits until the agent has started, and
+/// returns the agent's program.
+pub(super) fn deploy(build: &Build) -> Result<PathBuf> {
+    setup(&[Need::Ebpf, Need::Containers, Need::Cluster])?;
+    let program = match &build.release_binary {
+        Some(program) => program.clone(),
+        None => static_build("sensor", "picket")?,
+    };
+    let archive = image::make(&image::Arguments {
+        release_binary: Some(program.clone()),
+        ..image::Arguments::default()
+    })?;
+    let manifests = manifests()?;
+    cluster(&["up"])?;
+    cluster(&["load", &archive.to_string_lossy()])?;
+    // Its image is called as before: an agent that runs would be left.
+    kubectl(&["delete", NAMESPACE, "--ignore-not-found", DAEMON_SET])?;
+    kubectl(&["apply", "--filename", &manifests.to_string_lossy()])?;
+    kubectl(&["rollout", "status", NAMESPACE, "--timeout=5m", DAEMON_SET])?;
+    Ok(program)
+}
+
+/// The chart, rendered for the cluster's Kubernetes.
+fn manifests() -> Result<PathBuf> {
+    let file = target_dir().join("cluster/picket.yaml");
+    let folder = file.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::write(&file, chart::rendered(KUBERNETES, &["namespace.create=true"])?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(file)
+}
+
+/// Deploys, and runs the tests whose names contain one of `names`; all when there is none.
+pub(super) fn test(build: &Build, names: &[String]) -> Result<()> {
+    let picket = deploy(build)?;
+    let tests = built(&["test", "--package", "picket-tests", "--test", "cluster", "--no-run"], "cluster")?;
+    let mut command = as_root_keeping_path(tests)?;
+    run(command.args(names).current_dir(workspace().join("tests")).env("PICKET_BIN", picket))
+}
+
+fn kubectl(arguments: &[&str]) -> Result<()> {
+    cluster(&[&["kubectl", "--"], arguments].concat())
+}
+
+/// Another of the cluster's commands, as root.
+fn cluster(arguments: &[&str]) -> Result<()> {
+    let itself = std::env::current_exe().context("cannot find the path of xtask itself")?;
+    let mut command: Command = as_root_keeping_path(itself)?;
+    run(command.arg("cluster").args(arguments))
+}
+
+/// Everything, on a cluster that is taken away afterwards: a step of `cargo xtask test`.
+pub(crate) fn step() -> Result<()> {
+    let tested = test(&Build::default(), &[]);
+    let down = cluster(&["down"]);
+    tested.and(down)
+}
