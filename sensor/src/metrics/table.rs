@@ -3,7 +3,8 @@
 
 use super::text::{Samples, seconds};
 use crate::proto::class_coverage::Canary;
-use crate::proto::{Class, ClassLedger, Duration, GetStatusResponse, Table, Timestamp};
+use crate::proto::identity_source_status::State;
+use crate::proto::{Class, ClassLedger, Duration, GetStatusResponse, IdentitySourceStatus, Table, Timestamp};
 
 /// How a value moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +122,24 @@ pub(super) static ALL: &[Metric] = metrics! {
                 samples.histogram(&[&delay.source], histogram);
             }
         };
+    "picket_identity_source_up" Gauge ["source"],
+        "1 where a source of identity that is asked over a connection answers, 0 where it does not; absent where there is nothing to connect to.",
+        |status, samples| for source in &status.identity_sources {
+            match source.state() {
+                State::Connected => samples.add(&[&name(source)], 1),
+                State::Failing => samples.add(&[&name(source)], 0),
+                State::Absent | State::Unspecified => (),
+            }
+        };
+    "picket_identity_answers_total" Counter ["source"],
+        "Its answers.",
+        |status, samples| sources(status, samples, |source| source.answers);
+    "picket_identity_failures_total" Counter ["source"],
+        "Calls to it that failed.",
+        |status, samples| sources(status, samples, |source| source.failures);
+    "picket_identity_given_up_total" Counter ["source"],
+        "Questions for it that were given up, because too many waited or for too long.",
+        |status, samples| sources(status, samples, |source| source.given_up);
     "picket_table_entries" Gauge ["table"],
         "Entries of a bounded table.",
         |status, samples| tables(status, samples, |table| table.entries);
@@ -197,6 +216,7 @@ fn tables(status: &GetStatusResponse, samples: &mut Samples<'_>, value: fn(&Tabl
         ("processes", &status.processes),
         ("control_groups", &status.control_groups),
         ("flows", &status.flows),
+        ("peers", &status.peers),
     ];
     for (name, table) in tables {
         if let Some(table) = table {
@@ -214,8 +234,20 @@ fn given_up(status: &GetStatusResponse, samples: &mut Samples<'_>) {
         ("group_policies", given_up.group_policies),
         ("identity_waits", given_up.identity_waits),
         ("owner_waits", given_up.owner_waits),
+        ("inquiries", given_up.inquiries),
     ] {
         samples.add(&[what], count);
+    }
+}
+
+/// As the histogram of delays has it: `cri`, `kubernetes`.
+fn name(source: &IdentitySourceStatus) -> String {
+    source.source().as_str_name().to_ascii_lowercase()
+}
+
+fn sources(status: &GetStatusResponse, samples: &mut Samples<'_>, count: fn(&IdentitySourceStatus) -> u64) {
+    for source in &status.identity_sources {
+        samples.add(&[&name(source)], count(source));
     }
 }
 

@@ -37,6 +37,13 @@ fn full() -> GetStatusResponse {
         }],
         processes: Some(proto::Table { entries: 3, capacity: 4, evicted: 5 }),
         executed: Some(proto::ExecutedPrograms { all: 70, unwatched: 7, unpinned: String::new() }),
+        identity_sources: vec![proto::IdentitySourceStatus {
+            source: proto::IdentitySource::Cri.into(),
+            state: proto::identity_source_status::State::Failing.into(),
+            place: "/run/containerd/containerd.sock".to_owned(),
+            answers: 6,
+            ..Default::default()
+        }],
         given_up: Some(proto::GivenUp::default()),
         subscribers: vec![proto::Subscriber::default()],
         subscribers_sent: 20,
@@ -68,6 +75,8 @@ fn every_metric_of_the_table_finds_its_samples() {
         "picket_subscriber_events_sent_total 20",
         "picket_tls_connections_total{outcome=\"unknown\"} 2",
         "picket_programs_unwatched_total 7",
+        "picket_identity_source_up{source=\"cri\"} 0",
+        "picket_identity_answers_total{source=\"cri\"} 6",
         "picket_identity_delay_seconds_bucket{source=\"bundle\",le=\"0\"} 2",
         "picket_identity_delay_seconds_bucket{source=\"bundle\",le=\"0.001\"} 3",
         "picket_identity_delay_seconds_bucket{source=\"bundle\",le=\"30\"} 3",
