@@ -7,12 +7,15 @@ use picket_tests::client::Client;
 use picket_tests::container::Names;
 use picket_tests::expect::{Expect, text};
 use picket_tests::runner::Test;
+use picket_tests::skip::SAME_EVERYWHERE;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("identity::first_exec", known::first_exec),
     Test::new("identity::sandbox", known::sandbox),
     Test::new("identity::running_before_the_agent", known::running_before_the_agent),
+    Test::new("identity::control_group_namespace", known::control_group_namespace)
+        .native_only(SAME_EVERYWHERE),
     Test::new("identity::filters", known::filters),
     Test::new("identity::containerd", known::containerd).native_only("the VM has no containerd"),
     Test::new("identity::bundle_outside_the_state_folders", unresolved::bundle_elsewhere),

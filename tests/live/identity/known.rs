@@ -1,10 +1,13 @@
 //! Containers whose bundle tells everything.
 
 use std::fs;
+use std::io::Read as _;
+use std::process::Stdio;
 
 use picket_tests::agent::Agent;
+use picket_tests::cgroup::Cgroup;
 use picket_tests::client::{Client, Filters, last_argument};
-use picket_tests::container::{Container, Names};
+use picket_tests::container::{Container, Names, random_hex};
 use picket_tests::containerd::Containerd;
 use picket_tests::expect::{Expect, number, text};
 use picket_tests::lab::{Lab, marker};
@@ -70,6 +73,38 @@ pub(super) fn running_before_the_agent(lab: &mut Lab) {
         text(event, "class") == "PROCESS_EXIT" && number(event, "process.pid") == Some(pid.into())
     });
     check_identity(&exit, container.names());
+    drop(client);
+    agent.stop();
+}
+
+/// An agent with a control group namespace of its own, as a pod has, is told other paths by `/proc`; it knows the group of
+/// a process that is older than itself all the same.
+pub(super) fn control_group_namespace(lab: &mut Lab) {
+    let path = |name: &str| format!("/picket-{name}-{}", random_hex(4));
+    let (old, own, new) = (path("old"), path("own"), path("new"));
+    let groups = [&old, &own, &new].map(|path| Cgroup::create(path));
+    let [enter_old, enter_own, enter_new] = groups.each_ref().map(Cgroup::enter);
+    let mut command = lab.host("sh");
+    command.args(["-c", &format!("{enter_old}echo there; read go; exit 0")]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut early = command.spawn().expect("busybox can be run");
+    let mut said = [0; 5];
+    early.stdout.take().expect("piped").read_exact(&mut said).expect("it says when it is there");
+
+    let mut options = lab.agent_options();
+    let script = format!("{enter_own}exec unshare --cgroup \"$@\"");
+    options.through = ["sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
+    let agent = Agent::start(&options);
+    let mut client = Client::subscribe(&agent, &Filters::default());
+    let enter = enter_new.replace("$$", &early.id().to_string());
+    let status = lab.host("sh").args(["-c", &format!("{enter}exit 0")]).status();
+    assert!(status.expect("busybox runs").success(), "{enter}");
+    let moved = client.wait_for("the move", |event| {
+        text(event, "class") == "CONTAINER_CGROUP_MOVE" && text(event, "controlGroup.path") == new
+    });
+    Expect::of(&moved).is("process.pid", early.id()).is("controlGroup.from", old.as_str());
+    drop(early.stdin.take());
+    early.wait().expect("our own child");
     drop(client);
     agent.stop();
 }

@@ -1,5 +1,5 @@
 //! What is installed is what the documents say: capabilities of the chart, of the plain manifests and in the security
-//! model are the same, and the chart has the version of the workspace.
+//! model are the same, the chart has the version of the workspace, and its dashboard asks for metrics that there are.
 
 use super::{Problem, Tree, line_of};
 
@@ -7,7 +7,9 @@ const VALUES: &str = "deploy/helm/picket/values.yaml";
 const CHART: &str = "deploy/helm/picket/Chart.yaml";
 const MANIFESTS: &str = "deploy/kubernetes/picket.yaml";
 const MODEL: &str = "docs/security-model.md";
-/// The table there.
+const DASHBOARD: &str = "deploy/helm/picket/files/dashboard.json";
+const METRICS: &str = "docs/metrics.md";
+/// The table of capabilities in [`MODEL`].
 const HEADING: &str = "### Capabilities";
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
@@ -27,6 +29,25 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     compare(MODEL, HEADING, documented(tree.text(MODEL).unwrap_or_default()));
     compare(MANIFESTS, "capabilities:", added(tree.text(MANIFESTS).unwrap_or_default()));
     problems.extend(versions(tree));
+    problems.extend(metrics(tree));
+    problems
+}
+
+/// Names in the dashboard that the reference does not know.
+fn metrics(tree: &Tree) -> Vec<Problem> {
+    let (Some(dashboard), Some(reference)) = (tree.text(DASHBOARD), tree.text(METRICS)) else {
+        return Vec::new();
+    };
+    let words = |line: &str| -> Vec<String> {
+        let all = line.split(|character: char| !character.is_ascii_lowercase() && character != '_');
+        all.filter(|word| word.starts_with("picket_")).map(str::to_owned).collect()
+    };
+    let mut problems = Vec::new();
+    for (index, line) in dashboard.lines().enumerate() {
+        for name in words(line).into_iter().filter(|name| !reference.contains(&format!("| `{name}` |"))) {
+            problems.push(Problem::new(DASHBOARD, index + 1, format!("{METRICS} has no `{name}`")));
+        }
+    }
     problems
 }
 
@@ -101,6 +122,14 @@ mod tests {
     #[test]
     fn what_agrees_passes() {
         assert_eq!(with("", ""), [""; 0]);
+    }
+
+    #[test]
+    fn unknown_metric_is_told() {
+        let dashboard = "{\n  \"expr\": \"rate(picket_a_total[5m]) / picket_b\"\n}\n";
+        let files = [(DASHBOARD, dashboard), (METRICS, "| `picket_a_total` | counter |\n")];
+        let found = metrics(&Tree::of(&files));
+        assert_eq!(found, [Problem::new(DASHBOARD, 2, "docs/metrics.md has no `picket_b`")]);
     }
 
     #[test]
