@@ -18,6 +18,7 @@ pub mod errno;
 pub mod expect;
 pub mod image;
 pub mod lab;
+pub mod numbers;
 pub mod pods;
 pub mod raw;
 pub mod runner;
