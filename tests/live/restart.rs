@@ -1,6 +1,5 @@
 //! The agent is killed while programs are executed, and comes back: the numbers of its events say how many were missed.
 
-use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
@@ -10,10 +9,10 @@ use picket_tests::agent::{Agent, Options};
 use picket_tests::client::{Client, Filters, last_argument};
 use picket_tests::expect::{number, text};
 use picket_tests::lab::{Lab, marker};
+use picket_tests::numbers::Numbers;
 use picket_tests::runner::Test;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("restart::missed_programs_are_numbered", missed_programs_are_numbered),
@@ -49,28 +48,6 @@ impl Drop for PinFolder {
         if let Err(error) = unmount(&self.0, UnmountFlags::DETACH) {
             eprintln!("cannot unmount {}: {error}", self.0.display());
         }
-    }
-}
-
-/// First and last number of each CPU, and how many events there were.
-#[derive(Debug, Default)]
-struct Numbers {
-    cpus: BTreeMap<u64, (u64, u64)>,
-    events: u64,
-}
-
-impl Numbers {
-    fn add(&mut self, event: &Value) {
-        let cpu = number(event, "exec.number.cpu").unwrap_or_default();
-        let count = number(event, "exec.number.count").expect("every exec has a number");
-        let (first, last) = self.cpus.entry(cpu).or_insert((count, count));
-        (*first, *last) = ((*first).min(count), (*last).max(count));
-        self.events += 1;
-    }
-
-    /// Programs that were executed between the first and the last event of each CPU, and not told.
-    fn missed(&self) -> u64 {
-        self.cpus.values().map(|(first, last)| last - first + 1).sum::<u64>() - self.events
     }
 }
 

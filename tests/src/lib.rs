@@ -22,6 +22,7 @@ pub mod expect;
 pub mod image;
 pub mod lab;
 pub mod lines;
+pub mod numbers;
 pub mod pods;
 pub mod raw;
 pub mod runner;
