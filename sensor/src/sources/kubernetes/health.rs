@@ -70,6 +70,14 @@ pub(super) struct Health {
 }
 
 impl Health {
+    /// All that is wrong, each as long as there is room for it: what to do comes first in each.
+    fn all(&self) -> String {
+        const CHARACTERS: usize = 480;
+        let each = CHARACTERS / self.troubles.len().max(1);
+        let texts = self.troubles.values().map(|text| text.chars().take(each).collect::<String>());
+        texts.collect::<Vec<_>>().join("; ")
+    }
+
     /// As the account of a source shows it: one that answers nothing of the pods of this node is of no use.
     fn state(&self) -> State {
         let vital = self.troubles.iter().find(|(part, _)| part.is_vital());
@@ -120,7 +128,7 @@ impl Reporter {
                 health.troubles.insert(part, text);
             }
         });
-        let all = self.health.borrow().troubles.values().cloned().collect::<Vec<_>>().join("; ");
+        let all = self.health.borrow().all();
         self.account.failed(&all);
     }
 
@@ -197,9 +205,14 @@ mod tests {
         reporter.trouble(Part::Pods, "no right to pods".into());
         assert_eq!(reporter.account().state(), State::Failing("no right to pods".into()));
         assert_eq!(reporter.account().error(), "no right to pods; no right to jobs");
+        for part in [Part::Services, Part::Nodes] {
+            reporter.trouble(part, format!("{part:?} {}", "x".repeat(1000)));
+        }
+        let error = reporter.account().error();
+        assert!(error.contains("Services") && error.contains("Nodes") && error.contains("jobs"), "{error}");
         reporter.version("v1".into());
         reporter.fine(Part::Pods);
         assert_eq!(reporter.account().state(), State::Connected("v1".into()));
-        assert_eq!((reporter.account().answers.get(), reporter.account().failures.get()), (2, 2));
+        assert_eq!((reporter.account().answers.get(), reporter.account().failures.get()), (2, 4));
     }
 }
