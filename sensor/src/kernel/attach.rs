@@ -40,16 +40,22 @@ pub struct Coverage {
     pub back_end: Option<BackEnd>,
     /// The agent is of no use without it.
     pub required: bool,
-    /// No way works, because the kernel lacks every hook that the chosen back ends could use: a known
-    /// limit rather than a fault.
+    /// No way works, because the kernel lacks every hook that the chosen back ends could use, or has none for an
+    /// agent with these capabilities: a known limit rather than a fault.
     pub lacking: bool,
     /// Why better ways, or all, did not work; programs that are missing from the one that does.
     pub reasons: Vec<String>,
 }
 
-/// Parts of the errors of hooks that the kernel does not have.
-const NOT_THERE: [&str; 2] = ["unknown BTF type", NO_SUCH_CALL];
+/// Parts of the errors of hooks that the kernel does not have, or not for an agent with these capabilities.
+const NOT_THERE: [&str; 3] = ["unknown BTF type", NO_SUCH_CALL, PARANOID];
+/// What helps against a refusal that upstream kernels do not know.
+const PARANOID: &str = "kernels of Debian and Ubuntu refuse it without CAP_SYS_ADMIN while kernel.perf_event_paranoid is above 2";
 const NO_SUCH_CALL: &str = "the kernel has none of these system calls";
+
+fn is_known_limit(error: &str) -> bool {
+    NOT_THERE.iter().any(|text| error.contains(text))
+}
 
 /// What became of a service.
 #[derive(Debug)]
@@ -90,7 +96,7 @@ pub(super) fn service(
             }
             Err((program, error)) => {
                 let (back_end, target) = (way.back_end.name(), program.target());
-                coverage.lacking &= NOT_THERE.iter().any(|text| error.contains(text));
+                coverage.lacking &= is_known_limit(&error);
                 coverage.reasons.push(format!("no {back_end}: {target}: {error}"));
             }
         }
@@ -272,18 +278,17 @@ fn syscalls(program: &mut TracePoint, names: &[&str]) -> Result<Vec<Link>, Strin
             continue;
         }
         let link = program.attach("syscalls", &name).and_then(|link| program.take_link(link));
-        links.push(kept(link).map_err(|error| format!("{name}: {error}{}", remedy(&error)))?);
+        links.push(kept(link).map_err(|error| match is_refused_by_distribution(&error) {
+            true => format!("{name}: {error}; {PARANOID}"),
+            false => format!("{name}: {error}"),
+        })?);
     }
     if links.is_empty() { Err(NO_SUCH_CALL.to_owned()) } else { Ok(links) }
 }
 
-/// What helps against a refusal that upstream kernels do not know (`EACCES` to `CAP_PERFMON`).
-fn remedy(error: &str) -> &'static str {
-    if error.contains("perf_event_open") && error.contains("os error 13") {
-        "; kernels of Debian and Ubuntu refuse it without CAP_SYS_ADMIN while kernel.perf_event_paranoid is above 2"
-    } else {
-        ""
-    }
+/// `EACCES` to `CAP_PERFMON`.
+fn is_refused_by_distribution(error: &str) -> bool {
+    error.contains("perf_event_open") && error.contains("os error 13")
 }
 
 fn packets(program: &mut CgroupSkb, direction: CgroupSkbAttachType, cgroups: &Path) -> Result<Link, String> {
@@ -297,4 +302,18 @@ where
     &'a mut T: TryFrom<&'a mut Loadable>,
 {
     program.try_into().map_err(|_| "of another kind than the agent expects: rebuild Picket".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_to_the_capabilities_is_a_limit_and_other_refusals_are_faults() {
+        let refused = "`perf_event_open_trace_point` failed: Permission denied (os error 13)";
+        assert!(is_refused_by_distribution(refused));
+        assert!(is_known_limit(&format!("sys_exit_setxattr: {refused}; {PARANOID}")));
+        assert!(is_known_limit("unknown BTF type `btf_trace_cap_capable`"));
+        assert!(!is_known_limit("`bpf_link_create` failed: Operation not permitted (os error 1)"));
+    }
 }
