@@ -20,6 +20,9 @@ pub(crate) struct Build {
     /// Take this static agent instead of building one
     #[arg(long, value_name = "FILE")]
     release_binary: Option<PathBuf>,
+    /// A value of the chart, such as identity.kubernetes.enabled=true (may repeat)
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    values: Vec<String>,
 }
 
 /// Builds the image, starts the cluster where there is none, installs the chart, waits until the agent has started, and
@@ -34,7 +37,7 @@ pub(super) fn deploy(build: &Build) -> Result<PathBuf> {
         release_binary: Some(program.clone()),
         ..image::Arguments::default()
     })?;
-    let manifests = manifests()?;
+    let manifests = manifests(&build.values)?;
     cluster(&["up"])?;
     cluster(&["load", &archive.to_string_lossy()])?;
     // Its image is called as before: an agent that runs would be left.
@@ -45,11 +48,13 @@ pub(super) fn deploy(build: &Build) -> Result<PathBuf> {
 }
 
 /// The chart, rendered for the cluster's Kubernetes.
-fn manifests() -> Result<PathBuf> {
+fn manifests(values: &[String]) -> Result<PathBuf> {
     let file = target_dir().join("cluster/picket.yaml");
     let folder = file.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    std::fs::write(&file, chart::rendered(KUBERNETES, &["namespace.create=true"])?)
+    let mut all = vec!["namespace.create=true"];
+    all.extend(values.iter().map(String::as_str));
+    std::fs::write(&file, chart::rendered(KUBERNETES, &all)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)
 }
