@@ -42,8 +42,14 @@ pub(super) fn deploy(build: &Build) -> Result<PathBuf> {
     cluster(&["load", &archive.to_string_lossy()])?;
     // Its image is called as before: an agent that runs would be left.
     kubectl(&["delete", NAMESPACE, "--ignore-not-found", DAEMON_SET])?;
+    // Rights that other values gave it.
+    kubectl(&["delete", "--ignore-not-found", "clusterrole/picket", "clusterrolebinding/picket"])?;
     kubectl(&["apply", "--filename", &manifests.to_string_lossy()])?;
-    kubectl(&["rollout", "status", NAMESPACE, "--timeout=5m", DAEMON_SET])?;
+    if let Err(error) = kubectl(&["rollout", "status", NAMESPACE, "--timeout=2m", DAEMON_SET]) {
+        // Best effort: the first error is the one to tell.
+        drop(kubectl(&["logs", NAMESPACE, "--tail=20", DAEMON_SET]));
+        return Err(error);
+    }
     Ok(program)
 }
 
