@@ -9,13 +9,17 @@ use prost::Message as _;
 /// Schema files, below [`SCHEMA_FOLDER`].
 const SCHEMA_FILES: [&str; 2] = ["picket/v1/event.proto", "picket/v1/sensor.proto"];
 
+/// What is read of the Container Runtime Interface, below [`SCHEMA_FOLDER`].
+const RUNTIME_FILE: &str = "cri/runtime.proto";
+
 /// Where imports are looked up.
 const SCHEMA_FOLDER: &str = "proto";
 
 fn main() -> Result<()> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").context("cargo did not set OUT_DIR")?);
     kernel_object(&out)?;
-    protobuf(&out)
+    protobuf(&out)?;
+    runtime_interface(&out)
 }
 
 /// Builds the kernel programs and tells the library where the object is.
@@ -53,6 +57,20 @@ fn protobuf(out: &Path) -> Result<()> {
         .compile_fds(set)?;
 
     json(out, &descriptor)
+}
+
+/// Messages only: the two versions of the interface have the same ones, and differ in the name of the service.
+fn runtime_interface(out: &Path) -> Result<()> {
+    println!("cargo::rerun-if-changed={SCHEMA_FOLDER}/{RUNTIME_FILE}");
+    let set = protox::compile([RUNTIME_FILE], [SCHEMA_FOLDER]).context("the schema in sensor/proto/cri")?;
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .build_client(false)
+        .build_server(false)
+        .btree_map(".cri")
+        .out_dir(out)
+        .compile_fds(set)?;
+    Ok(())
 }
 
 /// What both passes have in common: time has a canonical JSON form, so these types are ours too.

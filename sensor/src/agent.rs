@@ -3,6 +3,7 @@
 //! Order at the start: the socket (so that a second agent is refused before it touches the
 //! kernel), load, attach, snapshot of what runs already, threads, server.
 
+mod advisers;
 mod canary;
 mod hot;
 mod keeper;
@@ -23,16 +24,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
 use crate::config::{Config, resolved::Wanted};
+use crate::identity::selection::KeyError;
 use crate::kernel::{
     load::LoadError,
     ring::{Ring, Rings, Waker},
 };
+use crate::metrics::{self, MetricsError};
 use crate::policy::file::PatternError;
-use crate::sources::{lapses::Lapses, resolver::Resolver};
+use crate::sources::{delay::Delays, lapses::Lapses, resolver::Resolver};
 use crate::stream::{
     hub::Hub,
     listener::{ListenError, Listener},
     server::{self, Backend, ServeError},
+    tls::{TlsError, TlsListener},
 };
 
 /// Questions and answers that may wait between pipeline and resolver.
@@ -62,9 +66,18 @@ pub enum AgentError {
     /// A pattern of a path.
     #[error(transparent)]
     Pattern(#[from] PatternError),
+    /// A pattern of labels or annotations.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// Socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// TCP.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// Server.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -122,6 +135,14 @@ pub async fn run(
     let started_ns = clock::boot_ns();
     start::permitted()?;
     let listener = Listener::bind(&config.stream.listen)?;
+    let remote = match &config.tls {
+        Some(settings) => Some(TlsListener::bind(settings).await?),
+        None => None,
+    };
+    let metrics = match config.metrics {
+        Some(address) => Some(metrics::Endpoint::bind(address).await?),
+        None => None,
+    };
     let own = own::Own::find(&config.identity.host_root);
     let mut kernel = start::kernel(&config, own.unwatched())?;
     let wanted = Arc::new(config.wanted.policy(1)?);
@@ -166,6 +187,8 @@ pub async fn run(
     let (controls, control) = sync_channel(CONTROLS_WAITING_MAX);
     let (changes, changed) = sync_channel(CHANGES_WAITING_MAX);
 
+    let advising = advisers::start(&config.identity, &config.node, resolver_waker.clone())?;
+    let delays: Arc<Delays> = Arc::default();
     let resolver = Resolver::new(
         Ring::new(running.cgroups, resolver_waker.clone()),
         bundles,
@@ -176,6 +199,8 @@ pub async fn run(
         catalog,
     )
     .with_lapses(Arc::clone(&lapses))
+    .with_advisers(advising.advisers)
+    .with_delays(Arc::clone(&delays))
     .with_unanswered(unanswered);
     let hot = hot::Hot::new(
         Rings::new(running.vital, running.bulk, pipeline_waker.clone()),
@@ -213,8 +238,11 @@ pub async fn run(
         started: clock::BootClock::read().to_wall(started_ns),
         clock: clock::BootClock::read(),
         problems,
+        tls: remote.as_ref().map(TlsListener::observer),
         canary: canary_book,
         lapses,
+        accounts: advising.accounts,
+        delays,
         buried,
         reload,
         controls: hot::Controls::new(controls, pipeline_waker.clone()),
@@ -223,8 +251,12 @@ pub async fn run(
     };
     let (end, ended) = oneshot::channel();
     let keeping = tokio::spawn(keeper.run(status, ended));
-    let served =
-        server::serve(listener, Backend { hub: handle, status: requests, ready: is_ready, stop }).await;
+    let backend = Backend { hub: handle, status: requests, ready: is_ready, stop };
+    let telling = metrics.map(|endpoint| tokio::spawn(endpoint.serve(backend.clone())));
+    let served = server::serve(listener, remote, backend).await;
+    if let Some(telling) = telling {
+        telling.abort();
+    }
 
     // Connections of clients that hang live on, and with them what the server was given: nothing
     // below waits for them.
@@ -232,6 +264,7 @@ pub async fn run(
     ending.set();
     pipeline_waker.wake();
     resolver_waker.wake();
+    drop(advising.tasks);
     if let Ok(threads) = keeping.await {
         threads.join();
     }

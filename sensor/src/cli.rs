@@ -3,6 +3,7 @@
 pub mod args;
 pub mod check;
 pub mod class;
+pub mod connect;
 pub mod frugal;
 mod json;
 pub mod pretty;
@@ -32,7 +33,7 @@ pub mod exit {
 /// Sees what the containers of a Kubernetes node do, from the kernel, and streams it by gRPC.
 ///
 /// An agent (`picket run`) runs on each node, as root. The other commands talk to it through its
-/// socket, which only root can open.
+/// socket, which only root can open, or by TCP with a certificate, where the agent listens for that.
 #[derive(Debug, Parser)]
 #[command(
     name = "picket",

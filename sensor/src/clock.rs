@@ -66,6 +66,12 @@ pub fn boot_ns() -> u64 {
     nanos(since_boot())
 }
 
+/// Processor time that this process has used.
+#[must_use]
+pub fn processor_ns() -> u64 {
+    u64::try_from(reading(clock_gettime(ClockId::ProcessCPUTime))).unwrap_or_default()
+}
+
 /// A span in nanoseconds; the largest number for one of more than 584 years.
 #[must_use]
 pub fn nanos(span: Duration) -> u64 {

@@ -88,6 +88,18 @@ pub enum ConfigError {
         /// What is allowed.
         expected: String,
     },
+    /// A setting that another one needs.
+    #[error(
+        "{origin}: {key} needs {needed}, which is not set: TCP is served only with TLS, and only to clients with a certificate; docs/operations.md tells how"
+    )]
+    Needed {
+        /// Where.
+        origin: Origin,
+        /// Setting that is there.
+        key: &'static str,
+        /// Setting that is not.
+        needed: &'static str,
+    },
 }
 
 /// Where a setting comes from.

@@ -6,5 +6,7 @@ pub mod container;
 pub mod docker;
 pub mod json;
 pub mod oci;
+pub mod peer;
 pub mod podman;
+pub mod selection;
 pub mod store;

@@ -16,4 +16,6 @@ pub mod agent; //    wiring: threads, channels, start and stop
 pub mod cli; //    one file a command
 pub mod clock; //    the only place that asks the time
 pub mod config; //    settings
+pub mod histogram; //    counts by bounds
+pub mod metrics; //    the status for Prometheus
 pub mod proto; //    the schema as Rust types

@@ -18,9 +18,10 @@ use sensor_common::{
 
 use self::{own::Own, parked::Parked, payload::Payloads};
 use crate::clock::BootClock;
-use crate::event::{self, Facts, decode::decode, operation::FileOperation};
+use crate::event::{self, Facts, decode::decode, network, operation::FileOperation};
 use crate::identity::{
     container::Container,
+    peer::{Peer, PeerNews, Peers},
     store::{Answer, Known, Owner, Question, Store},
 };
 use crate::policy::{Change, GroupKind, Policy};
@@ -85,6 +86,7 @@ pub struct Pipeline {
     context: Context,
     tree: Tree,
     identity: Store,
+    peers: Peers,
     policy: Arc<Policy>,
     sequence: u64,
     counts: [ClassCount; Class::SLOTS as usize],
@@ -112,6 +114,7 @@ impl Pipeline {
             context,
             tree,
             identity,
+            peers: Peers::new(0),
             policy: Arc::new(Policy::everything()),
             sequence: 0,
             counts: [ClassCount::default(); Class::SLOTS as usize],
@@ -319,6 +322,22 @@ impl Pipeline {
         }
     }
 
+    /// Remembers who has so many addresses of the cluster.
+    pub fn set_peers_max(&mut self, most: usize) {
+        self.peers = Peers::new(most);
+    }
+
+    /// Who in the cluster has which address.
+    pub fn peer(&mut self, news: PeerNews) {
+        self.peers.learn(news);
+    }
+
+    /// The table of addresses of the cluster.
+    #[must_use]
+    pub const fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
     /// A control group was removed.
     pub fn removed(&mut self, cgroup: u64) {
         self.identity.removed(cgroup);
@@ -403,6 +422,7 @@ impl Pipeline {
             owner,
             other,
             other_owner,
+            remote: self.remote(&event.facts),
             ids_before: before.ids,
             path_before: before.cgroup.and_then(|cgroup| self.identity.path(cgroup)),
         };
@@ -415,6 +435,17 @@ impl Pipeline {
         self.encode_ancestors(key, output.ancestors_wanted());
         self.send(class, &message, known.as_deref(), output);
         self.identity.sent(event.cgroup);
+    }
+
+    /// Who in the cluster is at the other end of a socket.
+    fn remote(&self, facts: &Facts<'_>) -> Option<&Peer> {
+        let record = match facts {
+            Facts::Socket(socket) => &socket.record,
+            Facts::Content(content) => &content.socket.record,
+            _ => return None,
+        };
+        let (address, _) = network::end(&record.remote)?;
+        self.peers.get(address)
     }
 
     /// The other process of an event, the peer of a socket or the target of a call, and who owns its

@@ -1,7 +1,8 @@
-//! Stage 5: encode once, share, deliver. gRPC over a socket that only root can open.
+//! Stage 5: encode once, share, deliver. gRPC over a socket that only root can open, and by TCP with mutual TLS.
 
 pub mod address;
 pub mod client;
+mod connection;
 pub mod encode;
 pub mod filter;
 pub mod frame;
@@ -9,6 +10,7 @@ pub mod hub;
 pub mod listener;
 pub mod server;
 pub mod subscription;
+pub mod tls;
 
 #[cfg(test)]
 mod tests;

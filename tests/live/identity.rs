@@ -1,5 +1,6 @@
 //! Which container and pod a process belongs to, from the very first exec.
 
+mod cri;
 mod known;
 mod unresolved;
 
@@ -22,6 +23,9 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("identity::malformed_bundle", unresolved::malformed_bundle),
     Test::new("identity::late_bundle", unresolved::late_bundle),
     Test::new("identity::gone_before_read", unresolved::gone_before_read),
+    Test::new("identity::cri_alone", cri::alone),
+    Test::new("identity::cri_late", cri::late),
+    Test::new("identity::cri_running_before_the_agent", cri::running_before_the_agent),
 ];
 
 /// Every name of a container is there and right.

@@ -8,6 +8,7 @@ mod calls;
 mod canary;
 mod churn;
 mod commands;
+mod examples;
 mod file;
 mod flood;
 mod hostile;
@@ -19,6 +20,7 @@ mod packets;
 mod policy;
 mod process;
 mod restart;
+mod serve;
 mod verdict;
 mod workload;
 
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
         calls::TESTS,
         verdict::TESTS,
         restart::TESTS,
+        serve::TESTS,
+        examples::TESTS,
     ]
     .concat();
     runner::main(&tests)

@@ -8,16 +8,20 @@
 #![deny(unsafe_code)]
 
 pub mod agent;
+pub mod certificates;
 pub mod cgroup;
 pub mod client;
 pub mod contact;
 pub mod container;
 pub mod containerd;
 mod coverage;
+pub mod cri;
 pub mod errno;
+pub mod example;
 pub mod expect;
 pub mod image;
 pub mod lab;
+pub mod lines;
 pub mod numbers;
 pub mod pods;
 pub mod raw;

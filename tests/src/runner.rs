@@ -30,6 +30,7 @@ pub struct Test {
     name: &'static str,
     run: fn(&mut Lab),
     native_only: Option<&'static str>,
+    unless: Option<fn() -> Option<String>>,
     each_back_end: bool,
     proves: &'static [&'static str],
 }
@@ -38,13 +39,19 @@ impl Test {
     /// A test that runs everywhere.
     #[must_use]
     pub const fn new(name: &'static str, run: fn(&mut Lab)) -> Self {
-        Self { name, run, native_only: None, each_back_end: false, proves: &[] }
+        Self { name, run, native_only: None, unless: None, each_back_end: false, proves: &[] }
     }
 
     /// Inside a VM the test is skipped, for this reason.
     #[must_use]
     pub const fn native_only(self, reason: &'static str) -> Self {
         Self { native_only: Some(reason), ..self }
+    }
+
+    /// The test is skipped where this gives a reason: something that not every machine has is missing.
+    #[must_use]
+    pub const fn unless(self, reason: fn() -> Option<String>) -> Self {
+        Self { unless: Some(reason), ..self }
     }
 
     /// What it sees depends on the back end: it runs once with each that the command line names.
@@ -151,6 +158,7 @@ impl Run {
 
     fn test(&mut self, test: &Test, name: &str, coverage: &Coverage) {
         let reason = test.native_only.filter(|_| skip::in_vm()).map(str::to_owned);
+        let reason = reason.or_else(|| test.unless.and_then(|reason| reason()));
         let verdict = if let Some(reason) = reason.or_else(|| coverage.unserved(test.proves)) {
             skip::report(name, &reason);
             self.skipped += 1;

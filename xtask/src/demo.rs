@@ -55,16 +55,19 @@ pub(crate) struct Arguments {
     /// Use the picket that is built already
     #[arg(long)]
     no_build: bool,
+    /// Show this picket instead of building one
+    #[arg(long, value_name = "FILE")]
+    picket: Option<PathBuf>,
 }
 
 pub(crate) fn command(arguments: &Arguments) -> Result<()> {
     setup(&[Need::Ebpf, Need::Containers])?;
-    if !arguments.no_build {
+    if !arguments.no_build && arguments.picket.is_none() {
         run_command(cargo().args(["build", "--release", "--package", "sensor", "--bin", "picket"]))?;
     }
     rerun_as_root("attaching to the kernel and running a container", &["--no-build"])?;
-    let picket = target_dir().join("release/picket");
-    ensure!(picket.exists(), "{} is missing: run `cargo xtask demo` without --no-build", picket.display());
+    let picket = arguments.picket.clone().unwrap_or_else(|| target_dir().join("release/picket"));
+    ensure!(picket.exists(), "{} is missing: run `cargo xtask demo` without options", picket.display());
     show(&picket, &Stop::on_signals()?)
 }
 

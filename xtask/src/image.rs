@@ -14,7 +14,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{find, output, run, target_dir, workspace};
-use crate::vm::static_build;
+use crate::vm;
 use oci::{Image, Reference};
 use tar::Tree;
 
@@ -53,7 +53,7 @@ pub(crate) fn make(arguments: &Arguments) -> Result<PathBuf> {
         Some(program) => program.clone(),
         None => {
             crate::setup::ensure(&[crate::setup::Need::Ebpf])?;
-            static_build("sensor", "picket")?
+            vm::agent()?
         }
     };
     let agent = std::fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?;

@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use xtask::ebpf::Toolchain;
 
+use crate::examples::MANIFEST;
 use crate::process::{cargo, in_ci, run, target_dir, workspace};
 use crate::report::{ADVISORIES_UNREACHABLE, CARGO_DENY_ABSENT, Outcome, Report};
 
@@ -16,10 +17,15 @@ pub(crate) fn command() -> Result<()> {
 /// Runs every lint, also after one has failed: all that is wrong is said at once.
 pub(crate) fn steps() -> Report {
     let mut report = Report::default();
-    report.step("format", || run(cargo().args(["fmt", "--all", "--check"])));
+    report.step("format", || {
+        run(cargo().args(["fmt", "--all", "--check"]))?;
+        run(cargo().args(["fmt", "--check", "--manifest-path", MANIFEST]))
+    });
     report.step("clippy", || {
         let host = ["clippy", "--workspace", "--exclude", "sensor-ebpf", "--all-targets", "--locked", "--"];
-        run(cargo().args(host).arg("-Dwarnings"))
+        run(cargo().args(host).arg("-Dwarnings"))?;
+        let example = ["clippy", "--locked", "--manifest-path", MANIFEST, "--target-dir"];
+        run(cargo().args(example).arg(target_dir()).args(["--", "-Dwarnings"]))
     });
     report.step("clippy of the kernel programs", kernel_clippy);
     report.step("rustdoc", || {

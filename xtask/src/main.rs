@@ -6,6 +6,7 @@ mod bench;
 mod chart;
 mod cluster;
 mod demo;
+mod examples;
 mod image;
 mod kind;
 mod lint;

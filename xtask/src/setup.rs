@@ -20,10 +20,13 @@ pub(crate) enum Need {
     Vm,
     /// Build and run Kubernetes
     Cluster,
+    /// Run the example in Python
+    Examples,
 }
 
 /// Everything that `cargo xtask test` needs.
-pub(crate) const ALL: [Need; 5] = [Need::Ebpf, Need::Lint, Need::Containers, Need::Vm, Need::Cluster];
+pub(crate) const ALL: [Need; 6] =
+    [Need::Ebpf, Need::Lint, Need::Containers, Need::Vm, Need::Cluster, Need::Examples];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -71,6 +74,16 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
 
 /// Installs what `needs` lacks. Does nothing, and asks nothing, when nothing is missing.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
+    ensure_programs(needs)?;
+    if needs.contains(&Need::Examples)
+        && let Err(error) = crate::examples::python()
+    {
+        println!("the example in Python cannot be run here: {error:#}");
+    }
+    Ok(())
+}
+
+fn ensure_programs(needs: &[Need]) -> Result<()> {
     let packages = missing_packages(needs);
     let toolchain_missing = needs.contains(&Need::Ebpf) && Toolchain::detect().is_err();
     if packages.is_empty() && !toolchain_missing {

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must pass before a change is handed in.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -33,23 +34,26 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
         ]))?;
         run(cargo().args(["test", "--locked", "--package", "picket-tests", "--lib"]))
     });
-    let built = report.step("release build", || {
-        run(cargo().args(["build", "--locked", "--release", "--package", "sensor", "--bin", "picket"]))
+    let mut picket = None;
+    report.step("release build", || {
+        picket = Some(vm::agent()?);
+        Ok(())
     });
-    if built {
+    if let Some(picket) = &picket {
         let mut said = String::new();
-        report.step("live tests", || live(&mut said));
+        report.step("example in Rust", || crate::examples::rust().map(drop));
+        report.step("live tests", || live(picket, &mut said));
         report.skips_of("live tests", &said);
         report.failures_of("live tests", &said);
     } else {
         failed(&mut report, "live tests");
     }
-    heavy(arguments, built, &mut report);
+    heavy(arguments, picket.as_deref(), &mut report);
     report.finish(in_ci())
 }
 
 /// The steps that take minutes.
-fn heavy(arguments: &Arguments, built: bool, report: &mut Report) {
+fn heavy(arguments: &Arguments, picket: Option<&Path>, report: &mut Report) {
     let (machines, show, cluster) = ("kernels", "demo", "cluster");
     if arguments.quick {
         report.skip(machines, QUICK);
@@ -57,12 +61,12 @@ fn heavy(arguments: &Arguments, built: bool, report: &mut Report) {
         report.skip(cluster, QUICK);
         return;
     }
-    if !built {
+    let Some(picket) = picket else {
         failed(report, machines);
         failed(report, show);
         failed(report, cluster);
         return;
-    }
+    };
     match vm::run(&vm::Arguments::each_class()) {
         Ok(kernels) => {
             report.extend(kernels);
@@ -73,7 +77,7 @@ fn heavy(arguments: &Arguments, built: bool, report: &mut Report) {
     // As a process of its own: it watches for signals, and goes on as root.
     report.step(show, || {
         let itself = std::env::current_exe().context("cannot find the path of xtask itself")?;
-        run(as_root_keeping_path(itself)?.args(["demo", "--no-build"]))
+        run(as_root_keeping_path(itself)?.args(["demo", "--picket"]).arg(picket))
     });
     report.step(cluster, cluster::deploy::step);
 }
@@ -83,13 +87,15 @@ fn failed(report: &mut Report, step: &str) {
 }
 
 /// The live tests are built as the user, then run as root; `said` receives what they print, as shown.
-fn live(said: &mut String) -> Result<()> {
+fn live(picket: &Path, said: &mut String) -> Result<()> {
     let (test, workload) = (vm::live_tests()?, vm::workload()?);
-    let picket = target_dir().join("release/picket");
-    ensure!(picket.exists(), "{} is missing", picket.display());
     let mut command = as_root_keeping_path(test)?;
     command.args(vm::live_arguments(&[])).current_dir(workspace().join("tests")).env("PICKET_BIN", picket);
-    command.env("PICKET_WORKLOAD", workload);
+    command.env("PICKET_WORKLOAD", workload).env("PICKET_EXAMPLE", target_dir().join("debug/picket-example"));
+    // Where it cannot be made, the test says why it is skipped, which CI does not accept.
+    if let Ok(python) = crate::examples::python() {
+        command.env("PICKET_PYTHON", python);
+    }
     vm::matrix::forget_native()?;
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the live tests")?;
     for line in BufReader::new(child.stdout.take().context("no output of the live tests")?).split(b'\n') {

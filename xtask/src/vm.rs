@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::{cargo, in_ci, output, run as run_command, target_dir};
+use crate::process::{cargo, in_ci, output, target_dir};
 use crate::report::{Outcome, Report};
 use crate::setup::{Need, ensure as setup};
 use kernels::Line;
@@ -88,15 +88,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Report> {
         ran.tell(line, &mut report, &mut matrix);
     }
     if arguments.shell.is_none() {
-        table(matrix, good && arguments.is_whole(), &mut report);
+        table(matrix, programs.picket.as_deref(), good && arguments.is_whole(), &mut report);
     }
     Ok(report)
 }
 
 /// Prints the table of classes, and after a `whole` run keeps it in the documentation.
-fn table(mut matrix: Matrix, whole: bool, report: &mut Report) {
+fn table(mut matrix: Matrix, picket: Option<&Path>, whole: bool, report: &mut Report) {
     let start = Instant::now();
-    let native = matrix.add_native();
+    let native = picket.map_or(Ok(()), |picket| matrix.add_native(picket));
     matrix.print();
     let kept = match native {
         Ok(()) if !whole => return,
@@ -200,9 +200,7 @@ impl Programs {
         if !with_tests {
             return Ok(Self { init, workload, picket: None, live: None });
         }
-        run_command(cargo().args(["build", "--release", "--package", "sensor", "--bin", "picket"]))?;
-        let picket = target_dir().join("release/picket");
-        Ok(Self { init, workload, picket: Some(picket), live: Some(live_tests()?) })
+        Ok(Self { init, workload, picket: Some(agent()?), live: Some(live_tests()?) })
     }
 }
 
@@ -253,12 +251,18 @@ pub(crate) fn workload() -> Result<PathBuf> {
     static_build("picket-tests", "picket-workload")
 }
 
+/// Builds the agent that tests run: the one of the image.
+pub(crate) fn agent() -> Result<PathBuf> {
+    static_build("sensor", "picket")
+}
+
 /// Builds a program of a package for release, with the C library linked into it. A target named on the command line
 /// keeps the flags away from build scripts.
 pub(crate) fn static_build(package: &str, program: &str) -> Result<PathBuf> {
     let mut build = cargo();
     build.env("RUSTFLAGS", "-C target-feature=+crt-static");
-    let target = ["build", "--release", "--target", "host-tuple", "--package", package, "--bin", program];
+    let target =
+        ["build", "--locked", "--release", "--target", "host-tuple", "--package", package, "--bin", program];
     built_by(build.args(target), program)
 }
 

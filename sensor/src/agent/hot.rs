@@ -58,6 +58,7 @@ pub(super) struct Report {
     pub(super) groups: proto::Table,
     pub(super) first_execs: (u64, u64),
     pub(super) flows: proto::Table,
+    pub(super) peers: proto::Table,
     /// What the pipeline's thread gave up.
     pub(super) given_up: proto::GivenUp,
     pub(super) containers: Vec<Option<Arc<Known>>>,
@@ -196,6 +197,7 @@ impl Hot {
                 News::Answer(answer) => pipeline.answer(answer, clock::boot_ns(), exits),
                 News::Group(record) => pipeline.group_record(&record, exits),
                 News::Removed(cgroup) => pipeline.removed(cgroup),
+                News::Peers(news) => news.into_iter().for_each(|news| pipeline.peer(news)),
             }
         }
         while let Ok(control) = entries.controls.try_recv() {
@@ -236,6 +238,7 @@ const fn table(entries: usize, capacity: usize, evicted: u64) -> proto::Table {
 
 fn report(pipeline: &Pipeline, exits: &Exits, cgroups: &[u64]) -> Report {
     let (tree, identity, flows) = (pipeline.tree(), pipeline.identity(), pipeline.flows());
+    let peers = pipeline.peers();
     Report {
         classes: Class::ALL.iter().map(|class| (*class, pipeline.counts(*class))).collect(),
         rejected: pipeline.rejected(),
@@ -243,6 +246,7 @@ fn report(pipeline: &Pipeline, exits: &Exits, cgroups: &[u64]) -> Report {
         groups: table(identity.len(), identity.capacity(), identity.evicted()),
         first_execs: identity.first_execs(),
         flows: table(flows.len(), flows.capacity(), flows.evicted()),
+        peers: table(peers.len(), peers.capacity(), peers.evicted()),
         given_up: proto::GivenUp {
             questions: exits.unasked,
             verdicts: exits.untold,

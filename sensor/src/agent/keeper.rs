@@ -1,5 +1,7 @@
 //! Keeps the books: answers for the status, tells of losses, follows the clocks, watches the threads.
 
+mod identity;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +24,11 @@ use crate::kernel::{
 };
 use crate::pipeline::LossReport;
 use crate::proto;
-use crate::sources::lapses::Lapses;
+use crate::sources::{account::Accounts, delay::Delays, lapses::Lapses};
 use crate::stream::{
     encode::{self, class as class_of},
     server::StatusRequest,
+    tls,
 };
 
 /// How often the books are looked at.
@@ -51,12 +54,18 @@ pub(super) struct Keeper {
     /// The clocks as the pipeline uses them.
     pub(super) clock: BootClock,
     pub(super) problems: Vec<String>,
+    /// The stream by TCP.
+    pub(super) tls: Option<tls::Observer>,
     /// What the agent's own trials showed.
     pub(super) canary: watch::Receiver<Book>,
     /// What other threads gave up.
     pub(super) lapses: Arc<Lapses>,
     /// Why executed programs are not counted while no agent runs; empty where they are.
     pub(super) unpinned: String,
+    /// Sources of identity that are asked over a connection.
+    pub(super) accounts: Accounts,
+    /// How late sources are.
+    pub(super) delays: Arc<Delays>,
     /// Control groups that are gone for good.
     pub(super) buried: mpsc::Receiver<u64>,
     /// New settings of what is wanted.
@@ -158,7 +167,8 @@ impl Keeper {
         let missed = book.missed().map(|(class, note)| self.missed(class, note));
         let unfinished = (!book.is_complete())
             .then(|| "the first trials of the classes are not through yet (they take seconds)".to_owned());
-        self.problems.iter().cloned().chain(dead).chain(missed).chain(unfinished).collect()
+        let tls = self.tls.as_ref().and_then(tls::Observer::problem);
+        self.problems.iter().cloned().chain(dead).chain(missed).chain(unfinished).chain(tls).collect()
     }
 
     fn missed(&self, class: Class, note: &str) -> String {
@@ -213,8 +223,18 @@ impl Keeper {
             coverage: self.covered(),
             attach_time: Some(proto::Duration::from_nanos(i64::try_from(self.attach_ns).unwrap_or(i64::MAX))),
             resident_bytes: resident_bytes(),
+            cpu_time: Some(proto::Duration::from_nanos(
+                i64::try_from(clock::processor_ns()).unwrap_or(i64::MAX),
+            )),
             cgroup_hierarchy: self.kernel.hierarchy.clone(),
             missing_kernel_fields: self.kernel.missing.clone(),
+            tls: self.tls.as_ref().map(tls::Observer::report),
+            identity_sources: self
+                .accounts
+                .iter()
+                .map(|account| identity::source(account, self.clock))
+                .collect(),
+            identity_delays: identity::delays(&self.delays),
             ..proto::GetStatusResponse::default()
         }
     }
@@ -257,9 +277,11 @@ impl Keeper {
             unwatched: executed.all.saturating_sub(executed.watched),
             unpinned: self.unpinned.clone(),
         });
+        status.peers = Some(report.peers).filter(|peers| peers.capacity > 0);
         status.given_up = Some(proto::GivenUp {
             lookups: self.lapses.retries.get(),
             group_policies: self.lapses.groups.get(),
+            inquiries: self.lapses.inquiries.get(),
             ..report.given_up
         });
     }

@@ -235,6 +235,7 @@ pub(super) fn pipeline(
     let mut pipeline = Pipeline::new(context, tree, identity, wait_ns);
     pipeline.set_policy(Arc::clone(policy));
     pipeline.set_flows_max(config.flows_max);
+    pipeline.set_peers_max(config.identity.peers_max);
 
     let host = &config.identity.host_root;
     let cgroups = CgroupTree::new(&host.join("sys/fs/cgroup"), &kernel.hierarchy.name);

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::class::Choice;
+use super::{class::Choice, connect::ConnectArgs};
 use crate::config::{Flag, Input, setting};
 use crate::proto::SubscribeRequest;
-use crate::stream::address::{Address, DEFAULT_ADDRESS};
 
 /// Form of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -92,12 +91,13 @@ Examples:
   picket watch --class privilege,connect --containers-only
   picket watch --container 0123456789ab --ancestors 8 -o json
   picket watch --containers-only --count 10
+  picket watch --connect https://10.0.0.1:7443 --ca ca.crt --certificate tls.crt --key tls.key
 
 Exit codes: 0 ended as asked, 2 the agent cannot be reached or has ended, 64 wrong command line.")]
 pub struct WatchArgs {
-    /// Socket of the agent
-    #[arg(long, value_name = "unix:///PATH", default_value = DEFAULT_ADDRESS)]
-    pub connect: Address,
+    /// Where the agent is
+    #[command(flatten)]
+    pub agent: ConnectArgs,
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t)]
     pub output: OutputFormat,
@@ -158,9 +158,9 @@ Examples, as probes:
   picket status              of readiness: events come through
   picket status --alive      of life: a new start would not help an agent that answers")]
 pub struct StatusArgs {
-    /// Socket of the agent
-    #[arg(long, value_name = "unix:///PATH", default_value = DEFAULT_ADDRESS)]
-    pub connect: Address,
+    /// Where the agent is
+    #[command(flatten)]
+    pub agent: ConnectArgs,
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t)]
     pub output: OutputFormat,

@@ -12,7 +12,7 @@ use tracing_subscriber::{
 };
 
 use super::{RunArgs, exit};
-use crate::agent;
+use crate::agent::{self, AgentError};
 use crate::config::{
     self, Config,
     resolved::{Log, LogFormat},
@@ -32,7 +32,10 @@ pub async fn run(args: &RunArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("picket run: {}", chain(error.as_ref()));
-            ExitCode::FAILURE
+            match error.downcast_ref() {
+                Some(AgentError::Tls(error)) if error.is_of_settings() => ExitCode::from(exit::CONFIG),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -6,11 +6,18 @@ use std::process::ExitCode;
 use super::pretty::{Paint, status};
 use super::{OutputFormat, StatusArgs, exit, json};
 use crate::proto::{GetStatusRequest, GetStatusResponse};
-use crate::stream::client;
+use crate::stream::client::{self, Target};
 
 /// Runs the command; prints errors to standard error.
 pub async fn run(args: &StatusArgs) -> ExitCode {
-    let status = match ask(args).await {
+    let target = match args.agent.target() {
+        Ok(target) => target,
+        Err(error) => {
+            eprintln!("picket status: {error}");
+            return ExitCode::from(exit::USAGE);
+        }
+    };
+    let status = match ask(&target).await {
         Ok(status) => status,
         Err(message) => {
             eprintln!("picket status: {message}");
@@ -38,11 +45,15 @@ pub async fn run(args: &StatusArgs) -> ExitCode {
     ExitCode::from(exit_code(&status))
 }
 
-async fn ask(args: &StatusArgs) -> Result<GetStatusResponse, String> {
-    let mut client = client::connect(&args.connect).await.map_err(|error| error.to_string())?;
+async fn ask(target: &Target) -> Result<GetStatusResponse, String> {
+    let mut client = client::connect(target).await.map_err(|error| error.to_string())?;
     let response = client.get_status(GetStatusRequest {}).await;
     let refused = |status: tonic::Status| {
-        format!("the agent at {} does not answer: {}", args.connect, status.message())
+        format!(
+            "the agent at {} does not answer: {}",
+            target.place(),
+            client::refusal(&target.place(), &status)
+        )
     };
     Ok(response.map_err(refused)?.into_inner())
 }

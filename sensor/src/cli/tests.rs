@@ -53,9 +53,31 @@ fn watch_makes_a_request() {
 }
 
 #[test]
+fn tls_needs_all_of_it_and_a_socket_none() {
+    let target = |line: &str| match parsed(line) {
+        Ok(Command::Status(args)) => args.agent.target().map(|target| target.place().to_string()),
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(target("picket status").unwrap(), "unix:///run/picket/picket.sock");
+    let remote = "picket status --connect https://x:1";
+    for line in [remote.to_owned(), format!("{remote} --ca /a"), format!("{remote} --ca /a --certificate /c")]
+    {
+        let message = target(&line).unwrap_err().to_string();
+        assert!(message.contains("https://x:1 needs --ca, --certificate and --key"), "{message}");
+    }
+    for more in ["--ca /a", "--server-name x"] {
+        let message = target(&format!("picket status {more}")).unwrap_err().to_string();
+        assert!(message.contains("picket.sock is a socket"), "{message}");
+    }
+    let message =
+        target(&format!("{remote} --ca /nowhere --certificate /c --key /k")).unwrap_err().to_string();
+    assert!(message.starts_with("--ca /nowhere: cannot read this file"), "{message}");
+}
+
+#[test]
 fn defaults() {
     let Ok(Command::Watch(args)) = parsed("picket watch") else { panic!("refused") };
-    assert_eq!(args.connect.to_string(), "unix:///run/picket/picket.sock");
+    assert_eq!(args.agent.connect.to_string(), "unix:///run/picket/picket.sock");
     assert_eq!(args.output, OutputFormat::Pretty);
     assert_eq!(args.request(), crate::proto::SubscribeRequest::default());
     let Ok(Command::Check(args)) = parsed("picket check") else { panic!("refused") };
@@ -68,7 +90,9 @@ fn wrong_command_lines_exit_64_and_say_what_is_right() {
     for (line, part) in [
         ("picket", "Usage"),
         ("picket fly", "unrecognized subcommand"),
-        ("picket watch --connect tcp://x", "unix:///ABSOLUTE/PATH"),
+        ("picket watch --connect s", "unix:///ABSOLUTE/PATH"),
+        ("picket watch --connect http://x:1", "https://HOST:PORT"),
+        ("picket status --connect https://x", "https://HOST:PORT"),
         ("picket watch --class fly", "classes are fork, exec, exit"),
         ("picket watch --class unspecified", "classes are"),
         ("picket watch --ancestors 17", "17"),

@@ -26,7 +26,11 @@ enum WatchError {
 
 /// Runs the command; prints errors to standard error.
 pub async fn run(args: &WatchArgs) -> ExitCode {
-    let mut client = match client::connect(&args.connect).await {
+    let target = match args.agent.target() {
+        Ok(target) => target,
+        Err(error) => return fail(&error, exit::USAGE),
+    };
+    let mut client = match client::connect(&target).await {
         Ok(client) => client,
         Err(error) => return fail(&error, exit::UNREACHABLE),
     };
@@ -36,7 +40,8 @@ pub async fn run(args: &WatchArgs) -> ExitCode {
             return fail(&status.message(), exit::USAGE);
         }
         Err(status) => {
-            let message = format!("the agent at {} refuses to subscribe: {}", args.connect, status.message());
+            let reason = client::refusal(&args.agent.connect, &status);
+            let message = format!("the agent at {} refuses to subscribe: {reason}", args.agent.connect);
             return fail(&message, exit::UNREACHABLE);
         }
     };

@@ -13,8 +13,16 @@ use super::value::Value;
 use super::{ConfigError, Flag, Origin};
 
 /// Variables with the prefix that are no settings: log filter, file name, and those of the tests.
-const OTHER_VARIABLES: [&str; 6] =
-    ["PICKET_LOG", "PICKET_CONFIG", "PICKET_BIN", "PICKET_VM", "PICKET_BLESS", "PICKET_WORKLOAD"];
+const OTHER_VARIABLES: [&str; 8] = [
+    "PICKET_LOG",
+    "PICKET_CONFIG",
+    "PICKET_BIN",
+    "PICKET_VM",
+    "PICKET_BLESS",
+    "PICKET_WORKLOAD",
+    "PICKET_EXAMPLE",
+    "PICKET_PYTHON",
+];
 
 /// What was given, by key; what is added later goes before what was added earlier.
 #[derive(Debug, Default)]

@@ -1,5 +1,6 @@
 //! Settings in the form in which the agent uses them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::policy::{
     Bounds, Policy,
     file::{FileRules, PatternError},
 };
-use crate::stream::address::Address;
-use crate::stream::hub::Limits;
+use crate::sources::kubernetes::Wish;
+use crate::stream::{address::Address, hub::Limits, tls::name::Name};
 
 /// All settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub struct Config {
     pub node: String,
     /// `[stream]`
     pub stream: Stream,
+    /// `[tls]`; `None` where no TCP port is to be opened.
+    pub tls: Option<Tls>,
+    /// `metrics.listen`
+    pub metrics: Option<SocketAddr>,
     /// `[kernel]`
     pub kernel: Kernel,
     /// `[process]`
@@ -87,6 +92,23 @@ pub struct Stream {
     pub limits: Limits,
 }
 
+/// `[tls]`: the stream by TCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// File with the agent's certificate.
+    pub certificate: PathBuf,
+    /// File with its private key.
+    pub key: PathBuf,
+    /// File with the certificates of those who sign those of clients.
+    pub client_ca: PathBuf,
+    /// Clients that are served; all that these have signed where it is empty.
+    pub clients: Vec<Name>,
+    /// Connections at once.
+    pub connections_max: usize,
+}
+
 /// `[kernel]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kernel {
@@ -130,6 +152,20 @@ pub struct Identity {
     pub containers_max: usize,
     /// Root of the host.
     pub host_root: PathBuf,
+    /// Sockets of runtimes, from the host's root.
+    pub cri: Vec<PathBuf>,
+    /// Longest time for one answer of a runtime.
+    pub cri_timeout: Duration,
+    /// Patterns of the keys of labels that events show.
+    pub labels: Vec<String>,
+    /// The same of annotations.
+    pub annotations: Vec<String>,
+    /// Whether the Kubernetes API is asked.
+    pub kubernetes: Wish,
+    /// File with its address and credentials.
+    pub kubeconfig: Option<PathBuf>,
+    /// Addresses of the cluster that are remembered; 0: none.
+    pub peers_max: usize,
 }
 
 /// `[log]`
@@ -167,6 +203,8 @@ impl Config {
                     queue_bytes: values.size(&setting::STREAM_SUBSCRIBER_QUEUE_BYTES)?,
                 },
             },
+            tls: values.tls()?,
+            metrics: values.listen(&setting::METRICS_LISTEN),
             kernel: Kernel {
                 ring_bytes: values.number(&setting::KERNEL_RING_BYTES)?,
                 bulk_ring_bytes: values.number(&setting::KERNEL_BULK_RING_BYTES)?,
@@ -190,13 +228,23 @@ impl Config {
             },
             identity: Identity {
                 wait: Duration::from_millis(values.number(&setting::IDENTITY_WAIT_MS)?),
-                state_folders: values
-                    .list(&setting::IDENTITY_STATE_FOLDERS)
-                    .into_iter()
-                    .map(PathBuf::from)
-                    .collect(),
+                state_folders: values.paths(&setting::IDENTITY_STATE_FOLDERS),
                 containers_max: values.size(&setting::IDENTITY_CONTAINERS_MAX)?,
                 host_root: values.path(&setting::IDENTITY_HOST_ROOT),
+                cri: values.paths(&setting::IDENTITY_CRI),
+                cri_timeout: Duration::from_millis(values.number(&setting::IDENTITY_CRI_TIMEOUT_MS)?),
+                labels: values.list(&setting::IDENTITY_LABELS),
+                annotations: values.list(&setting::IDENTITY_ANNOTATIONS),
+                kubernetes: match values.text(&setting::IDENTITY_KUBERNETES).as_deref() {
+                    Some("on") => Wish::On,
+                    Some("off") => Wish::Off,
+                    _ => Wish::Auto,
+                },
+                kubeconfig: values.text(&setting::IDENTITY_KUBECONFIG).map(PathBuf::from),
+                peers_max: match values.0.get(&setting::IDENTITY_PEERS) {
+                    Some(Value::Switch(true)) => values.size(&setting::IDENTITY_PEERS_MAX)?,
+                    _ => 0,
+                },
             },
             wanted: Wanted {
                 containers: values.classes(&setting::EVENTS_CONTAINERS),
@@ -246,6 +294,10 @@ impl Typed<'_> {
         }
     }
 
+    fn paths(&self, setting: &Setting) -> Vec<PathBuf> {
+        self.list(setting).into_iter().map(PathBuf::from).collect()
+    }
+
     fn classes(&self, setting: &Setting) -> u64 {
         value::classes(&self.list(setting)).unwrap_or_default()
     }
@@ -271,6 +323,29 @@ impl Typed<'_> {
     fn address(&self, setting: &'static Setting) -> Result<Address, ConfigError> {
         let text = self.text(setting).unwrap_or_default();
         text.parse().map_err(|_| self.invalid(setting, &text))
+    }
+
+    fn listen(&self, setting: &Setting) -> Option<SocketAddr> {
+        self.text(setting)?.parse().ok()
+    }
+
+    fn tls(&self) -> Result<Option<Tls>, ConfigError> {
+        let Some(listen) = self.listen(&setting::TLS_LISTEN) else { return Ok(None) };
+        let needed = |needed: &Setting| {
+            self.text(needed).map(PathBuf::from).ok_or_else(|| ConfigError::Needed {
+                origin: self.0.origin(&setting::TLS_LISTEN),
+                key: setting::TLS_LISTEN.key,
+                needed: needed.key,
+            })
+        };
+        Ok(Some(Tls {
+            listen,
+            certificate: needed(&setting::TLS_CERTIFICATE)?,
+            key: needed(&setting::TLS_KEY)?,
+            client_ca: needed(&setting::TLS_CLIENT_CA)?,
+            clients: self.parsed(&setting::TLS_CLIENTS),
+            connections_max: self.size(&setting::TLS_CONNECTIONS_MAX)?,
+        }))
     }
 
     fn invalid(&self, setting: &'static Setting, value: &str) -> ConfigError {

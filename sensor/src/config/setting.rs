@@ -39,10 +39,16 @@ pub enum Kind {
     Classes,
     /// Patterns of paths.
     Patterns,
+    /// Patterns of the keys of labels and annotations.
+    Keys,
     /// Numbers of ports.
     Ports,
     /// Networks.
     Networks,
+    /// IP address and port to listen on; empty for none.
+    Listen,
+    /// Names of certificates.
+    CertificateNames,
 }
 
 impl Setting {
@@ -85,6 +91,20 @@ settings! {
         "Events that may wait for one subscriber. What does not fit is lost for that subscriber only, which is told how many.";
     STREAM_SUBSCRIBER_QUEUE_BYTES: "stream.subscriber_queue_bytes", Kind::Number(65_536, 1_073_741_824, "bytes"), "16777216",
         "Bytes of events that may wait for one subscriber.";
+    TLS_LISTEN: "tls.listen", Kind::Listen, "\"\"",
+        "IP address and port of the gRPC server for clients from elsewhere, beside the socket. Only clients that prove themselves by a certificate are served: the three files below are needed. Empty: no TCP port is opened.";
+    TLS_CERTIFICATE: "tls.certificate", Kind::Path, "",
+        "Certificate of the agent, in PEM form, followed by those of intermediate authorities. The three files are looked at every ten seconds, and taken anew when they have changed.";
+    TLS_KEY: "tls.key", Kind::Path, "",
+        "Private key of that certificate, in PEM form.";
+    TLS_CLIENT_CA: "tls.client_ca", Kind::Path, "",
+        "Certificates, in PEM form, of the authorities that sign those of clients.";
+    TLS_CLIENTS: "tls.clients", Kind::CertificateNames, "[]",
+        "Clients that are served, by the DNS names or URIs (subjectAltName) of their certificates. An empty list: whoever has a certificate of these authorities.";
+    TLS_CONNECTIONS_MAX: "tls.connections_max", Kind::Number(1, 4_096, "connections"), "64",
+        "Most connections by TCP at once, those that have not proved themselves yet included; more are closed.";
+    METRICS_LISTEN: "metrics.listen", Kind::Listen, "\"\"",
+        "IP address and port on which `/metrics` tells counters in the text form of Prometheus: plain HTTP, to whoever asks. It tells no events, no pods and no paths. Empty: no port is opened.";
     KERNEL_RING_BYTES: "kernel.ring_bytes", Kind::PowerOfTwo(65_536, 1_073_741_824, "bytes"), "8388608",
         "Size of the ring buffer for processes, containers and privileges.";
     KERNEL_BULK_RING_BYTES: "kernel.bulk_ring_bytes", Kind::PowerOfTwo(65_536, 1_073_741_824, "bytes"), "8388608",
@@ -115,6 +135,22 @@ settings! {
         "Longest time that the first events of a new control group wait for the identity of its container; nothing else waits. Usually it is there before the first event. 0: events never wait, and a later CONTAINER_IDENTIFIED event names the container.";
     IDENTITY_HOST_ROOT: "identity.host_root", Kind::Path, "\"/\"",
         "Where the root of the host is mounted, when the agent itself runs in a container.";
+    IDENTITY_CRI: "identity.cri", Kind::Paths, r#"["/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/k3s/containerd/containerd.sock", "/run/k0s/containerd.sock", "/var/snap/microk8s/common/run/containerd.sock", "/run/cri-dockerd.sock"]"#,
+        "Sockets of container runtimes, below `identity.host_root`, that are asked over CRI (v1 or v1alpha2) for what the files on disk do not tell: labels and annotations, the digest of the image, restarts, what a pod shares with the node. Those that exist are asked; one that appears later is found within a minute. An empty list: no runtime is asked. docs/security-model.md says what such a socket gives away.";
+    IDENTITY_CRI_TIMEOUT_MS: "identity.cri_timeout_ms", Kind::Number(10, 60_000, "milliseconds"), "2000",
+        "Longest time that a runtime has for one answer. No event waits for it.";
+    IDENTITY_LABELS: "identity.labels", Kind::Keys, r#"["app", "k8s-app", "app.kubernetes.io/*"]"#,
+        "Keys of the pod labels that events show: `*` stands for any characters. At most 32 labels and 2048 bytes of a pod are shown.";
+    IDENTITY_ANNOTATIONS: "identity.annotations", Kind::Keys, "[]",
+        "The same for annotations.";
+    IDENTITY_KUBERNETES: "identity.kubernetes", Kind::Choice(&["auto", "on", "off"]), "\"auto\"",
+        "Whether the Kubernetes API server is asked for the pods of this node, for what the node itself does not know: controllers, service accounts, roles of containers. `auto`: in a pod with a service account, or with `identity.kubeconfig`. No event waits for it. docs/security-model.md says which rights it needs.";
+    IDENTITY_KUBECONFIG: "identity.kubeconfig", Kind::Path, "",
+        "File with address and credentials of the API server, for an agent that does not run in a pod. `node.name` must then be the node's name in Kubernetes.";
+    IDENTITY_PEERS: "identity.peers", Kind::Switch, "false",
+        "Whether events of sockets name the pod, service or node that has the remote address. For this the agent follows all pods, services and nodes of the cluster: docs/operations.md says what that costs the API server.";
+    IDENTITY_PEERS_MAX: "identity.peers_max", Kind::Number(1_000, 1_000_000, "addresses"), "50000",
+        "Addresses of the cluster that are remembered with `identity.peers`. Beyond it the oldest pods are forgotten.";
     EVENTS_CONTAINERS: "events.containers", Kind::Classes, "[\"process\", \"container\", \"file\", \"network\", \"privilege\"]",
         "Classes of events that are wanted of containers: families (`process`, `container`, `file`, `network`, `privilege`) or single ones such as `FILE_OPEN`. Processes and control groups are always followed; what is not listed costs nothing but a look.";
     EVENTS_HOST: "events.host", Kind::Classes, "[\"process\", \"container\", \"PRIVILEGE_MODULE_LOAD\", \"PRIVILEGE_PTRACE\", \"PRIVILEGE_PROCESS_MEMORY\"]",

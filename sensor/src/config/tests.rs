@@ -53,6 +53,9 @@ fn defaults_are_those_of_the_table() {
     assert_eq!(config.process.exited_retention, Duration::from_secs(60));
     assert_eq!(config.process.environment, ["LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"]);
     assert!(config.identity.state_folders.is_empty());
+    assert!(config.identity.cri.contains(&"/run/containerd/containerd.sock".into()));
+    assert_eq!(config.identity.labels, ["app", "k8s-app", "app.kubernetes.io/*"]);
+    assert!(config.identity.annotations.is_empty());
     assert_eq!((config.log.level.as_str(), config.log.format), ("info", LogFormat::Text));
     let values = raw::Values::default();
     for setting in ALL {
@@ -125,6 +128,26 @@ fn unknown_names_are_refused_with_place_and_hint() {
     assert!(message.contains("PICKET_STREAM_LISTEN"), "{message}");
 }
 
+/// TCP without TLS, and TLS without clients' certificates, cannot be set.
+#[test]
+fn tcp_needs_all_that_mutual_tls_needs() {
+    assert_eq!(file("").unwrap().tls, None);
+    assert_eq!(file("[tls]\ncertificate = '/c'\nlisten = ''").unwrap().tls, None);
+    let mut text = "[tls]\nlisten = '0.0.0.0:7443'\n".to_owned();
+    for (needed, more) in [("certificate", "certificate = '/c'"), ("key", "key = '/k'"), ("client_ca", "")] {
+        let message = refused(&text);
+        let expected = format!("picket.toml:2:10: tls.listen needs tls.{needed}, which is not set: TCP is");
+        assert!(message.starts_with(&expected), "{message}");
+        text.push_str(&format!("{more}\n"));
+    }
+    text.push_str("client_ca = '/a'\n");
+    let tls = file(&text).unwrap().tls.unwrap();
+    assert_eq!((tls.listen.to_string().as_str(), tls.connections_max), ("0.0.0.0:7443", 64));
+    assert!(tls.clients.is_empty());
+    let named = "clients = ['reader.shop.svc', 'spiffe://x/ns/shop']";
+    assert_eq!(file(&format!("{text}{named}")).unwrap().tls.unwrap().clients.len(), 2);
+}
+
 #[test]
 fn variables_of_others_are_left_alone() {
     let others = [
@@ -157,6 +180,12 @@ fn values_that_do_not_fit_say_what_does() {
         ("[identity]\nstate_folders = ['/a', 1]", "a list of absolute paths"),
         ("[identity]\nstate_folders = '/a'", "a list of absolute paths"),
         ("[log]\nformat = 'xml'", "one of text, json"),
+        ("[tls]\nlisten = '7443'", "an IP address and a port"),
+        ("[tls]\nlisten = 'localhost:7443'", "an IP address and a port"),
+        ("[tls]\nclients = ['a b']", "DNS names"),
+        ("[tls]\ncertificate = 'tls.crt'", "an absolute path"),
+        ("[tls]\nconnections_max = 0", "a whole number of connections from 1"),
+        ("[metrics]\nlisten = 'http://0.0.0.0:9464'", "an IP address and a port"),
         ("[node]\nname = \"a\\u001b[2J\"", "printable"),
     ] {
         let message = refused(text);
@@ -215,6 +244,18 @@ fn by_default_no_way_to_memory_is_quiet() {
         }
     }
     assert_eq!(files.opened("/proc/1/task/7/comm", 0o100_600, true), Some(Verdict::Quiet));
+}
+
+#[test]
+fn patterns_of_keys_are_checked_and_a_runtime_can_be_left_out() {
+    let config = file("[identity]\ncri = []\nlabels = [\"team-*\"]\n").unwrap();
+    assert!(config.identity.cri.is_empty());
+    assert_eq!(config.identity.labels, ["team-*"]);
+    assert!(refused("[identity]\nlabels = [\"[a\"]").contains("patterns of keys"));
+    let many = vec!["\"a\""; 65].join(",");
+    assert!(refused(&format!("[identity]\nannotations = [{many}]")).contains("at most 64"));
+    let variable = resolved_environment(&[("PICKET_IDENTITY_CRI", "")]).unwrap();
+    assert!(variable.identity.cri.is_empty());
 }
 
 /// More than the kernel's tables hold is refused where it is written.

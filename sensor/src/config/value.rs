@@ -1,5 +1,7 @@
 //! One value: how it is written in each place, and what is allowed.
 
+use std::net::SocketAddr;
+
 use toml::de::DeValue;
 
 use sensor_common::{
@@ -8,11 +10,15 @@ use sensor_common::{
 };
 
 use super::setting::Kind;
-use crate::stream::address::Address;
+use crate::identity::selection::{self, PATTERNS_MAX};
+use crate::stream::{address::Address, tls::name::Name};
 use crate::{policy, proto};
 
 /// Longest text, in characters (the limit of a DNS name, which node names are).
 const TEXT_MAX: usize = 253;
+
+/// Most names of clients.
+const NAMES_MAX: usize = 1024;
 
 /// A value that fits its setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +46,17 @@ impl Kind {
                  privilege)"
                 .to_owned(),
             Self::Patterns => "a list of patterns of absolute paths".to_owned(),
+            Self::Keys => {
+                format!("a list of at most {PATTERNS_MAX} patterns of keys such as app.kubernetes.io/*")
+            }
             Self::Ports => format!("a list of at most {PORTS_MAX} ports from 1 to 65535, as texts"),
             Self::Networks => format!("a list of at most {NETWORKS_MAX} networks such as 10.0.0.0/8"),
+            Self::Listen => {
+                "an IP address and a port, such as 0.0.0.0:7443 or [::]:7443, or empty for none".to_owned()
+            }
+            Self::CertificateNames => format!(
+                "a list of at most {NAMES_MAX} DNS names such as reader.picket.svc, or URIs such as spiffe://cluster.local/reader"
+            ),
         }
     }
 
@@ -54,11 +69,15 @@ impl Kind {
             | Self::VariableNames
             | Self::Classes
             | Self::Patterns
+            | Self::Keys
             | Self::Ports
-            | Self::Networks => {
+            | Self::Networks
+            | Self::CertificateNames => {
                 Value::List(text.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect())
             }
-            Self::Text | Self::Address | Self::Path | Self::Choice(_) => Value::Text(text.to_owned()),
+            Self::Text | Self::Address | Self::Path | Self::Choice(_) | Self::Listen => {
+                Value::Text(text.to_owned())
+            }
         };
         self.permits(&value).then_some(value)
     }
@@ -71,8 +90,10 @@ impl Kind {
                 | Self::VariableNames
                 | Self::Classes
                 | Self::Patterns
+                | Self::Keys
                 | Self::Ports
-                | Self::Networks,
+                | Self::Networks
+                | Self::CertificateNames,
                 items,
             ) => {
                 let value = Value::List(items.to_vec());
@@ -120,6 +141,10 @@ impl Kind {
             (Self::Patterns, Value::List(patterns)) => {
                 patterns.iter().all(|pattern| policy::file::check(pattern).is_ok())
             }
+            (Self::Keys, Value::List(patterns)) => {
+                patterns.len() <= PATTERNS_MAX
+                    && patterns.iter().all(|pattern| selection::check(pattern).is_ok())
+            }
             (Self::Ports, Value::List(ports)) => {
                 ports.len() <= PORTS_MAX as usize
                     && ports.iter().all(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
@@ -127,6 +152,10 @@ impl Kind {
             (Self::Networks, Value::List(networks)) => {
                 networks.len() <= NETWORKS_MAX as usize
                     && networks.iter().all(|network| network.parse::<ipnet::IpNet>().is_ok())
+            }
+            (Self::Listen, Value::Text(text)) => text.is_empty() || text.parse::<SocketAddr>().is_ok(),
+            (Self::CertificateNames, Value::List(names)) => {
+                names.len() <= NAMES_MAX && names.iter().all(|name| name.parse::<Name>().is_ok())
             }
             _ => false,
         }

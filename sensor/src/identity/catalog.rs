@@ -9,7 +9,7 @@ use super::container::{Container, Pod, Role, Source};
 use super::store::{Answer, Known, reference};
 
 /// What a source tells at once: of a pod, of some containers, or of both.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Hash, PartialEq, Eq)]
 pub struct Lesson {
     /// Who tells it.
     pub source: Source,
@@ -141,9 +141,14 @@ impl Catalog {
         }
     }
 
-    /// The API server says that a pod is gone.
+    /// The API server says that a pod is gone: nothing more is kept of it than of the control groups that it still has.
     pub fn pod_gone(&mut self, uid: &str) {
         self.pods.remove(uid);
+        let Self { groups, containers, .. } = self;
+        containers.entries.retain(|id, container| {
+            container.pod.as_ref().is_none_or(|pod| pod.uid != uid)
+                || groups.iter().any(|(_, group)| group.container == *id)
+        });
     }
 
     /// Entries given up because a table was full.
@@ -172,7 +177,8 @@ impl Catalog {
             known.unresolved = known.unresolved.take().filter(|_| told.name.is_empty() && !told.sandbox);
         }
         let uid = container.pod.as_ref().map(|pod| pod.uid.as_str());
-        if let Some(facts) = uid.and_then(|uid| self.pods.get(uid)) {
+        let facts = uid.and_then(|uid| self.pods.get(uid));
+        if let Some(facts) = facts.filter(|facts| is_same_name(container.pod.as_ref(), &facts.pod)) {
             container.sources = container.sources.and(facts.sources);
             let name = container.name.as_str();
             let role = facts.roles.iter().find(|(named, _)| named == name).map(|(_, role)| *role);
@@ -191,6 +197,12 @@ fn is_same_pod(known: &Container, told: &Container) -> bool {
         (Some(known), Some(told)) => known.uid.is_empty() || told.uid.is_empty() || known.uid == told.uid,
         _ => true,
     }
+}
+
+/// A uid alone is not enough either: annotations of a pod can claim another one's.
+fn is_same_name(known: Option<&Pod>, told: &Pod) -> bool {
+    let same = |known: &str, told: &str| known.is_empty() || told.is_empty() || known == told;
+    known.is_none_or(|known| same(&known.namespace, &told.namespace) && same(&known.name, &told.name))
 }
 
 /// A table that gives its oldest entry up when it is full.
@@ -355,6 +367,30 @@ mod tests {
         catalog.found(without_bundle());
         let known = known(catalog.learn(of_runtime("11111111-2222-3333-4444-555555555555")).first());
         assert_eq!((known.container.name.as_str(), known.unresolved.as_deref()), ("", Some("no bundle")));
+    }
+
+    #[test]
+    fn a_pod_that_claims_another_ones_uid_is_not_believed() {
+        let mut catalog = Catalog::new(4);
+        catalog.found(with_bundle());
+        let mut lesson = of_api();
+        lesson.pod.name = "imposter".into();
+        let pod = known(catalog.learn(lesson).first()).container.pod.unwrap();
+        assert_eq!((pod.name.as_str(), pod.service_account.as_str()), ("web-1", ""));
+    }
+
+    #[test]
+    fn a_pod_that_is_gone_leaves_no_containers() {
+        let mut catalog = Catalog::new(4);
+        catalog.learn(of_runtime(UID));
+        catalog.pod_gone("another");
+        assert_eq!(catalog.containers.entries.len(), 1);
+        catalog.pod_gone(UID);
+        assert_eq!((catalog.containers.entries.len(), catalog.pods.entries.len()), (0, 0));
+        catalog.found(with_bundle());
+        catalog.learn(of_runtime(UID));
+        catalog.pod_gone(UID);
+        assert_eq!(catalog.containers.entries.len(), 1, "its control group is still there");
     }
 
     #[test]

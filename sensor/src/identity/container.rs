@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// A container and, where Kubernetes started it, its pod. What is not known is empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
 pub struct Container {
     /// Id that the runtime gave it (CRI `Container.id`; usually 64 hexadecimal digits).
     pub id: String,
@@ -28,7 +28,7 @@ pub struct Container {
 }
 
 /// A Kubernetes pod. What is not known is empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
 pub struct Pod {
     /// Namespace.
     pub namespace: String,
@@ -53,7 +53,7 @@ pub struct Pod {
 }
 
 /// A controller of a pod (`metadata.ownerReferences`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
 pub struct PodOwner {
     /// Kind, such as `Deployment`.
     pub kind: String,
@@ -62,7 +62,7 @@ pub struct PodOwner {
 }
 
 /// Namespaces of the kernel that a pod shares.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq)]
 pub struct Shares {
     /// The node's network (`spec.hostNetwork`).
     pub host_network: bool,
@@ -73,7 +73,7 @@ pub struct Shares {
 }
 
 /// Role of a container within its pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Role {
     /// `spec.containers`
     Main,
@@ -86,7 +86,7 @@ pub enum Role {
 }
 
 /// Who tells what is known of a container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Source {
     /// The path of its control group.
@@ -116,7 +116,7 @@ impl Source {
 }
 
 /// A set of sources.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq)]
 pub struct Sources(u8);
 
 impl Sources {
@@ -151,7 +151,7 @@ impl From<Source> for Sources {
 }
 
 /// Container runtimes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Runtime {
     /// containerd
     Containerd,

@@ -7,6 +7,7 @@ use sensor_common::{
     ledger::LossReason,
     record::{
         file::FileRecord,
+        network::{Address, NetRecord},
         process::{ExecRecord, ExitRecord, ForkRecord},
     },
     tail::{Tail, TailHeader},
@@ -191,6 +192,37 @@ fn what_the_host_is_not_asked_for_is_quiet_from_the_first_event_on() {
     let of_files = pipeline.counts(Class::FileOpen);
     assert_eq!((of_files.received, of_files.quiet, of_files.published), (1, 1, 0));
     assert_eq!(pipeline.counts(Class::ProcessExec).published, 1);
+}
+
+#[test]
+fn the_pod_at_the_other_end_is_named_as_far_as_it_is_known() {
+    use crate::identity::peer::Kind;
+    let (mut pipeline, mut kept) = (pipeline(100), Kept::default());
+    pipeline.answer(answer(), 0, &mut kept);
+    let ip: std::net::IpAddr = "10.0.0.7".parse().unwrap();
+    let remote = Address {
+        ip: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 7],
+        known: 1,
+        ..Address::default()
+    };
+    let connect = |pipeline: &mut Pipeline, kept: &mut Kept| {
+        let record = NetRecord { header: header(Class::NetConnect, 9, 100), remote, ..NetRecord::default() };
+        pipeline.record(&finish(record.as_bytes().to_vec()), 110, kept);
+        match kept.events.pop().and_then(|event| event.facts) {
+            Some(proto::event::Facts::Socket(socket)) => socket.remote_peer,
+            other => panic!("{other:?}"),
+        }
+    };
+    let news = || PeerNews::Has(ip, Peer::new(Kind::Pod, "shop", "db-0", "u-1").unwrap());
+    pipeline.peer(news());
+    assert_eq!(connect(&mut pipeline, &mut kept), None, "nobody asked for peers");
+    pipeline.set_peers_max(10);
+    pipeline.peer(news());
+    let peer = connect(&mut pipeline, &mut kept).unwrap();
+    assert_eq!(peer.kind(), proto::cluster_peer::Kind::Pod);
+    assert_eq!((peer.namespace.as_str(), peer.name.as_str(), peer.uid.as_str()), ("shop", "db-0", "u-1"));
+    pipeline.peer(PeerNews::Gone(ip, "u-1".into()));
+    assert_eq!(connect(&mut pipeline, &mut kept), None);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use crate::identity::{catalog::Lesson, container::Container};
+use crate::identity::{catalog::Lesson, container::Container, peer::PeerNews};
 use crate::kernel::ring::Waker;
 
 /// Lessons that may wait for the resolver, and questions that may wait for an adviser; an adviser waits for room.
@@ -27,6 +27,8 @@ pub enum Told {
     Lesson(Box<Lesson>),
     /// The pod with this uid is gone.
     PodGone(String),
+    /// Who in the cluster has which address.
+    Peers(Vec<PeerNews>),
 }
 
 /// The resolver's side.
@@ -43,6 +45,13 @@ impl Advisers {
         let pod = container.pod.as_ref().map(|pod| pod.uid.clone()).unwrap_or_default();
         let inquiry = Inquiry { container: container.id.clone(), pod, sandbox: container.sandbox };
         self.asked.iter().filter(|adviser| adviser.try_send(inquiry.clone()).is_err()).count()
+    }
+
+    /// The next that an adviser tells.
+    #[cfg(test)]
+    pub(crate) async fn next(&mut self) -> Told {
+        let told = self.told.as_mut().unwrap().recv();
+        tokio::time::timeout(std::time::Duration::from_secs(60), told).await.unwrap().unwrap()
     }
 
     /// The next that an adviser tells, if there is one.
@@ -63,6 +72,12 @@ pub struct Teacher {
 pub struct Ended;
 
 impl Teacher {
+    /// True if nobody listens any more.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.told.is_closed()
+    }
+
     /// Tells the resolver; waits while it is busy.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::{
     adviser::{Advisers, Told},
     bundle::{BundleError, BundleReader},
+    delay::{Births, Delays},
     lapses::Lapses,
 };
 use crate::clock;
@@ -20,6 +21,7 @@ use crate::identity::{
     catalog::Catalog,
     cgroup_path::{self, Certainty, ContainerRef},
     container::{Container, Pod, Source},
+    peer::PeerNews,
     store::{Answer, Known, Question, reference},
 };
 use crate::kernel::ring::{Ring, Waker};
@@ -43,6 +45,9 @@ const RETRIES_MAX: usize = 1024;
 /// Records read at once.
 const BATCH: usize = 256;
 
+/// Lessons taken in between two looks at new control groups.
+const LESSONS: usize = 64;
+
 /// What the resolver tells the pipeline.
 #[derive(Debug)]
 pub enum News {
@@ -52,6 +57,8 @@ pub enum News {
     Group(Box<[u8]>),
     /// A control group was removed.
     Removed(u64),
+    /// Who in the cluster has which address.
+    Peers(Vec<PeerNews>),
 }
 
 /// The thread's state.
@@ -67,6 +74,9 @@ pub struct Resolver {
     lapses: Arc<Lapses>,
     catalog: Catalog,
     advisers: Advisers,
+    births: Births,
+    /// Advisers have more to tell.
+    hurried: bool,
 }
 
 #[derive(Debug)]
@@ -92,8 +102,20 @@ impl Resolver {
         changes: SyncSender<Change>,
         catalog: Catalog,
     ) -> Self {
-        let (retries, lapses, advisers) = (VecDeque::new(), Arc::default(), Advisers::default());
-        Self { ring, bundles, questions, news, pipeline, changes, retries, lapses, catalog, advisers }
+        Self {
+            ring,
+            bundles,
+            questions,
+            news,
+            pipeline,
+            changes,
+            retries: VecDeque::new(),
+            lapses: Arc::default(),
+            catalog,
+            advisers: Advisers::default(),
+            births: Births::default(),
+            hurried: false,
+        }
     }
 
     /// Asks these as well, and hears what they tell.
@@ -107,6 +129,13 @@ impl Resolver {
     #[must_use]
     pub fn with_lapses(mut self, lapses: Arc<Lapses>) -> Self {
         self.lapses = lapses;
+        self
+    }
+
+    /// Measures there how late each source is.
+    #[must_use]
+    pub fn with_delays(mut self, delays: Arc<Delays>) -> Self {
+        self.births = Births::new(delays);
         self
     }
 
@@ -149,11 +178,12 @@ impl Resolver {
         let mut created = Vec::new();
         let mut removed = Vec::new();
         let mut records = Vec::new();
-        let lapses = Arc::clone(&self.lapses);
+        let (lapses, births) = (Arc::clone(&self.lapses), &mut self.births);
         self.ring.drain(BATCH, |bytes| match decode(bytes) {
             Ok(event) => {
                 match event.facts {
                     Facts::CgroupCreate(path) => {
+                        births.created(event.cgroup, event.time_ns);
                         created.push(Question { cgroup: event.cgroup, path: lossy(path).into_owned() });
                     }
                     Facts::CgroupRemove(_) => removed.push(event.cgroup),
@@ -169,9 +199,7 @@ impl Resolver {
         while let Ok(question) = self.questions.try_recv() {
             created.push(question);
         }
-        while let Some(lesson) = self.advisers.lesson() {
-            self.learn(lesson)?;
-        }
+        self.learn_some()?;
         for question in created {
             if stopped() {
                 return Err(Closed);
@@ -194,6 +222,7 @@ impl Resolver {
         for cgroup in removed {
             self.retries.retain(|retry| retry.question.cgroup != cgroup);
             self.catalog.removed(cgroup);
+            self.births.removed(cgroup);
             self.change(Change::Removed(cgroup))?;
             self.tell(News::Removed(cgroup))?;
         }
@@ -221,7 +250,19 @@ impl Resolver {
         if let Some(kind) = kind(&answer) {
             self.change(Change::Group { cgroup: answer.cgroup, kind })?;
         }
+        self.births.answered(&answer, clock::boot_ns());
         self.tell(News::Answer(answer))
+    }
+
+    /// Takes in what advisers tell; not all at once where they tell much, so that new control groups do not wait.
+    fn learn_some(&mut self) -> Result<(), Closed> {
+        self.hurried = false;
+        for _ in 0..LESSONS {
+            let Some(lesson) = self.advisers.lesson() else { return Ok(()) };
+            self.learn(lesson)?;
+        }
+        self.hurried = true;
+        Ok(())
     }
 
     fn learn(&mut self, lesson: Told) -> Result<(), Closed> {
@@ -231,11 +272,13 @@ impl Resolver {
                 self.catalog.pod_gone(&uid);
                 return Ok(());
             }
+            Told::Peers(news) => return self.tell(News::Peers(news)),
         };
         for answer in answers {
             if let Some(kind) = kind(&answer) {
                 self.change(Change::Group { cgroup: answer.cgroup, kind })?;
             }
+            self.births.answered(&answer, clock::boot_ns());
             self.tell(News::Answer(answer))?;
         }
         Ok(())
@@ -256,6 +299,9 @@ impl Resolver {
     /// Until the next try is due.
     fn pause(&self) -> Duration {
         const IDLE: Duration = Duration::from_millis(500);
+        if self.hurried {
+            return Duration::ZERO;
+        }
         let now = clock::boot_ns();
         let due = self.retries.iter().map(|retry| retry.due_ns.saturating_sub(now)).min();
         due.map_or(IDLE, |ns| Duration::from_nanos(ns).min(IDLE))

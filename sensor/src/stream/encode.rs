@@ -23,6 +23,7 @@ use crate::event::{
 };
 use crate::identity::{
     container::{Pod, PodOwner, Role, Source},
+    peer::Peer,
     store::{Known, Owner},
 };
 use crate::process::{Key, Process};
@@ -56,6 +57,8 @@ pub struct Subject<'a> {
     pub other: Option<&'a Process>,
     /// Owner of that one's control group.
     pub other_owner: Option<&'a Owner>,
+    /// Who has the remote address of a socket.
+    pub remote: Option<&'a Peer>,
     /// Ids of the process before the event changed them.
     pub ids_before: Option<Ids>,
     /// Path of the control group that the process was moved from.
@@ -342,7 +345,9 @@ const fn role(role: Role) -> proto::container::Role {
     }
 }
 
-const fn identity_source(source: Source) -> proto::IdentitySource {
+/// The number of a source.
+#[must_use]
+pub const fn identity_source(source: Source) -> proto::IdentitySource {
     match source {
         Source::ControlGroup => proto::IdentitySource::ControlGroup,
         Source::Bundle => proto::IdentitySource::Bundle,

@@ -3,11 +3,15 @@
 mod generated;
 mod sensor;
 
+use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_stream::wrappers::UnixListenerStream;
+use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -15,7 +19,7 @@ use tonic_reflection::server::Builder as Reflection;
 
 use self::generated::sensor_server::SensorServer;
 use super::hub::HubHandle;
-use super::listener::Listener;
+use super::{connection::Connection, listener::Listener, tls::TlsListener};
 use crate::proto;
 
 /// Largest request that is accepted, in bytes: room for thousands of names in a filter.
@@ -32,6 +36,9 @@ const KEEPALIVE_PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long clients get to take the end of their streams in, when the agent ends.
 const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the agent may take to tell its status.
+const STATUS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A question for the agent's status. The server itself adds the subscribers to the answer.
 pub type StatusRequest = oneshot::Sender<proto::GetStatusResponse>;
@@ -60,12 +67,58 @@ pub struct Backend {
     pub stop: watch::Receiver<bool>,
 }
 
-/// Serves until `stop`; then ends the streams and waits a little for clients to take that in.
-/// Removes the socket.
+/// Why there is no status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoStatus {
+    /// Nobody is left to ask.
+    Ending,
+    /// It takes too long.
+    Stuck,
+}
+
+impl NoStatus {
+    /// For who asked.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Ending => "the agent is ending",
+            Self::Stuck => "the agent does not tell its status: it is stuck",
+        }
+    }
+}
+
+impl Backend {
+    /// Asks the agent how it is.
+    ///
+    /// # Errors
+    /// When it does not answer; says why.
+    pub async fn ask_status(&self) -> Result<proto::GetStatusResponse, NoStatus> {
+        let (answer, answered) = oneshot::channel();
+        let ask = async {
+            self.status.send(answer).await.ok()?;
+            answered.await.ok()
+        };
+        let mut status = match tokio::time::timeout(STATUS_PATIENCE, ask).await {
+            Ok(Some(status)) => status,
+            Ok(None) => return Err(NoStatus::Ending),
+            Err(_) => return Err(NoStatus::Stuck),
+        };
+        status.subscribers = self.hub.subscribers();
+        (status.subscribers_sent, status.subscribers_lost) = self.hub.totals();
+        Ok(status)
+    }
+}
+
+/// Serves until `stop`, by TCP too where there is a listener for it; then ends the streams and waits a
+/// little for clients to take that in. Removes the socket.
 ///
 /// # Errors
 /// When the transport fails.
-pub async fn serve(listener: Listener, backend: Backend) -> Result<(), ServeError> {
+pub async fn serve(
+    listener: Listener,
+    remote: Option<TlsListener>,
+    backend: Backend,
+) -> Result<(), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     let Backend { ready, stop, .. } = backend.clone();
     let ready_now = *ready.borrow();
@@ -82,7 +135,7 @@ pub async fn serve(listener: Listener, backend: Backend) -> Result<(), ServeErro
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
     let Listener { socket, file } = listener;
-    let serving = router.serve_with_incoming_shutdown(UnixListenerStream::new(socket), stopped(stop.clone()));
+    let serving = router.serve_with_incoming_shutdown(incoming(socket, remote), stopped(stop.clone()));
     let give_up = async {
         stopped(stop).await;
         tokio::time::sleep(END_PATIENCE).await;
@@ -97,6 +150,19 @@ pub async fn serve(listener: Listener, backend: Backend) -> Result<(), ServeErro
     follow.abort();
     drop(file);
     Ok(result?)
+}
+
+/// Connections of both kinds, as they come.
+fn incoming(
+    socket: UnixListener,
+    remote: Option<TlsListener>,
+) -> Pin<Box<dyn Stream<Item = io::Result<Connection>> + Send>> {
+    let local = UnixListenerStream::new(socket).map(|stream| stream.map(Connection::Unix));
+    let Some(remote) = remote else { return Box::pin(local) };
+    let (connections, work) = remote.connections();
+    // Ends when the server drops the receiver.
+    tokio::spawn(work);
+    Box::pin(local.merge(ReceiverStream::new(connections).map(Ok)))
 }
 
 /// Ready when the agent is to end.

@@ -17,17 +17,18 @@ use super::frame::EncodedAncestors;
 use super::hub::{Hub, Limits, Published};
 use super::listener::Listener;
 use super::server::{Backend, ServeError, StatusRequest, serve};
+use super::tls::TlsListener;
 use super::{client, hub};
 use crate::identity::container::{Container, Pod};
 use crate::proto::{self, Class, SubscribeRequest, SubscribeResponse};
 
-struct Event {
+pub(super) struct Event {
     class: Class,
     container: Option<Container>,
     padding: usize,
 }
 
-struct Agent {
+pub(super) struct Agent {
     address: Address,
     publish: std_mpsc::SyncSender<Vec<Event>>,
     ready: watch::Sender<bool>,
@@ -47,6 +48,10 @@ impl Drop for Agent {
 
 impl Agent {
     fn start(limits: Limits) -> Self {
+        Self::start_with(limits, None)
+    }
+
+    pub(super) fn start_with(limits: Limits, remote: Option<TlsListener>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address: Address = format!("unix://{}/s", folder.path().display()).parse().unwrap();
         let (hub, handle) = Hub::new(limits, "n1".into());
@@ -61,19 +66,23 @@ impl Agent {
         let (ready, ready_seen) = watch::channel(false);
         let (stop, stop_seen) = watch::channel(false);
         let backend = Backend { hub: handle, status, ready: ready_seen, stop: stop_seen };
-        let served = tokio::spawn(serve(Listener::bind(&address).unwrap(), backend));
+        let served = tokio::spawn(serve(Listener::bind(&address).unwrap(), remote, backend));
         Self { address, publish, ready, stop, served, ended, pipeline: Some(pipeline), _folder: folder }
     }
 
+    pub(super) fn target(&self) -> client::Target {
+        self.address.clone().into()
+    }
+
     async fn subscribe(&self, request: SubscribeRequest) -> tonic::Streaming<SubscribeResponse> {
-        client::connect(&self.address).await.unwrap().subscribe(request).await.unwrap().into_inner()
+        client::connect(&self.target()).await.unwrap().subscribe(request).await.unwrap().into_inner()
     }
 
     async fn refused(&self, request: SubscribeRequest) -> tonic::Status {
-        client::connect(&self.address).await.unwrap().subscribe(request).await.unwrap_err()
+        client::connect(&self.target()).await.unwrap().subscribe(request).await.unwrap_err()
     }
 
-    fn publish(&self, count: usize, padding: usize) {
+    pub(super) fn publish(&self, count: usize, padding: usize) {
         let event = || Event { class: Class::ProcessExec, container: None, padding };
         self.publish.send((0..count).map(|_| event()).collect()).unwrap();
     }
@@ -113,7 +122,7 @@ async fn answer(mut requests: mpsc::Receiver<StatusRequest>) {
     }
 }
 
-const LIMITS: Limits = Limits { subscribers_max: 4, queue_events: 8192, queue_bytes: 64 << 20 };
+pub(super) const LIMITS: Limits = Limits { subscribers_max: 4, queue_events: 8192, queue_bytes: 64 << 20 };
 
 /// Reads until so many events have been delivered or reported lost; gives both numbers.
 async fn read_until(stream: &mut tonic::Streaming<SubscribeResponse>, total: u64) -> (u64, u64) {
@@ -147,7 +156,7 @@ async fn a_stalled_subscriber_loses_only_its_own_events_and_is_told_how_many() {
     }
     assert_eq!(fast_seen, (EVENTS, 0));
 
-    let mut client = client::connect(&agent.address).await.unwrap();
+    let mut client = client::connect(&agent.target()).await.unwrap();
     let subscribers = client.get_status(proto::GetStatusRequest {}).await.unwrap().into_inner().subscribers;
     assert_eq!(subscribers.len(), 2);
     assert_eq!((subscribers[1].sent, subscribers[1].lost), (EVENTS, 0));
@@ -157,6 +166,26 @@ async fn a_stalled_subscriber_loses_only_its_own_events_and_is_told_how_many() {
     assert!(lost > 0, "the queue was meant to overflow");
     assert_eq!(delivered + lost, EVENTS);
     assert_eq!((delivered, lost), (subscribers[0].sent, subscribers[0].lost));
+}
+
+#[tokio::test]
+async fn what_subscribers_were_sent_is_remembered_when_they_are_gone() {
+    let agent = Agent::start(LIMITS);
+    let mut client = client::connect(&agent.target()).await.unwrap();
+    for round in 1..=3 {
+        let mut stream = agent.subscribe(SubscribeRequest::default()).await;
+        agent.publish(5, 0);
+        assert_eq!(read_until(&mut stream, 5).await, (5, 0));
+        drop(stream);
+        loop {
+            let status = client.get_status(proto::GetStatusRequest {}).await.unwrap().into_inner();
+            assert_eq!((status.subscribers_sent, status.subscribers_lost), (5 * round, 0));
+            if status.subscribers.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -204,7 +233,7 @@ async fn more_subscribers_than_permitted_are_refused() {
     assert_eq!(refused.code(), Code::ResourceExhausted);
     drop(only);
     // The server learns of the end of the call a moment later.
-    let mut client = client::connect(&agent.address).await.unwrap();
+    let mut client = client::connect(&agent.target()).await.unwrap();
     while client.subscribe(SubscribeRequest::default()).await.is_err() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -218,7 +247,7 @@ async fn nothing_is_missed_once_the_stream_is_open() {
         agent.publish(1, 0);
         assert_eq!(stream.message().await.unwrap().unwrap().events.len(), 1);
         drop(stream);
-        let mut client = client::connect(&agent.address).await.unwrap();
+        let mut client = client::connect(&agent.target()).await.unwrap();
         while !client
             .get_status(proto::GetStatusRequest {})
             .await
@@ -235,7 +264,7 @@ async fn nothing_is_missed_once_the_stream_is_open() {
 #[tokio::test]
 async fn health_follows_readiness() {
     let agent = Agent::start(LIMITS);
-    let mut health = HealthClient::new(client::channel(&agent.address).await.unwrap());
+    let mut health = HealthClient::new(client::channel(&agent.target()).await.unwrap());
     for (ready, expected) in [(false, ServingStatus::NotServing), (true, ServingStatus::Serving)] {
         agent.ready.send_replace(ready);
         for service in ["", proto::SERVICE] {
@@ -258,7 +287,7 @@ async fn reflection_lists_the_service() {
     use tonic_reflection::pb::v1::{ServerReflectionRequest, ServiceResponse};
 
     let agent = Agent::start(LIMITS);
-    let mut client = ServerReflectionClient::new(client::channel(&agent.address).await.unwrap());
+    let mut client = ServerReflectionClient::new(client::channel(&agent.target()).await.unwrap());
     let request = |message| ServerReflectionRequest { host: String::new(), message_request: Some(message) };
     let requests = vec![
         request(MessageRequest::ListServices(String::new())),
@@ -280,7 +309,7 @@ async fn the_end_of_the_agent_ends_streams_and_removes_the_socket() {
     assert_eq!(stream.message().await.unwrap_err().code(), Code::Unavailable);
     (&mut agent.served).await.unwrap().unwrap();
     assert!(!agent.address.path().exists());
-    let error = client::connect(&agent.address).await.unwrap_err().to_string();
+    let error = client::connect(&agent.target()).await.unwrap_err().to_string();
     assert!(error.contains("is `picket run` running"), "{error}");
 }
 

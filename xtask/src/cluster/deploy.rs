@@ -10,7 +10,7 @@ use crate::chart;
 use crate::image;
 use crate::process::{as_root_keeping_path, run, target_dir, workspace};
 use crate::setup::{Need, ensure as setup};
-use crate::vm::{built, static_build};
+use crate::vm::{agent, built};
 
 const DAEMON_SET: &str = "daemonset/picket";
 const NAMESPACE: &str = "--namespace=picket";
@@ -31,7 +31,7 @@ pub(super) fn deploy(build: &Build) -> Result<PathBuf> {
     setup(&[Need::Ebpf, Need::Containers, Need::Cluster])?;
     let program = match &build.release_binary {
         Some(program) => program.clone(),
-        None => static_build("sensor", "picket")?,
+        None => agent()?,
     };
     let archive = image::make(&image::Arguments {
         release_binary: Some(program.clone()),

@@ -74,10 +74,10 @@ impl Matrix {
         self.0.add(Column { name: line.to_owned(), version }, cells);
     }
 
-    /// Adds what the live tests showed on this machine itself, if that is not older than the agent.
-    pub(crate) fn add_native(&mut self) -> Result<()> {
+    /// Adds what the live tests showed on this machine itself, if that is not older than the agent `picket`.
+    pub(crate) fn add_native(&mut self, picket: &Path) -> Result<()> {
         let file = native_file();
-        if !file.exists() || modified(&file) < modified(&target_dir().join("release/picket")) {
+        if !file.exists() || modified(&file) < modified(picket) {
             return Ok(());
         }
         let text =

@@ -1,12 +1,13 @@
 //! The answer of `GetStatus` as a page.
 
 mod events;
+mod identity;
 
 use std::fmt::{self, Write as _};
 
 use super::text::safe;
 use super::{Colour, Paint};
-use crate::proto::{Class, Container, GetStatusResponse, Hook, Table, loss};
+use crate::proto::{Class, Container, GetStatusResponse, Hook, Table, TlsListener, loss};
 
 /// The page, with its last line end; with `all`, classes without events and every hook as well.
 #[must_use]
@@ -17,7 +18,7 @@ pub fn page(status: &GetStatusResponse, all: bool, paint: Paint) -> String {
     page.groups(&status.groups);
     page.losses(status);
     page.hooks(&status.hooks, all);
-    page.identity(status);
+    page.identity(status, all);
     page.given_up(status);
     page.subscribers(status);
     page.text
@@ -62,6 +63,7 @@ impl Page {
             status.attach_time.map(|time| format!("{time} after the start")).unwrap_or_default(),
         );
         self.fact("memory", bytes(status.resident_bytes));
+        self.fact("tcp", status.tls.as_ref().map(listener).unwrap_or_default());
     }
 
     /// The programs; of those that are attached, where not everything is asked for, their number.
@@ -103,16 +105,21 @@ impl Page {
         }
     }
 
-    fn identity(&mut self, status: &GetStatusResponse) {
+    fn identity(&mut self, status: &GetStatusResponse, all: bool) {
         self.title("identity");
         self.table("processes", status.processes.as_ref());
         self.table("control groups", status.control_groups.as_ref());
+        if status.peers.is_some() {
+            self.table("addresses of the cluster", status.peers.as_ref());
+        }
         let (with, without) = (status.first_execs_identified, status.first_execs_unidentified);
         self.line(format_args!("  first execs of containers: {with} with full identity, {without} without"));
         if let Some(executed) = &status.executed {
             let (all, unwatched) = (executed.all, executed.unwatched);
             self.line(format_args!("  programs executed: {all}, of which {unwatched} while no agent ran"));
         }
+        self.delays(&status.identity_delays);
+        self.sources(&status.identity_sources, all);
     }
 
     fn given_up(&mut self, status: &GetStatusResponse) {
@@ -121,6 +128,7 @@ impl Page {
         let counts = [
             (given_up.questions, "questions for the container of a control group"),
             (given_up.lookups, "look-ups of containers"),
+            (given_up.inquiries, "questions about containers to a runtime or the API server"),
             (given_up.verdicts, "verdicts on files: the kernel asks again"),
             (given_up.group_policies, "policies of control groups: everything is wanted of them"),
             (given_up.identity_waits, "waits of events for their container"),
@@ -183,6 +191,16 @@ fn owner(container: Option<&Container>, cgroup: &str) -> String {
 fn bytes(bytes: u64) -> String {
     const MIB: u64 = 1 << 20;
     format!("{}.{} MiB", bytes / MIB, bytes % MIB * 10 / MIB)
+}
+
+/// The stream by TCP: what a client that is not served leaves behind.
+fn listener(tls: &TlsListener) -> String {
+    let TlsListener { address, connections, connections_max, refused, failed, unknown, .. } = tls;
+    let address = safe(address);
+    format!(
+        "{address}, {connections} of {connections_max} connections; refused: {refused} too many, {failed} without \
+         a proof, {unknown} not named"
+    )
 }
 
 #[cfg(test)]

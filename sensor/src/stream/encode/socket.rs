@@ -12,7 +12,10 @@ use crate::event::{
     network::{self, SocketOperation},
     path::End,
 };
-use crate::identity::store::Owner;
+use crate::identity::{
+    peer::{Kind, Peer},
+    store::Owner,
+};
 use crate::proto;
 
 impl Context {
@@ -58,8 +61,24 @@ impl Context {
             backlog: (event.class == Class::NetListen).then_some(record.offset),
             repeats: record.repeats.into(),
             protocol_number: record.protocol.into(),
+            remote_peer: subject.remote.map(cluster_peer),
             ..proto::SocketOperation::default()
         }
+    }
+}
+
+fn cluster_peer(peer: &Peer) -> proto::ClusterPeer {
+    use proto::cluster_peer::Kind as Shown;
+    let kind = match peer.kind() {
+        Kind::Pod => Shown::Pod,
+        Kind::Service => Shown::Service,
+        Kind::Node => Shown::Node,
+    };
+    proto::ClusterPeer {
+        kind: kind.into(),
+        namespace: peer.namespace().to_owned(),
+        name: peer.name().to_owned(),
+        uid: peer.uid().to_owned(),
     }
 }
 

@@ -70,27 +70,54 @@ impl HubHandle {
     pub fn subscribers(&self) -> Vec<proto::Subscriber> {
         self.registry.list()
     }
+
+    /// Events queued for subscribers and lost by them, those that are gone included.
+    #[must_use]
+    pub fn totals(&self) -> (u64, u64) {
+        self.registry.totals()
+    }
 }
 
-/// Counters of the subscribers that the hub has. Locked when one comes or goes and when a status
+/// Subscribers that the hub has, and what those were sent and lost that are gone. Locked when one comes or goes and when a status
 /// is asked for, never for an event.
 #[derive(Debug, Default)]
-pub(super) struct Registry(Mutex<Vec<Arc<Counters>>>);
+pub(super) struct Registry(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    counters: Vec<Arc<Counters>>,
+    sent_to_gone: u64,
+    lost_by_gone: u64,
+}
 
 impl Registry {
     pub(super) fn add(&self, counters: Arc<Counters>) {
-        self.lock().push(counters);
+        self.lock().counters.push(counters);
     }
 
     pub(super) fn forget_the_gone(&self) {
-        self.lock().retain(|counters| !counters.is_gone());
+        let Entries { counters, sent_to_gone, lost_by_gone } = &mut *self.lock();
+        for gone in counters.extract_if(.., |counters| counters.is_gone()) {
+            let proto::Subscriber { sent, lost, .. } = gone.report();
+            *sent_to_gone += sent;
+            *lost_by_gone += lost;
+        }
     }
 
     fn list(&self) -> Vec<proto::Subscriber> {
-        self.lock().iter().filter(|counters| !counters.is_gone()).map(|counters| counters.report()).collect()
+        let present = |counters: &&Arc<Counters>| !counters.is_gone();
+        self.lock().counters.iter().filter(present).map(|counters| counters.report()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Counters>>> {
+    /// What was sent and lost in all.
+    fn totals(&self) -> (u64, u64) {
+        let entries = self.lock();
+        let add = |(sent, lost): (u64, u64), one: proto::Subscriber| (sent + one.sent, lost + one.lost);
+        let gone = (entries.sent_to_gone, entries.lost_by_gone);
+        entries.counters.iter().map(|counters| counters.report()).fold(gone, add)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

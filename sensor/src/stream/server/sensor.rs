@@ -1,22 +1,17 @@
 //! The calls of `picket.v1.Sensor`.
 
 use std::pin::Pin;
-use std::time::Duration;
 
 use futures_util::{Stream, stream};
-use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
 use super::generated::sensor_server::Sensor;
-use super::{Backend, stopped};
+use super::{Backend, NoStatus, stopped};
 use crate::proto::{GetStatusRequest, GetStatusResponse, SubscribeRequest};
 use crate::stream::filter::Filter;
 use crate::stream::frame::Frames;
 use crate::stream::hub::SubscribeError;
 use crate::stream::subscription::Subscription;
-
-/// How long the agent may take to tell its status.
-const STATUS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The service.
 #[derive(Debug)]
@@ -50,20 +45,11 @@ impl Sensor for Service {
     }
 
     async fn get_status(&self, _: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
-        let (answer, answered) = oneshot::channel();
-        let ask = async {
-            self.backend.status.send(answer).await.ok()?;
-            answered.await.ok()
-        };
-        let mut status = match tokio::time::timeout(STATUS_PATIENCE, ask).await {
-            Ok(Some(status)) => status,
-            Ok(None) => return Err(Status::unavailable("the agent is ending")),
-            Err(_) => {
-                return Err(Status::deadline_exceeded("the agent does not tell its status: it is stuck"));
-            }
-        };
-        status.subscribers = self.backend.hub.subscribers();
-        Ok(Response::new(status))
+        match self.backend.ask_status().await {
+            Ok(status) => Ok(Response::new(status)),
+            Err(error @ NoStatus::Ending) => Err(Status::unavailable(error.text())),
+            Err(error @ NoStatus::Stuck) => Err(Status::deadline_exceeded(error.text())),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is said of first bytes and of DNS messages.
 
-use super::safe;
+use super::{safe, socket::whose};
 use crate::proto::{DnsMessage, Endpoint, Payload, SocketOperation, payload::Direction};
 
 /// Answers that are shown.
@@ -12,7 +12,8 @@ pub(super) fn what(operation: &SocketOperation) -> Option<String> {
         return Some(message(dns));
     }
     let payload = operation.payload.as_ref()?;
-    let peer = operation.remote.as_ref().map(endpoint).unwrap_or_default();
+    let whose = operation.remote_peer.as_ref().map(whose).unwrap_or_default();
+    let peer = operation.remote.as_ref().map(endpoint).unwrap_or_default() + &whose;
     let way = match Direction::try_from(payload.direction) {
         Ok(Direction::Received) => format!("(from {peer})"),
         _ => format!("(to {peer})"),

@@ -1,8 +1,9 @@
 //! What is said of sockets.
 
 use super::{base_name, called, safe, word};
+use crate::proto::cluster_peer::Kind;
 use crate::proto::socket_operation::Phase;
-use crate::proto::{Endpoint, SocketOperation};
+use crate::proto::{ClusterPeer, Endpoint, SocketOperation};
 
 /// What happened, after the program's name: what it speaks, both ends, how it went.
 pub(super) fn what(operation: &SocketOperation) -> String {
@@ -11,7 +12,8 @@ pub(super) fn what(operation: &SocketOperation) -> String {
         text.push_str(&format!(" {}", safe(&operation.r#type)));
     }
     let local = operation.local.as_ref().filter(|local| local.port != 0).map(end);
-    let remote = operation.remote.as_ref().map(end);
+    let whose = operation.remote_peer.as_ref().map(whose).unwrap_or_default();
+    let remote = operation.remote.as_ref().map(|remote| end(remote) + &whose);
     match (local, remote) {
         (Some(local), Some(remote)) => text.push_str(&format!(" {local} -> {remote}")),
         (None, Some(remote)) => text.push_str(&format!(" -> {remote}")),
@@ -22,6 +24,18 @@ pub(super) fn what(operation: &SocketOperation) -> String {
         text.push_str(&format!(" {}", word(&operation.unix_path)));
     }
     text + &outcome(operation)
+}
+
+/// ` (service shop/db)`
+pub(super) fn whose(peer: &ClusterPeer) -> String {
+    let kind = match peer.kind() {
+        Kind::Pod => "pod",
+        Kind::Service => "service",
+        Kind::Node => "node",
+        Kind::Unspecified => "?",
+    };
+    let place = if peer.namespace.is_empty() { String::new() } else { format!("{}/", safe(&peer.namespace)) };
+    format!(" ({kind} {place}{})", safe(&peer.name))
 }
 
 /// `ADDRESS:PORT`, brackets around IPv6.
@@ -106,6 +120,24 @@ mod tests {
         let expected =
             " tcp -> 192.0.2.1:443: 10 bytes sent, 20 received in 1.500s (and 3 alike) (unverified)";
         assert_eq!(what(&closed), expected);
+    }
+
+    #[test]
+    fn whose_the_remote_address_is() {
+        let peer = |kind: Kind, namespace: &str| ClusterPeer {
+            kind: kind.into(),
+            namespace: namespace.into(),
+            name: "db\u{1b}".into(),
+            uid: "u".into(),
+        };
+        let operation = SocketOperation {
+            protocol: "tcp".into(),
+            remote: at("192.0.2.1", 443),
+            remote_peer: Some(peer(Kind::Service, "shop")),
+            ..SocketOperation::default()
+        };
+        assert_eq!(what(&operation), " tcp -> 192.0.2.1:443 (service shop/db\\u{1b})");
+        assert_eq!(whose(&peer(Kind::Node, "")), " (node db\\u{1b})");
     }
 
     #[test]
