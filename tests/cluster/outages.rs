@@ -3,20 +3,23 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use picket_tests::client::last_argument;
-use picket_tests::expect::text;
+use picket_tests::expect::{field, text};
 use picket_tests::numbers::Numbers;
 use picket_tests::runner::plain::Test;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::kubectl::{self, FOLDER};
 use crate::workloads::{Manifest, Scene, container, pod, spec};
-use crate::world::World;
+use crate::world::{NAMESPACE, World};
 
 pub(crate) const TESTS: &[Test<World>] = &[
     ("outages::without_the_api_server", without_the_api_server),
+    ("outages::cut_off_from_the_api_server", cut_off_from_the_api_server),
+    ("outages::bundles_alone", bundles_alone),
     ("outages::agent_killed_under_load", agent_killed_under_load),
 ];
 
@@ -54,6 +57,103 @@ fn without_the_api_server(world: &mut World) {
     kubectl::wait_until("the static pod has a mirror", || world.pods().of(scene.namespace()).count() == 1);
     drop(manifest);
     scene.close(world, 2);
+}
+
+/// The agent alone cannot reach the API server: its source says so, and catches up afterwards.
+fn cut_off_from_the_api_server(world: &mut World) {
+    if !world.asks_the_api_server() {
+        return;
+    }
+    let state = |world: &World| world.source("KUBERNETES").map(|source| text(&source, "state").to_owned());
+    assert_eq!(state(world).as_deref(), Some("CONNECTED"));
+    let mut scene = Scene::open(world, "cut");
+    let wall = Wall::around_the_agent();
+    scene.apply(&[pod("web", spec(&[scene.sleeper("main")]))]);
+    scene.wait_for("main", 1);
+    kubectl::wait_until("the source says that it fails", || state(world).as_deref() == Some("FAILING"));
+    assert_eq!(field(&world.status(), "ready"), Some(&Value::Bool(true)), "nothing else depends on it");
+    drop(wall);
+    kubectl::wait_until("the source is connected again", || state(world).as_deref() == Some("CONNECTED"));
+    scene.wait_for_facts(world, "main", "MAIN", 1);
+    scene.close(world, 2);
+}
+
+/// Neither the runtime nor the API server is asked.
+fn bundles_alone(world: &mut World) {
+    let settings = Settings::change(world, |text| {
+        let text = text.replace("kubernetes = \"on\"", "kubernetes = \"off\"");
+        text.replace("[identity]\n", "[identity]\ncri = []\n")
+    });
+    let connected = ["CRI", "KUBERNETES"].map(|name| world.source(name));
+    assert_eq!(connected, [None, None]);
+    let mut scene = Scene::open(world, "bundles");
+    scene.apply(&[pod("web", spec(&[scene.sleeper("main"), scene.sleeper("sidecar")]))]);
+    scene.wait_for("main", 1);
+    scene.wait_for("sidecar", 1);
+    scene.close(world, 3);
+    settings.restore(world);
+}
+
+/// Refuses all that the agent sends to the API server, until this is dropped.
+struct Wall(String);
+
+impl Wall {
+    fn around_the_agent() -> Self {
+        let pods = kubectl::get(&["pods", "-n", NAMESPACE]);
+        let wall = Self(text(&pods, "items.0.status.podIP").to_owned());
+        assert!(wall.change("--insert"), "iptables refuses");
+        wall
+    }
+
+    fn change(&self, how: &str) -> bool {
+        let node = fs::read_to_string(Path::new(FOLDER).join("pid/node")).expect("the node runs");
+        let words = ["--source", &self.0, "--protocol", "tcp", "--dport", "6443"];
+        let mut command = Command::new("nsenter");
+        command.args([&format!("--target={}", node.trim()), "--net", "iptables", "--wait", how, "INPUT"]);
+        command.args(words).args(["--jump", "REJECT", "--reject-with", "tcp-reset"]);
+        command.status().is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Wall {
+    fn drop(&mut self) {
+        if !self.change("--delete") {
+            eprintln!("the agent at {} is still cut off", self.0);
+        }
+    }
+}
+
+/// Other settings of the agent; as before when dropped, also if a test failed.
+struct Settings(String);
+
+impl Settings {
+    fn change(world: &World, change: impl Fn(&str) -> String) -> Self {
+        let object = kubectl::get(&["configmap", "picket", "-n", NAMESPACE]);
+        let file = field(&object, "data").and_then(|data| data.get("picket.toml")).and_then(Value::as_str);
+        let before = file.expect("the chart has settings").to_owned();
+        Self::set(&change(&before));
+        let changed = Self(before);
+        world.wait_for_agent();
+        changed
+    }
+
+    /// The agent ends as it should, and the next one reads the new settings.
+    fn set(text: &str) {
+        let patch = json!({ "data": { "picket.toml": text } }).to_string();
+        drop(kubectl::output(&["patch", "configmap", "picket", "-n", NAMESPACE, "--type=merge", "-p", &patch]));
+        drop(kubectl::output(&["delete", "pods", "--all", "-n", NAMESPACE]));
+    }
+
+    fn restore(self, world: &World) {
+        drop(self);
+        world.wait_for_agent();
+    }
+}
+
+impl Drop for Settings {
+    fn drop(&mut self) {
+        Self::set(&self.0);
+    }
 }
 
 /// The container of the load counts its own execs. What the agent missed is what the count lacks.
@@ -124,7 +224,7 @@ fn number(event: &Value, mark: &str) -> Option<u64> {
 }
 
 fn restarts() -> u64 {
-    let pods = kubectl::get(&["pods", "-n", crate::world::NAMESPACE]);
+    let pods = kubectl::get(&["pods", "-n", NAMESPACE]);
     picket_tests::expect::number(&pods, "items.0.status.containerStatuses.0.restartCount")
         .expect("the agent's pod")
 }

@@ -13,6 +13,8 @@ use crate::setup::{Need, ensure as setup};
 use crate::vm::{agent, built};
 
 const DAEMON_SET: &str = "daemonset/picket";
+/// Tests want to know what the API server adds. What users set goes before it.
+const ASKING: &str = "identity.kubernetes.enabled=true";
 const NAMESPACE: &str = "--namespace=picket";
 
 #[derive(Debug, Default, clap::Args)]
@@ -67,7 +69,9 @@ fn manifests(values: &[String]) -> Result<PathBuf> {
 
 /// Deploys, and runs the tests whose names contain one of `names`; all when there is none.
 pub(super) fn test(build: &Build, names: &[String]) -> Result<()> {
-    let picket = deploy(build)?;
+    let mut values = vec![ASKING.to_owned()];
+    values.extend(build.values.iter().cloned());
+    let picket = deploy(&Build { release_binary: build.release_binary.clone(), values })?;
     let tests = built(&["test", "--package", "picket-tests", "--test", "cluster", "--no-run"], "cluster")?;
     let mut command = as_root_keeping_path(tests)?;
     run(command.args(names).current_dir(workspace().join("tests")).env("PICKET_BIN", picket))
