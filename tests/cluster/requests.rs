@@ -46,7 +46,8 @@ fn as_documented(world: &mut World) {
         assert_eq!(agents, Vec::<Value>::new());
         return;
     }
-    assert!(count("list pods") >= 1 && count("watch pods") >= 1, "{kinds:?}");
+    // The watch that goes on is recorded when it ends.
+    assert_eq!(count("list pods"), 1, "{kinds:?}");
     let known = ["list pods", "watch pods", "get jobs", "get /version"];
     let others: Vec<_> = kinds.iter().filter(|kind| !known.contains(&kind.as_str())).collect();
     assert!(others.is_empty(), "{others:?}");

@@ -73,7 +73,7 @@ impl Catalog {
         let known = answer.identity.as_ref().map(|known| &known.container);
         let container = known.map_or(reference.id, |container| container.id.as_str()).into();
         let of_bundle = known.and_then(|container| container.pod.as_ref()).map(|pod| pod.uid.as_str().into());
-        let pod =
+        let pod: Box<str> =
             of_bundle.or_else(|| reference.pod_uid.map(|uid| uid.to_string().into())).unwrap_or_default();
         let earlier = self.groups.remove(&cgroup).and_then(|group| group.found);
         // A bundle that is gone does not take back what it told.

@@ -43,7 +43,9 @@ pub(super) fn deploy(build: &Build) -> Result<PathBuf> {
     cluster(&["up"])?;
     cluster(&["load", &archive.to_string_lossy()])?;
     // Its image is called as before: an agent that runs would be left.
-    kubectl(&["delete", NAMESPACE, "--ignore-not-found", DAEMON_SET])?;
+    // It ends before the next one starts, as in an update: what is pinned belongs to one agent.
+    kubectl(&["delete", NAMESPACE, "--ignore-not-found", "--cascade=false", DAEMON_SET])?;
+    kubectl(&["delete", NAMESPACE, "--all", "pods"])?;
     // Rights that other values gave it.
     kubectl(&["delete", "--ignore-not-found", "clusterrole/picket", "clusterrolebinding/picket"])?;
     kubectl(&["apply", "--filename", &manifests.to_string_lossy()])?;
