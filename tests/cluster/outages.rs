@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use picket_tests::client::last_argument;
 use picket_tests::expect::{field, text};
@@ -18,7 +18,7 @@ use crate::world::{NAMESPACE, World};
 
 pub(crate) const TESTS: &[Test<World>] = &[
     ("outages::without_the_api_server", without_the_api_server),
-    ("outages::cut_off_from_the_api_server", cut_off_from_the_api_server),
+    ("outages::api_server_started_anew", api_server_started_anew),
     ("outages::bundles_alone", bundles_alone),
     ("outages::agent_killed_under_load", agent_killed_under_load),
 ];
@@ -28,8 +28,7 @@ struct Stopped(Pid);
 
 impl Stopped {
     fn component(name: &str) -> Self {
-        let text = fs::read_to_string(Path::new(FOLDER).join("pid").join(name)).expect("the component runs");
-        let pid = text.trim().parse().ok().and_then(Pid::from_raw).expect("a process id");
+        let pid = pid_of(name);
         kill_process(pid, Signal::STOP).expect("it runs");
         Self(pid)
     }
@@ -59,22 +58,30 @@ fn without_the_api_server(world: &mut World) {
     scene.close(world, 2);
 }
 
-/// The agent alone cannot reach the API server: its source says so, and catches up afterwards.
-fn cut_off_from_the_api_server(world: &mut World) {
+/// The source says that it fails, nothing else depends on it, and it catches up afterwards.
+fn api_server_started_anew(world: &mut World) {
     if !world.asks_the_api_server() {
         return;
     }
     let state = |world: &World| world.source("KUBERNETES").map(|source| text(&source, "state").to_owned());
     assert_eq!(state(world).as_deref(), Some("CONNECTED"));
-    let mut scene = Scene::open(world, "cut");
-    let wall = Wall::around_the_agent();
-    scene.apply(&[pod("web", spec(&[scene.sleeper("main")]))]);
-    scene.wait_for("main", 1);
+    let mut scene = Scene::open(world, "anew");
+    let mut object = pod("fixed", spec(&[scene.sleeper("main")]));
+    object["metadata"]["namespace"] = scene.namespace().into();
+    let killed = Killed::component("kube-apiserver");
     kubectl::wait_until("the source says that it fails", || state(world).as_deref() == Some("FAILING"));
     assert_eq!(field(&world.status(), "ready"), Some(&Value::Bool(true)), "nothing else depends on it");
-    drop(wall);
+    let manifest = Manifest::write(scene.namespace(), &object.to_string());
+    scene.wait_for("main", 1);
+    drop(killed);
+    kubectl::wait_until("the API server answers again", || {
+        kubectl::output(&["get", "--raw", "/readyz", "--request-timeout=1s"]).status.success()
+    });
+    world.record_anew();
+    kubectl::wait_until("the static pod has a mirror", || world.pods().of(scene.namespace()).count() == 1);
     kubectl::wait_until("the source is connected again", || state(world).as_deref() == Some("CONNECTED"));
     scene.wait_for_facts(world, "main", "MAIN", 1);
+    drop(manifest);
     scene.close(world, 2);
 }
 
@@ -94,33 +101,48 @@ fn bundles_alone(world: &mut World) {
     settings.restore(world);
 }
 
-/// Refuses all that the agent sends to the API server, until this is dropped.
-struct Wall(String);
+/// A component that was killed; started again, as it was, when dropped.
+struct Killed {
+    name: &'static str,
+    words: Vec<String>,
+}
 
-impl Wall {
-    fn around_the_agent() -> Self {
-        let pods = kubectl::get(&["pods", "-n", NAMESPACE]);
-        let wall = Self(text(&pods, "items.0.status.podIP").to_owned());
-        assert!(wall.change("--insert"), "iptables refuses");
-        wall
+impl Killed {
+    fn component(name: &'static str) -> Self {
+        let pid = pid_of(name);
+        let words = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).expect("it runs");
+        let words = String::from_utf8(words).expect("a command line in UTF-8");
+        let words = words.split_terminator('\0').map(str::to_owned).collect();
+        kill_process(pid, Signal::KILL).expect("it runs");
+        Self { name, words }
     }
 
-    fn change(&self, how: &str) -> bool {
-        let node = fs::read_to_string(Path::new(FOLDER).join("pid/node")).expect("the node runs");
-        let words = ["--source", &self.0, "--protocol", "tcp", "--dport", "6443"];
-        let mut command = Command::new("nsenter");
-        command.args([&format!("--target={}", node.trim()), "--net", "iptables", "--wait", how, "INPUT"]);
-        command.args(words).args(["--jump", "REJECT", "--reject-with", "tcp-reset"]);
-        command.status().is_ok_and(|status| status.success())
+    /// As `cargo xtask cluster up` starts it.
+    fn start(&self) -> std::io::Result<()> {
+        let log = Path::new(FOLDER).join(format!("log/{}.log", self.name));
+        let output = fs::File::options().append(true).open(log)?;
+        let node = format!("--target={}", pid_of("node").as_raw_nonzero());
+        let mut command = Command::new("setsid");
+        command.args(["nsenter", &node, "--mount", "--net", "--"]).args(&self.words).current_dir("/");
+        command.env("PICKET_CLUSTER_MEMBER", "1");
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let child = command.spawn()?;
+        fs::write(Path::new(FOLDER).join("pid").join(self.name), child.id().to_string())
     }
 }
 
-impl Drop for Wall {
+impl Drop for Killed {
     fn drop(&mut self) {
-        if !self.change("--delete") {
-            eprintln!("the agent at {} is still cut off", self.0);
+        if let Err(error) = self.start() {
+            eprintln!("{} does not run any more: {error}", self.name);
         }
     }
+}
+
+/// Process of a component.
+fn pid_of(name: &str) -> Pid {
+    let text = fs::read_to_string(Path::new(FOLDER).join("pid").join(name)).expect("the component runs");
+    text.trim().parse().ok().and_then(Pid::from_raw).expect("a process id")
 }
 
 /// Other settings of the agent; as before when dropped, also if a test failed.

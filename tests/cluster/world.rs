@@ -23,7 +23,7 @@ pub(crate) struct World {
     contact: Contact,
     pods: Arc<Mutex<Pods>>,
     asks: bool,
-    _recorder: Running,
+    recorder: Running,
 }
 
 impl World {
@@ -35,7 +35,7 @@ impl World {
         let recorder = record(&pods);
         let agents = get(&[DAEMON_SET, "-n", NAMESPACE]);
         let asks = field(&agents, "spec.template.spec.automountServiceAccountToken") == Some(&Value::Bool(true));
-        let world = Self { contact, pods, asks, _recorder: recorder };
+        let world = Self { contact, pods, asks, recorder };
         world.wait_for_agent();
         world
     }
@@ -94,6 +94,11 @@ impl World {
     /// The pods so far.
     pub(crate) fn pods(&self) -> Pods {
         self.pods.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Goes on recording with an API server that was started anew.
+    pub(crate) fn record_anew(&mut self) {
+        self.recorder = record(&self.pods);
     }
 
     /// End of the agent's log.
