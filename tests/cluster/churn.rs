@@ -1,6 +1,6 @@
 //! Pods that come and go: not one event is blank or wrong.
 
-use picket_tests::expect::{number, text};
+use picket_tests::expect::{field, number, text};
 use picket_tests::lab::marker;
 use picket_tests::runner::plain::Test;
 use serde_json::Value;
@@ -45,6 +45,7 @@ fn many_pods(world: &mut World) {
     println!("first execs of containers: {}", first_execs(world) - before);
     let late = client.all(|event| text(event, "class") == "CONTAINER_IDENTIFIED").len();
     println!("containers whose identity came late: {late}");
+    print_delays(&world.status());
     // A container and its sandbox.
     assert!(judgement.containers.len() >= 2 * PODS, "events of {} containers", judgement.containers.len());
     judgement.must_be_right();
@@ -58,6 +59,29 @@ fn short(number: usize, mark: &str) -> Value {
 }
 
 fn first_execs(world: &World) -> u64 {
-    let status = world.agent().status().unwrap_or_else(|error| panic!("{error}"));
-    number(&status, "firstExecsIdentified").unwrap_or_default()
+    number(&world.status(), "firstExecsIdentified").unwrap_or_default()
+}
+
+/// How late the sources were, of all containers since the agent started.
+fn print_delays(status: &Value) {
+    const SECOND_NS: u64 = 1_000_000_000;
+    for delay in field(status, "identityDelays").and_then(Value::as_array).into_iter().flatten() {
+        let numbers = |path: &str| -> Vec<u64> {
+            let list = field(delay, path).and_then(Value::as_array).into_iter().flatten();
+            list.filter_map(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok())).collect()
+        };
+        let (bounds, counts) = (numbers("nanoseconds.bounds"), numbers("nanoseconds.counts"));
+        let all: u64 = counts.iter().sum();
+        let within = |bound: u64| -> u64 {
+            bounds.iter().zip(&counts).filter(|(at, _)| **at <= bound).map(|(_, count)| count).sum()
+        };
+        let mean = number(delay, "nanoseconds.sum").unwrap_or_default() / all.max(1) / 1_000_000;
+        println!(
+            "{}: {all} containers, {} within 0.1 s, {} within 1 s, {} within 10 s, mean {mean} ms",
+            text(delay, "source"),
+            within(SECOND_NS / 10),
+            within(SECOND_NS),
+            within(10 * SECOND_NS)
+        );
+    }
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod churn;
+mod facts;
 mod kubectl;
 mod outages;
 mod privileges;

@@ -7,10 +7,11 @@ use std::thread::spawn;
 
 use picket_tests::client::{Client, Filters};
 use picket_tests::contact::Contact;
+use picket_tests::expect::{field, text};
 use picket_tests::pods::Pods;
 use serde_json::Value;
 
-use crate::kubectl::{FOLDER, Running, command, run, wait_until};
+use crate::kubectl::{FOLDER, Running, command, get, run, wait_until};
 
 /// Where the chart puts it.
 pub(crate) const NAMESPACE: &str = "picket";
@@ -21,7 +22,8 @@ const DAEMON_SET: &str = "daemonset/picket";
 pub(crate) struct World {
     contact: Contact,
     pods: Arc<Mutex<Pods>>,
-    _recorder: Running,
+    asks: bool,
+    recorder: Running,
 }
 
 impl World {
@@ -31,7 +33,9 @@ impl World {
         let contact = Contact::new(Path::new(FOLDER).join("run/picket/picket.sock"));
         let pods = Arc::new(Mutex::new(Pods::default()));
         let recorder = record(&pods);
-        let world = Self { contact, pods, _recorder: recorder };
+        let agents = get(&[DAEMON_SET, "-n", NAMESPACE]);
+        let asks = field(&agents, "spec.template.spec.automountServiceAccountToken") == Some(&Value::Bool(true));
+        let world = Self { contact, pods, asks, recorder };
         world.wait_for_agent();
         world
     }
@@ -45,6 +49,23 @@ impl World {
     /// How the agent is reached.
     pub(crate) const fn agent(&self) -> &Contact {
         &self.contact
+    }
+
+    /// The chart was told that the agent is to ask the API server.
+    pub(crate) const fn asks_the_api_server(&self) -> bool {
+        self.asks
+    }
+
+    /// The agent's status.
+    pub(crate) fn status(&self) -> Value {
+        self.contact.status().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What the status says of a source of identity, such as `KUBERNETES`.
+    pub(crate) fn source(&self, name: &str) -> Option<Value> {
+        let status = self.status();
+        let sources = field(&status, "identitySources")?.as_array()?;
+        sources.iter().find(|source| text(source, "source") == name).cloned()
     }
 
     /// Its process, on the machine: the one in a pod that runs as the chart says.
@@ -73,6 +94,11 @@ impl World {
     /// The pods so far.
     pub(crate) fn pods(&self) -> Pods {
         self.pods.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Goes on recording with an API server that was started anew.
+    pub(crate) fn record_anew(&mut self) {
+        self.recorder = record(&self.pods);
     }
 
     /// End of the agent's log.

@@ -58,7 +58,8 @@ impl Pods {
             let Some((id, uid)) = members.container(event) else { continue };
             let Some(pod) = self.0.get(uid).filter(|pod| pod.namespace == namespace) else { continue };
             judgement.containers.insert(id.to_owned());
-            match fault(event, id, uid, pod) {
+            let fault = fault(event, id, uid, pod);
+            match fault.or_else(|| judgement.taken_back(event, id)) {
                 None => judgement.right += 1,
                 Some(fault) => judgement.wrong.push(format!("{fault}: {event}")),
             }
@@ -88,9 +89,21 @@ pub struct Judgement {
     pub wrong: Vec<String>,
     /// The containers, sandboxes included, of which there were events.
     pub containers: HashSet<String>,
+    /// Those of which an event said what the API server knows.
+    asked: HashSet<String>,
 }
 
 impl Judgement {
+    /// What the API server told must be in all later events.
+    fn taken_back(&mut self, event: &Value, id: &str) -> Option<String> {
+        let sources = field(event, "container.sources").and_then(Value::as_array);
+        if sources.is_some_and(|all| all.iter().any(|source| source == "KUBERNETES")) {
+            self.asked.insert(id.to_owned());
+            return None;
+        }
+        self.asked.contains(id).then(|| "what the API server told is gone again".to_owned())
+    }
+
     /// All events.
     #[must_use]
     pub fn events(&self) -> usize {
@@ -260,6 +273,15 @@ mod tests {
         let mut container = right();
         container["sandbox"] = true.into();
         assert_eq!(wrongs(event(container)), 1);
+    }
+
+    #[test]
+    fn what_the_api_server_told_stays() {
+        let mut asked = right();
+        asked["sources"] = json!(["BUNDLE", "KUBERNETES"]);
+        let judge = |events: &[Value]| pods().judge(events, "shop").wrong.len();
+        assert_eq!(judge(&[event(right()), event(asked.clone())]), 0);
+        assert_eq!(judge(&[event(asked), event(right())]), 1);
     }
 
     #[test]

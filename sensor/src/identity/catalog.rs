@@ -73,7 +73,7 @@ impl Catalog {
         let known = answer.identity.as_ref().map(|known| &known.container);
         let container = known.map_or(reference.id, |container| container.id.as_str()).into();
         let of_bundle = known.and_then(|container| container.pod.as_ref()).map(|pod| pod.uid.as_str().into());
-        let pod =
+        let pod: Box<str> =
             of_bundle.or_else(|| reference.pod_uid.map(|uid| uid.to_string().into())).unwrap_or_default();
         let earlier = self.groups.remove(&cgroup).and_then(|group| group.found);
         // A bundle that is gone does not take back what it told.
@@ -84,6 +84,11 @@ impl Catalog {
             (Some(earlier), None) => Some(earlier),
             (_, now) => now,
         };
+        if let Some(names) = found.as_deref().and_then(|found| names(found, &pod)) {
+            let facts = self.pods.get_or_insert(&pod);
+            facts.pod.add(&names);
+            facts.sources = facts.sources.with(Source::Bundle);
+        }
         let group = Group { path: answer.path, found, container, pod };
         let answer = self.answer(cgroup, &group);
         self.groups.insert(cgroup, group);
@@ -134,10 +139,15 @@ impl Catalog {
 
     /// A control group was removed: what is known of its container is forgotten.
     pub fn removed(&mut self, cgroup: u64) {
-        if let Some(group) = self.groups.remove(&cgroup)
-            && !self.groups.iter().any(|(_, other)| other.container == group.container)
-        {
+        let Some(group) = self.groups.remove(&cgroup) else { return };
+        if !self.groups.iter().any(|(_, other)| other.container == group.container) {
             self.containers.remove(&group.container);
+        }
+        // The API server says itself when a pod is gone.
+        if !self.groups.iter().any(|(_, other)| other.pod == group.pod)
+            && !self.pods.get(&group.pod).is_some_and(|facts| facts.sources.has(Source::Kubernetes))
+        {
+            self.pods.remove(&group.pod);
         }
     }
 
@@ -189,6 +199,19 @@ impl Catalog {
         }
         Answer { cgroup, path: group.path.clone(), identity: Some(Arc::new(known)) }
     }
+}
+
+/// What a bundle says of its pod is true of the pod's other containers, too: the bundle of one that ends at once may be
+/// gone before it is read.
+fn names(found: &Known, uid: &str) -> Option<Pod> {
+    let pod = found.container.pod.as_ref().filter(|_| found.unresolved.is_none() && !uid.is_empty())?;
+    let Pod { namespace, name, .. } = pod;
+    (!namespace.is_empty() && !name.is_empty()).then(|| Pod {
+        uid: uid.to_owned(),
+        namespace: namespace.clone(),
+        name: name.clone(),
+        ..Pod::default()
+    })
 }
 
 /// Path, bundle and runtime must name one pod: a workload may make control groups with any name.
@@ -352,6 +375,20 @@ mod tests {
         let known = known(catalog.learn(of_api()).first());
         assert_eq!(known.unresolved.as_deref(), Some("no bundle"));
         assert_eq!(known.container.pod.unwrap().service_account, "web");
+    }
+
+    #[test]
+    fn a_pod_is_named_by_the_bundle_of_another_of_its_containers() {
+        let mut catalog = Catalog::new(4);
+        catalog.found(with_bundle());
+        let path = path().replace("0123", "4567");
+        let mut late = known(Some(&without_bundle()));
+        late.container.id = late.container.id.replace("0123", "4567");
+        let late = Answer { cgroup: 2, path, identity: Some(Arc::new(late)) };
+        let known = known(Some(&catalog.found(late)));
+        let pod = known.container.pod.unwrap();
+        assert_eq!((pod.namespace.as_str(), pod.name.as_str(), pod.uid.as_str()), ("shop", "web-1", UID));
+        assert_eq!((known.container.name.as_str(), known.unresolved.as_deref()), ("", Some("no bundle")));
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub(super) fn ephemeral_container(world: &mut World) {
     kubectl::run(&[words.as_slice(), &["--", "/bin/echo", &mark]].concat());
     let event = echo(&mut scene, &mark);
     Expect::of(&event).is("container.name", "probe").is("container.pod.name", "web");
+    let words = ["debug", "-n", scene.namespace(), "web", &image, "-c", "stay", "--", "/bin/sleep", "3600"];
+    kubectl::run(&words);
+    scene.wait_for_facts(world, "stay", "EPHEMERAL", 1);
     scene.close(world, 3);
 }
 

@@ -1,5 +1,6 @@
 //! Controllers, which make pods under names that nobody chose.
 
+use picket_tests::expect::text;
 use serde_json::json;
 
 use super::Scene;
@@ -15,6 +16,7 @@ pub(super) fn deployment(world: &mut World) {
         "spec": { "replicas": 2, "selector": selector, "template": template },
     })]);
     scene.wait_for("main", 2);
+    scene.wait_for_facts(world, "main", "MAIN", 2);
     scene.close(world, 4);
 }
 
@@ -26,6 +28,7 @@ pub(super) fn stateful_set(world: &mut World) {
         "spec": { "replicas": 2, "serviceName": "web", "selector": selector, "template": template },
     })]);
     scene.wait_for("main", 2);
+    scene.wait_for_facts(world, "main", "MAIN", 2);
     let pods: Vec<_> = world.pods().of(scene.namespace()).map(|pod| pod.name.clone()).collect();
     assert!(pods.contains(&"web-0".to_owned()), "{pods:?}");
     scene.close(world, 4);
@@ -39,6 +42,7 @@ pub(super) fn daemon_set(world: &mut World) {
         "spec": { "selector": selector, "template": template },
     })]);
     scene.wait_for("main", 1);
+    scene.wait_for_facts(world, "main", "MAIN", 1);
     scene.close(world, 2);
 }
 
@@ -77,5 +81,18 @@ pub(super) fn cron_job(world: &mut World) {
         ]);
         scene.wait_for("work", run);
     }
-    scene.close(world, 2 * RUNS);
+    // As the controller of CronJobs makes them; those above are not its own.
+    let owner = kubectl::get(&["cronjob", "tick", "-n", scene.namespace()]);
+    let owner = json!({
+        "apiVersion": "batch/v1beta1", "kind": "CronJob", "name": "tick", "uid": text(&owner, "metadata.uid"),
+        "controller": true,
+    });
+    scene.apply(&[json!({
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": { "name": "tick-long", "ownerReferences": [owner] },
+        "spec": { "template": once(spec(&[scene.sleeper("long")])) },
+    })]);
+    scene.wait_for("long", 1);
+    scene.wait_for_facts(world, "long", "MAIN", 1);
+    scene.close(world, 2 * RUNS + 2);
 }

@@ -13,10 +13,17 @@ use crate::world::World;
 pub(super) fn init_container(world: &mut World) {
     let mut scene = Scene::open(world, "init");
     let mut spec = spec(&[scene.sleeper("main")]);
-    spec["initContainers"] = json!([container("first", "id", &scene.mark("first"))]);
+    let until_let_go = "until [ -e /tmp/go ]; do sleep 0.2; done";
+    spec["initContainers"] = json!([container("first", until_let_go, &scene.mark("first"))]);
     scene.apply(&[pod("web", spec)]);
     scene.wait_for("first", 1);
+    scene.wait_for_facts(world, "first", "INIT", 1);
+    kubectl::wait_until("the first container is let go", || {
+        let words = ["exec", "-n", scene.namespace(), "web", "-c", "first", "--", "touch", "/tmp/go"];
+        kubectl::output(&words).status.success()
+    });
     scene.wait_for("main", 1);
+    scene.wait_for_facts(world, "main", "MAIN", 1);
     scene.close(world, 3);
 }
 
@@ -25,6 +32,8 @@ pub(super) fn two_containers(world: &mut World) {
     scene.apply(&[pod("web", spec(&[scene.sleeper("main"), scene.sleeper("sidecar")]))]);
     scene.wait_for("main", 1);
     scene.wait_for("sidecar", 1);
+    scene.wait_for_facts(world, "main", "MAIN", 1);
+    scene.wait_for_facts(world, "sidecar", "MAIN", 1);
     scene.close(world, 3);
 }
 
@@ -85,6 +94,7 @@ pub(super) fn static_pod(world: &mut World) {
     let manifest = Manifest::write(scene.namespace(), &object.to_string());
     scene.wait_for("main", 1);
     kubectl::wait_until("the static pod has a mirror", || world.pods().of(scene.namespace()).count() == 1);
+    scene.wait_for_facts(world, "main", "MAIN", 1);
     drop(manifest);
     scene.close(world, 2);
 }

@@ -35,6 +35,7 @@ const VALUES: [&[&str]; 6] = [
         "config={\"limits\":{\"burst\":1000000},\"events\":{\"host\":[\"process\"]},\"kernel\":{\"diagnostics\":true}}",
         "image.digest=sha256:0123456789012345678901234567890123456789012345678901234567890123",
         "priorityClassName=",
+        "host.bpf=",
         "serviceAccount.create=false",
         "serviceAccount.name=other",
     ],
@@ -90,6 +91,9 @@ pub(super) fn renderings(helm: &Helm) -> Result<()> {
     let default = helm.template(KUBERNETES[0], &[])?;
     ensure!(!default.contains("kind: ClusterRole"), "without the API server no rights are asked for");
     ensure!(default.contains("automountServiceAccountToken: false"), "and no token is given");
+    ensure!(default.contains("mountPath: /sys/fs/bpf\n"), "what a killed agent pinned outlives it");
+    let without = helm.template(KUBERNETES[0], VALUES[5])?;
+    ensure!(!without.contains("/sys/fs/bpf"), "without a folder nothing is mounted:\n{without}");
     let asking = helm.template(KUBERNETES[0], VALUES[2])?;
     ensure!(
         asking.contains("    kubernetes = \"on\"\n    peers = true\n"),
@@ -115,13 +119,14 @@ fn rendering(text: &str) -> Result<()> {
     if let Some(missing) = REQUIRED.iter().find(|required| !daemonset.contains(**required)) {
         anyhow::bail!("the DaemonSet lacks `{missing}`");
     }
-    // Only the folder of the socket may be written to.
+    // Only the folder of the socket, and the one of what is pinned, may be written to.
     let mounts = daemonset.split("volumeMounts:").nth(1).and_then(|rest| rest.split("volumes:").next());
     let mounts = mounts.context("the DaemonSet mounts nothing")?;
     let writable: Vec<_> =
         mounts.split("- name: ").skip(1).filter(|mount| !mount.contains("readOnly: true")).collect();
+    let names: Vec<_> = writable.iter().map(|mount| mount.lines().next().unwrap_or_default()).collect();
     ensure!(
-        matches!(writable.as_slice(), [one] if one.starts_with("socket\n")),
+        matches!(names.as_slice(), ["socket"] | ["socket", "bpf"]),
         "mounted to be written to: {writable:?}"
     );
     Ok(())
@@ -148,7 +153,7 @@ mod tests {
         let required = REQUIRED.join("\n");
         format!(
             "kind: Namespace\n---\nversion: 1\nkind: DaemonSet\n{required}\nvolumeMounts:\n- name: socket\n  mountPath: \
-             /run/picket\n- name: other\n  readOnly: true\n{extra}volumes: []\n"
+             /run/picket\n- name: other\n  readOnly: true\n- name: bpf\n  mountPath: /sys/fs/bpf\n{extra}volumes: []\n"
         )
     }
 

@@ -13,6 +13,8 @@ use crate::setup::{Need, ensure as setup};
 use crate::vm::{agent, built};
 
 const DAEMON_SET: &str = "daemonset/picket";
+/// Tests want to know what the API server adds. What users set goes before it.
+const ASKING: &str = "identity.kubernetes.enabled=true";
 const NAMESPACE: &str = "--namespace=picket";
 
 #[derive(Debug, Default, clap::Args)]
@@ -20,6 +22,9 @@ pub(crate) struct Build {
     /// Take this static agent instead of building one
     #[arg(long, value_name = "FILE")]
     release_binary: Option<PathBuf>,
+    /// A value of the chart, such as identity.kubernetes.enabled=true (may repeat)
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    values: Vec<String>,
 }
 
 /// Builds the image, starts the cluster where there is none, installs the chart, waits until the agent has started, and
@@ -34,29 +39,41 @@ pub(super) fn deploy(build: &Build) -> Result<PathBuf> {
         release_binary: Some(program.clone()),
         ..image::Arguments::default()
     })?;
-    let manifests = manifests()?;
+    let manifests = manifests(&build.values)?;
     cluster(&["up"])?;
     cluster(&["load", &archive.to_string_lossy()])?;
     // Its image is called as before: an agent that runs would be left.
-    kubectl(&["delete", NAMESPACE, "--ignore-not-found", DAEMON_SET])?;
+    // It ends before the next one starts, as in an update: what is pinned belongs to one agent.
+    kubectl(&["delete", NAMESPACE, "--ignore-not-found", "--cascade=false", DAEMON_SET])?;
+    kubectl(&["delete", NAMESPACE, "--all", "pods"])?;
+    // Rights that other values gave it.
+    kubectl(&["delete", "--ignore-not-found", "clusterrole/picket", "clusterrolebinding/picket"])?;
     kubectl(&["apply", "--filename", &manifests.to_string_lossy()])?;
-    kubectl(&["rollout", "status", NAMESPACE, "--timeout=5m", DAEMON_SET])?;
+    if let Err(error) = kubectl(&["rollout", "status", NAMESPACE, "--timeout=2m", DAEMON_SET]) {
+        // Best effort: the first error is the one to tell.
+        drop(kubectl(&["logs", NAMESPACE, "--tail=20", DAEMON_SET]));
+        return Err(error);
+    }
     Ok(program)
 }
 
 /// The chart, rendered for the cluster's Kubernetes.
-fn manifests() -> Result<PathBuf> {
+fn manifests(values: &[String]) -> Result<PathBuf> {
     let file = target_dir().join("cluster/picket.yaml");
     let folder = file.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    std::fs::write(&file, chart::rendered(KUBERNETES, &["namespace.create=true"])?)
+    let mut all = vec!["namespace.create=true"];
+    all.extend(values.iter().map(String::as_str));
+    std::fs::write(&file, chart::rendered(KUBERNETES, &all)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)
 }
 
 /// Deploys, and runs the tests whose names contain one of `names`; all when there is none.
 pub(super) fn test(build: &Build, names: &[String]) -> Result<()> {
-    let picket = deploy(build)?;
+    let mut values = vec![ASKING.to_owned()];
+    values.extend(build.values.iter().cloned());
+    let picket = deploy(&Build { release_binary: build.release_binary.clone(), values })?;
     let tests = built(&["test", "--package", "picket-tests", "--test", "cluster", "--no-run"], "cluster")?;
     let mut command = as_root_keeping_path(tests)?;
     run(command.args(names).current_dir(workspace().join("tests")).env("PICKET_BIN", picket))

@@ -120,9 +120,13 @@ volumeMounts:
   - name: config
     mountPath: /etc/picket
     readOnly: true
-  # The only folder of the node that the agent writes to.
+  # The folders of the node that the agent writes to.
   - name: socket
     mountPath: /run/picket
+  {{- if .Values.host.bpf }}
+  - name: bpf
+    mountPath: /sys/fs/bpf
+  {{- end }}
   - name: tracing
     mountPath: /sys/kernel/tracing
     readOnly: true
@@ -160,6 +164,13 @@ volumes:
     hostPath:
       path: {{ .Values.host.socketFolder }}
       type: DirectoryOrCreate
+  {{- with .Values.host.bpf }}
+  # A folder of every kernel, also where no BPF file system is mounted on it.
+  - name: bpf
+    hostPath:
+      path: {{ . }}
+      type: Directory
+  {{- end }}
   - name: tracing
     hostPath:
       path: {{ .Values.host.tracing }}
