@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use picket_tests::cgroup::Cgroup;
 use picket_tests::client::{Client, Filters};
 use picket_tests::container::random_hex;
-use picket_tests::expect::{Expect, number, text};
+use picket_tests::expect::{Expect, field, number, text};
 use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
 use picket_tests::scratch::write_file;
@@ -61,11 +61,19 @@ fn reused_descriptor(lab: &mut Lab) {
     };
     let told = client.all(read);
     let mut paths = BTreeSet::new();
+    let is_verified = |event: &&Value| field(event, "file.unverified").is_none();
+    assert!(told.iter().any(|event| is_verified(&event)), "nearly all of them are there to be looked at");
     for event in &told {
         let path = text(event, "file.path");
         assert!(["/tmp/first", "/tmp/other"].contains(&path), "only these were opened: {event:#}");
         let inode = fs::metadata(container.file(path)).expect("it is there").ino();
-        Expect::of(event).is("file.file.inode", inode).absent("file.unverified").absent("file.error");
+        let expect = Expect::of(event).absent("file.error");
+        // The descriptor may be closed again before it can be looked at: told as it was asked for, and marked.
+        if is_verified(&event) {
+            expect.is("file.file.inode", inode);
+        } else {
+            expect.absent("file.file");
+        }
         paths.insert(path);
     }
     println!("hostile: {} opens of {} files are told", told.len(), paths.len());
