@@ -19,12 +19,13 @@ impl Scene {
         let namespace = self.namespace().to_owned();
         let mut seen = BTreeSet::new();
         while seen.len() < count {
-            let event = self.client.wait_for(&format!("facts of container {} {name}", seen.len() + 1), |event| {
-                text(event, "container.name") == name
-                    && text(event, "container.pod.namespace") == namespace
-                    && is_from_all(event)
-                    && !seen.contains(text(event, "container.id"))
-            });
+            let event =
+                self.client.wait_for(&format!("facts of container {} {name}", seen.len() + 1), |event| {
+                    text(event, "container.name") == name
+                        && text(event, "container.pod.namespace") == namespace
+                        && is_from_all(event)
+                        && !seen.contains(text(event, "container.id"))
+                });
             let id = text(&event, "container.id").to_owned();
             let wanted = facts(&namespace, text(&event, "container.pod.name"), role);
             self.client.wait_for(&format!("container {name} with {wanted}"), |event| {

@@ -162,7 +162,16 @@ impl Settings {
     /// The agent ends as it should, and the next one reads the new settings.
     fn set(text: &str) {
         let patch = json!({ "data": { "picket.toml": text } }).to_string();
-        drop(kubectl::output(&["patch", "configmap", "picket", "-n", NAMESPACE, "--type=merge", "-p", &patch]));
+        drop(kubectl::output(&[
+            "patch",
+            "configmap",
+            "picket",
+            "-n",
+            NAMESPACE,
+            "--type=merge",
+            "-p",
+            &patch,
+        ]));
         drop(kubectl::output(&["delete", "pods", "--all", "-n", NAMESPACE]));
     }
 

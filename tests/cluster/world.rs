@@ -34,7 +34,8 @@ impl World {
         let pods = Arc::new(Mutex::new(Pods::default()));
         let recorder = record(&pods);
         let agents = get(&[DAEMON_SET, "-n", NAMESPACE]);
-        let asks = field(&agents, "spec.template.spec.automountServiceAccountToken") == Some(&Value::Bool(true));
+        let asks =
+            field(&agents, "spec.template.spec.automountServiceAccountToken") == Some(&Value::Bool(true));
         let world = Self { contact, pods, asks, recorder };
         world.wait_for_agent();
         world
