@@ -86,6 +86,9 @@ impl Catalog {
         };
         if let Some(names) = found.as_deref().and_then(|found| names(found, &pod)) {
             let facts = self.pods.get_or_insert(&pod);
+            if !is_same_name(Some(&names), &facts.pod) {
+                *facts = PodFacts::default();
+            }
             facts.pod.add(&names);
             facts.sources = facts.sources.with(Source::Bundle);
         }
@@ -124,10 +127,13 @@ impl Catalog {
                 pod.labels.clear();
                 pod.annotations.clear();
             }
-            facts.pod.add(&pod);
-            facts.sources = facts.sources.with(source);
-            if !roles.is_empty() {
-                facts.roles = roles;
+            // Nothing is added to the names of a bundle by who calls the pod otherwise.
+            if !facts.sources.has(Source::Bundle) || is_same_name(Some(&pod), &facts.pod) {
+                facts.pod.add(&pod);
+                facts.sources = facts.sources.with(source);
+                if !roles.is_empty() {
+                    facts.roles = roles;
+                }
             }
         }
         let groups = self
@@ -412,8 +418,14 @@ mod tests {
         catalog.found(with_bundle());
         let mut lesson = of_api();
         lesson.pod.name = "imposter".into();
-        let pod = known(catalog.learn(lesson).first()).container.pod.unwrap();
+        let pod = known(catalog.learn(lesson.clone()).first()).container.pod.unwrap();
         assert_eq!((pod.name.as_str(), pod.service_account.as_str()), ("web-1", ""));
+        // Nor is one that was quicker.
+        let mut catalog = Catalog::new(4);
+        catalog.learn(lesson);
+        assert_eq!(catalog.found(with_bundle()), with_bundle());
+        let pod = known(catalog.learn(of_api()).first()).container.pod.unwrap();
+        assert_eq!((pod.name.as_str(), pod.service_account.as_str()), ("web-1", "web"));
     }
 
     #[test]
