@@ -36,7 +36,7 @@ pub fn no_python() -> Option<String> {
     let mut command = Command::new(python());
     let imported = command.args(["-c", "import grpc, grpc_tools"]).stderr(Stdio::null()).status();
     (!imported.is_ok_and(|status| status.success()))
-        .then(|| format!("{} has no grpcio and grpcio-tools", python().display()))
+        .then(|| format!("Python's grpc is missing: {} has no grpcio and grpcio-tools", python().display()))
 }
 
 fn workspace() -> PathBuf {

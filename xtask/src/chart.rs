@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{in_ci, workspace};
-use crate::report::{Outcome, Report};
+use crate::report::{NOT_FETCHED, Outcome, Report};
 pub(crate) use helm::Helm;
 
 /// The chart, relative to the workspace.
@@ -45,12 +45,12 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Everything that can be said about the chart without a cluster. Without Helm it is left out, which CI does not accept.
+/// Everything that can be said about the chart without a cluster. Without Helm it is left out.
 pub(crate) fn steps(report: &mut Report) {
     let helm = match Helm::fetch() {
         Ok(helm) => helm,
         Err(error) => {
-            let reason = format!("Helm cannot be fetched: {error:#}");
+            let reason = format!("{}: {error:#}", NOT_FETCHED[0]);
             println!("\n== chart: skipped, {reason}");
             report.add("chart", Outcome::Skipped(reason), Duration::ZERO);
             return;

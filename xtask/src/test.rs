@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{as_root_keeping_path, cargo, in_ci, permit_root, run, target_dir, workspace};
-use crate::report::{LEFT_TO_VM, Outcome, QUICK, Report};
+use crate::report::{LEFT_TO_CLUSTER, LEFT_TO_VM, Outcome, QUICK, Report};
 use crate::{cluster, lint, setup, vm};
 
 #[derive(Debug, clap::Args)]
@@ -16,6 +16,9 @@ pub(crate) struct Arguments {
     /// Leave out the virtual machines, the demo and the cluster (they are listed as skipped)
     #[arg(long)]
     quick: bool,
+    /// Build Kubernetes as well, where it is not built yet, and run the tests on a cluster
+    #[arg(long)]
+    cluster: bool,
 }
 
 pub(crate) fn command(arguments: &Arguments) -> Result<()> {
@@ -79,7 +82,11 @@ fn heavy(arguments: &Arguments, picket: Option<&Path>, report: &mut Report) {
         let itself = std::env::current_exe().context("cannot find the path of xtask itself")?;
         run(as_root_keeping_path(itself)?.args(["demo", "--picket"]).arg(picket))
     });
-    report.step(cluster, cluster::deploy::step);
+    if arguments.cluster {
+        report.step(cluster, cluster::deploy::step);
+    } else {
+        report.skip(cluster, LEFT_TO_CLUSTER);
+    }
 }
 
 fn failed(report: &mut Report, step: &str) {

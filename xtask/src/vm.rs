@@ -208,13 +208,15 @@ impl Programs {
 const FAILURES_LOOKED_AT: usize = 3;
 
 /// Tests that start an agent of their own. None of them is the only one to show a class.
-const OWN_AGENT: [&str; 11] = [
+const OWN_AGENT: [&str; 13] = [
     "burst::",
     "canary::it_goes_on_unheard",
     "churn::",
     "commands::",
     "flood::",
     "hostile::",
+    "identity::control_group_namespace",
+    "identity::cri_",
     "identity::running_before_the_agent",
     "packets::bytes_are_shown_on_request",
     "policy::",
