@@ -3,6 +3,7 @@
 //! The modules are the way of the data; the numbers are the order in which to read them, see `ARCHITECTURE.md`.
 #![forbid(unsafe_code)]
 
+pub mod detect; // 4  what an event means: rules and findings
 pub mod event; // 1  bytes → typed events
 pub mod identity; // 3  container, pod, host unit
 pub mod kernel; // 0  load, attach, read the rings
