@@ -5,6 +5,7 @@
 mod churn;
 mod facts;
 mod kubectl;
+mod late;
 mod outages;
 mod privileges;
 mod requests;
@@ -17,6 +18,8 @@ use picket_tests::runner::plain;
 use world::World;
 
 fn main() -> ExitCode {
-    let tests = [privileges::TESTS, workloads::TESTS, churn::TESTS, requests::TESTS, outages::TESTS].concat();
+    let tests =
+        [privileges::TESTS, workloads::TESTS, churn::TESTS, requests::TESTS, outages::TESTS, late::TESTS]
+            .concat();
     plain::main(&tests, World::enter, World::log)
 }

@@ -140,16 +140,16 @@ impl Drop for Killed {
 }
 
 /// Process of a component.
-fn pid_of(name: &str) -> Pid {
+pub(crate) fn pid_of(name: &str) -> Pid {
     let text = fs::read_to_string(Path::new(FOLDER).join("pid").join(name)).expect("the component runs");
     text.trim().parse().ok().and_then(Pid::from_raw).expect("a process id")
 }
 
 /// Other settings of the agent; as before when dropped, also if a test failed.
-struct Settings(String);
+pub(crate) struct Settings(String);
 
 impl Settings {
-    fn change(world: &World, change: impl Fn(&str) -> String) -> Self {
+    pub(crate) fn change(world: &World, change: impl Fn(&str) -> String) -> Self {
         let object = kubectl::get(&["configmap", "picket", "-n", NAMESPACE]);
         let file = field(&object, "data").and_then(|data| data.get("picket.toml")).and_then(Value::as_str);
         let before = file.expect("the chart has settings").to_owned();
@@ -176,6 +176,12 @@ impl Settings {
     }
 
     fn restore(self, world: &World) {
+        self.restore_after(world, || ());
+    }
+
+    /// As before, once something else is as before too.
+    pub(crate) fn restore_after(self, world: &World, other: impl FnOnce()) {
+        other();
         drop(self);
         world.wait_for_agent();
     }

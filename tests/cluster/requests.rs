@@ -16,7 +16,7 @@ pub(crate) const TESTS: &[Test<World>] = &[
     ("requests::pods_of_other_nodes_change_nothing", pods_of_other_nodes_change_nothing),
 ];
 
-/// The chart's default asks nothing; with the API server as a source there are a list, watches, and Jobs.
+/// The chart's default asks nothing; with the API server as a source there are a list, watches, Jobs, and the node.
 fn as_documented(world: &mut World) {
     // The record works: a request with the agent's own account is in it.
     let account = kubectl::get(&["serviceaccount", "picket", "-n", NAMESPACE]);
@@ -47,10 +47,14 @@ fn as_documented(world: &mut World) {
         assert_eq!(agents, Vec::<Value>::new());
         return;
     }
+    let status = world.status();
+    let labels = field(&status, "nodeLabels");
+    let architecture = labels.and_then(|labels| labels.get("kubernetes.io/arch"));
+    assert_eq!(architecture, Some(&Value::from("amd64")), "labels of the node: {labels:?}");
     // The watch that goes on is recorded when it ends. Only after an end may there be another list.
     let lists = 1..=1 + count("watch pods");
     assert!(lists.contains(&count("list pods")), "{kinds:?}");
-    let known = ["list pods", "watch pods", "get jobs", "get /version"];
+    let known = ["list pods", "watch pods", "get jobs", "get nodes", "get /version"];
     let others: Vec<_> = kinds.iter().filter(|kind| !known.contains(&kind.as_str())).collect();
     assert!(others.is_empty(), "{others:?}");
     for request in agents.iter().filter(|request| text(request, "objectRef.resource") == "pods") {

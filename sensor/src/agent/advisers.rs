@@ -7,7 +7,10 @@ use tokio::task::JoinSet;
 
 use super::AgentError;
 use crate::config::resolved::Identity;
-use crate::identity::{container::Source, selection::Selection};
+use crate::identity::{
+    container::Source,
+    selection::{Keys, Selection},
+};
 use crate::kernel::ring::Waker;
 use crate::sources::{
     account::{Account, Accounts},
@@ -45,6 +48,7 @@ pub(super) fn start(settings: &Identity, node: &str, resolver: Waker) -> Result<
             kubeconfig: settings.kubeconfig.clone(),
             node: node.to_owned(),
             selection,
+            node_labels: Keys::new(&settings.node_labels)?,
             peers_max: settings.peers_max,
         };
         let place = kubernetes::place(wanted.kubeconfig.as_deref());

@@ -234,6 +234,7 @@ impl Keeper {
                 .iter()
                 .map(|account| identity::source(account, self.clock))
                 .collect(),
+            node_labels: self.accounts.iter().flat_map(|account| account.node_labels()).collect(),
             identity_delays: identity::delays(&self.delays),
             ..proto::GetStatusResponse::default()
         }

@@ -160,6 +160,8 @@ pub struct Identity {
     pub labels: Vec<String>,
     /// The same of annotations.
     pub annotations: Vec<String>,
+    /// Patterns of the keys of the node's labels that the status shows.
+    pub node_labels: Vec<String>,
     /// Whether the Kubernetes API is asked.
     pub kubernetes: Wish,
     /// File with its address and credentials.
@@ -235,6 +237,7 @@ impl Config {
                 cri_timeout: Duration::from_millis(values.number(&setting::IDENTITY_CRI_TIMEOUT_MS)?),
                 labels: values.list(&setting::IDENTITY_LABELS),
                 annotations: values.list(&setting::IDENTITY_ANNOTATIONS),
+                node_labels: values.list(&setting::IDENTITY_NODE_LABELS),
                 kubernetes: match values.text(&setting::IDENTITY_KUBERNETES).as_deref() {
                     Some("on") => Wish::On,
                     Some("off") => Wish::Off,

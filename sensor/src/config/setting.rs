@@ -137,12 +137,14 @@ settings! {
         "Where the root of the host is mounted, when the agent itself runs in a container.";
     IDENTITY_CRI: "identity.cri", Kind::Paths, r#"["/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/k3s/containerd/containerd.sock", "/run/k0s/containerd.sock", "/var/snap/microk8s/common/run/containerd.sock", "/run/cri-dockerd.sock"]"#,
         "Sockets of container runtimes, below `identity.host_root`, that are asked over CRI (v1 or v1alpha2) for what the files on disk do not tell: labels and annotations, the digest of the image, restarts, what a pod shares with the node. Those that exist are asked; one that appears later is found within a minute. An empty list: no runtime is asked. docs/security-model.md says what such a socket gives away.";
-    IDENTITY_CRI_TIMEOUT_MS: "identity.cri_timeout_ms", Kind::Number(10, 60_000, "milliseconds"), "2000",
+    IDENTITY_CRI_TIMEOUT_MS: "identity.cri_timeout_ms", Kind::Number(10, 60_000, "milliseconds"), "10000",
         "Longest time that a runtime has for one answer. No event waits for it.";
     IDENTITY_LABELS: "identity.labels", Kind::Keys, r#"["app", "k8s-app", "app.kubernetes.io/*"]"#,
         "Keys of the pod labels that events show: `*` stands for any characters. At most 32 labels and 2048 bytes of a pod are shown.";
     IDENTITY_ANNOTATIONS: "identity.annotations", Kind::Keys, "[]",
         "The same for annotations.";
+    IDENTITY_NODE_LABELS: "identity.node_labels", Kind::Keys, r#"["topology.kubernetes.io/*", "node.kubernetes.io/instance-type", "kubernetes.io/arch"]"#,
+        "Keys of the labels of this node that the status shows, in the same way; they are read from the API server once an hour. They are not in events, whose `node` names the node: they would be the same in each.";
     IDENTITY_KUBERNETES: "identity.kubernetes", Kind::Choice(&["auto", "on", "off"]), "\"auto\"",
         "Whether the Kubernetes API server is asked for the pods of this node, for what the node itself does not know: controllers, service accounts, roles of containers. `auto`: in a pod with a service account, or with `identity.kubeconfig`. No event waits for it. docs/security-model.md says which rights it needs.";
     IDENTITY_KUBECONFIG: "identity.kubeconfig", Kind::Path, "",

@@ -1,5 +1,6 @@
 //! How a source that is asked over a connection does: told by its adviser, read by the status.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -42,6 +43,8 @@ pub struct Account {
     /// Labels and annotations that were left out, because a pod has too many or too long ones.
     pub cut: Count,
     state: watch::Sender<State>,
+    /// Labels of the node that the source told.
+    node_labels: watch::Sender<BTreeMap<String, String>>,
     /// Error of the call that failed last.
     error: watch::Sender<String>,
     /// Nanoseconds since boot; 0 before the first one.
@@ -64,6 +67,7 @@ impl Account {
             given_up: Count::default(),
             cut: Count::default(),
             state: watch::Sender::default(),
+            node_labels: watch::Sender::default(),
             error: watch::Sender::default(),
             last_answer_ns: AtomicU64::new(0),
         }
@@ -106,6 +110,17 @@ impl Account {
     #[must_use]
     pub fn error(&self) -> String {
         self.error.borrow().clone()
+    }
+
+    /// It told these labels of the node.
+    pub fn set_node_labels(&self, labels: BTreeMap<String, String>) {
+        self.node_labels.send_replace(labels);
+    }
+
+    /// Labels of the node that it told last.
+    #[must_use]
+    pub fn node_labels(&self) -> BTreeMap<String, String> {
+        self.node_labels.borrow().clone()
     }
 
     /// When it answered last, in nanoseconds since boot; `None` if it never did.

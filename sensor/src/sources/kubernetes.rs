@@ -9,6 +9,7 @@ mod follow;
 mod health;
 mod jobs;
 mod later;
+mod node;
 mod objects;
 mod peers;
 mod pods;
@@ -29,7 +30,7 @@ use self::follow::Pace;
 use self::health::{Part, Reporter};
 use super::account::Account;
 use super::adviser::Teacher;
-use crate::identity::selection::Selection;
+use crate::identity::selection::{Keys, Selection};
 
 /// Where a pod finds the token of its service account.
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -59,6 +60,8 @@ pub struct Settings {
     pub node: String,
     /// Labels and annotations that are kept.
     pub selection: Arc<Selection>,
+    /// Labels of the node that are kept.
+    pub node_labels: Keys,
     /// Addresses of the cluster that are remembered; 0: peers are not followed.
     pub peers_max: usize,
 }
@@ -90,16 +93,18 @@ pub async fn advise(settings: Settings, teacher: Teacher, account: Arc<Account>)
 async fn work(settings: Settings, pace: Pace, teacher: Teacher, reporter: Reporter) {
     let client = connect(settings.kubeconfig.as_deref(), pace, &teacher, &reporter).await;
     let Some(client) = client else { return };
-    let Settings { node, selection, peers_max, .. } = settings;
+    let Settings { node, selection, node_labels, peers_max, .. } = settings;
     let node = encoded(&node);
     let introduction = introduce(client.clone(), pace, reporter.clone());
     let of_pods = pods::advise(client.clone(), &node, selection, pace, teacher.clone(), reporter.clone());
+    let of_node =
+        node::advise(client.clone(), node.clone(), &node_labels, pace, teacher.clone(), reporter.clone());
     let of_peers = async {
         if peers_max > 0 {
             peers::advise(client, peers_max, pace, teacher, reporter).await;
         }
     };
-    tokio::join!(introduction, of_pods, of_peers);
+    tokio::join!(introduction, of_pods, of_node, of_peers);
 }
 
 /// Asks the API server for its version, which is no more than a courtesy to the reader of the status.
@@ -188,6 +193,7 @@ mod tests {
             kubeconfig: kubeconfig.map(PathBuf::from),
             node: "n".into(),
             selection: Arc::default(),
+            node_labels: Keys::default(),
             peers_max: 0,
         };
         assert!(settings(Wish::Auto, Some("/k")).is_wanted());

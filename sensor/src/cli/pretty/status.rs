@@ -120,6 +120,11 @@ impl Page {
         }
         self.delays(&status.identity_delays);
         self.sources(&status.identity_sources, all);
+        // A map has no order of its own.
+        let labels: std::collections::BTreeMap<_, _> = status.node_labels.iter().collect();
+        for (key, value) in labels {
+            self.line(format_args!("  label of the node: {}={}", safe(key), safe(value)));
+        }
     }
 
     fn given_up(&mut self, status: &GetStatusResponse) {

@@ -22,6 +22,8 @@ pub(super) enum Part {
     Services,
     /// Nodes.
     Nodes,
+    /// This node.
+    Node,
 }
 
 impl Part {
@@ -34,6 +36,7 @@ impl Part {
             Self::PeerPods => "the pods of the cluster",
             Self::Services => "services",
             Self::Nodes => "nodes",
+            Self::Node => "this node",
         }
     }
 
@@ -45,6 +48,7 @@ impl Part {
             Self::Jobs => "get of jobs.batch",
             Self::Services => "list and watch of services",
             Self::Nodes => "list and watch of nodes",
+            Self::Node => "get of nodes",
         }
     }
 }
@@ -137,6 +141,11 @@ impl Reporter {
         let text = format!("an object of {} cannot be read: {error}", part.name());
         tracing::warn!("{text}");
         self.account.failed(&text);
+    }
+
+    /// Labels of this node.
+    pub(super) fn node_labels(&self, labels: BTreeMap<String, String>) {
+        self.account.set_node_labels(labels);
     }
 
     /// What the API server says it is.

@@ -24,7 +24,8 @@ const WAITING_MAX: usize = 256;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Asks for metadata only, which is all that is needed.
-const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+pub(super) const METADATA: &str =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
 /// An answer: the Job's uid, and what controls it.
 pub(super) type Found = (String, Option<PodOwner>);
