@@ -73,7 +73,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
         Verb::Status => status(),
         Verb::Load { file } => load(file),
         Verb::Deploy(build) => deploy::deploy(build).map(drop),
-        Verb::Test { build, names } => deploy::test(build, names),
+        Verb::Test { build, names } => deploy::test(build, names, &mut String::new()),
         Verb::Kubectl { arguments } => run_kubectl(arguments),
     }
 }

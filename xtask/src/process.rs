@@ -1,6 +1,6 @@
 //! Other programs: finding them, running them, and asking before root is used.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -41,6 +41,24 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = describe(command);
     println!("$ {line}");
     let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
+    ensure!(status.success(), "`{line}` failed: {status}");
+    Ok(())
+}
+
+/// As [`run`]; `said` receives what it prints, as shown.
+pub(crate) fn run_told(command: &mut Command, said: &mut String) -> Result<()> {
+    let line = describe(command);
+    println!("$ {line}");
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
+    for text in BufReader::new(child.stdout.take().context("its output is piped")?).split(b'\n') {
+        let text = text.with_context(|| format!("cannot read what `{line}` says"))?;
+        let text = String::from_utf8_lossy(&text);
+        println!("{text}");
+        said.push_str(&text);
+        said.push('\n');
+    }
+    let status = child.wait().with_context(|| format!("cannot wait for `{line}`"))?;
     ensure!(status.success(), "`{line}` failed: {status}");
     Ok(())
 }

@@ -8,12 +8,11 @@ use anyhow::{Result, ensure};
 use crate::vm::failures;
 
 /// Reasons for a skip that are accepted where `CI` is set; any other skip there is a failure.
-const ACCEPTED_SKIPS: [&str; 10] = [
+const ACCEPTED_SKIPS: [&str; 9] = [
     CARGO_DENY_ABSENT,
     ADVISORIES_UNREACHABLE,
     QUICK,
     LEFT_TO_VM,
-    LEFT_TO_CLUSTER,
     NO_CONTAINERD,
     SAME_EVERYWHERE,
     NO_TRAMPOLINES,
@@ -41,9 +40,6 @@ const SAME_EVERYWHERE: &str = "the same on every kernel";
 const NOT_SERVED: &str = "no back end for ";
 /// An agent takes half a minute to attach to an emulated kernel.
 pub(crate) const LEFT_TO_VM: &str = "`cargo xtask vm` runs them on each kernel";
-/// To build Kubernetes and to run pods takes a quarter of an hour.
-pub(crate) const LEFT_TO_CLUSTER: &str =
-    "`cargo xtask cluster test` runs it, or `cargo xtask test --cluster`";
 /// How the reasons begin for what comes from the Python index, which not every machine reaches.
 pub(crate) const NOT_FETCHED: [&str; 2] = ["Helm cannot be fetched", "Python's grpc is missing"];
 /// Left out on request.

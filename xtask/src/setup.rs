@@ -25,7 +25,8 @@ pub(crate) enum Need {
 }
 
 /// Everything that `cargo xtask test` needs.
-pub(crate) const ALL: [Need; 5] = [Need::Ebpf, Need::Lint, Need::Containers, Need::Vm, Need::Examples];
+pub(crate) const ALL: [Need; 6] =
+    [Need::Ebpf, Need::Lint, Need::Containers, Need::Vm, Need::Cluster, Need::Examples];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

@@ -1,14 +1,12 @@
 //! `cargo xtask test`: everything that must pass before a change is handed in.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
-use crate::process::{as_root_keeping_path, cargo, in_ci, permit_root, run, target_dir, workspace};
-use crate::report::{LEFT_TO_CLUSTER, LEFT_TO_VM, Outcome, QUICK, Report};
+use crate::process::{as_root_keeping_path, cargo, in_ci, permit_root, run, run_told, target_dir, workspace};
+use crate::report::{LEFT_TO_VM, Outcome, QUICK, Report};
 use crate::{cluster, lint, setup, vm};
 
 #[derive(Debug, clap::Args)]
@@ -16,9 +14,6 @@ pub(crate) struct Arguments {
     /// Leave out the virtual machines, the demo and the cluster (they are listed as skipped)
     #[arg(long)]
     quick: bool,
-    /// Build Kubernetes as well, where it is not built yet, and run the tests on a cluster
-    #[arg(long)]
-    cluster: bool,
 }
 
 pub(crate) fn command(arguments: &Arguments) -> Result<()> {
@@ -82,11 +77,7 @@ fn heavy(arguments: &Arguments, picket: Option<&Path>, report: &mut Report) {
         let itself = std::env::current_exe().context("cannot find the path of xtask itself")?;
         run(as_root_keeping_path(itself)?.args(["demo", "--picket"]).arg(picket))
     });
-    if arguments.cluster {
-        report.step(cluster, cluster::deploy::step);
-    } else {
-        report.skip(cluster, LEFT_TO_CLUSTER);
-    }
+    cluster::deploy::step(cluster, picket, report);
 }
 
 fn failed(report: &mut Report, step: &str) {
@@ -104,15 +95,6 @@ fn live(picket: &Path, said: &mut String) -> Result<()> {
         command.env("PICKET_PYTHON", python);
     }
     vm::matrix::forget_native()?;
-    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the live tests")?;
-    for line in BufReader::new(child.stdout.take().context("no output of the live tests")?).split(b'\n') {
-        let line = line.context("cannot read what the live tests say")?;
-        let line = String::from_utf8_lossy(&line);
-        println!("{line}");
-        said.push_str(&line);
-        said.push('\n');
-    }
-    let status = child.wait().context("cannot wait for the live tests")?;
-    ensure!(status.success(), "the live tests failed: {status}");
+    run_told(&mut command, said)?;
     vm::matrix::keep_native(said)
 }

@@ -204,9 +204,6 @@ impl Programs {
     }
 }
 
-/// More failures than this are no accident.
-const FAILURES_LOOKED_AT: usize = 3;
-
 /// Tests that start an agent of their own. None of them is the only one to show a class.
 const OWN_AGENT: [&str; 13] = [
     "burst::",
@@ -315,15 +312,14 @@ fn second_look(
 ) -> Result<Tested> {
     let first = read(log);
     let failures = failures::of(&first);
-    let Some(tests) = failures::again(&failures).filter(|_| failures.len() <= FAILURES_LOOKED_AT) else {
+    let Some(tests) = failures::again(&failures).filter(|_| failures.len() <= failures::LOOKED_AT) else {
         return Err(error);
     };
     println!("kernel {line}: {error:#}\nkernel {line}: once more what failed: {}", tests.join(" "));
     let second = log.with_extension("second.log");
     let tested = one(line, programs, &Arguments { tests, ..arguments.clone() }, &second);
     let Ok(mut tested) = tested else { return Err(error) };
-    let names: Vec<_> = failures.iter().map(|failure| failure.name.as_str()).collect();
-    tested.tests = format!("passed only when run again: {}; {}", names.join(", "), tested.tests);
+    tested.tests = format!("{}; {}", failures::passed_again(&failures), tested.tests);
     // What the second run showed counts for its tests, and the first for all others.
     let mut cells = matrix::collect(&first)?;
     cells.extend(tested.cells);

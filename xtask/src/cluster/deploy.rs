@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
 use super::binaries::KUBERNETES;
 use crate::chart;
 use crate::image;
-use crate::process::{as_root_keeping_path, run, target_dir, workspace};
+use crate::process::{as_root_keeping_path, run, run_told, target_dir, workspace};
+use crate::report::{Outcome, Report};
 use crate::setup::{Need, ensure as setup};
-use crate::vm::{agent, built};
+use crate::vm::{agent, built, failures};
 
 const DAEMON_SET: &str = "daemonset/picket";
 /// Tests want to know what the API server adds. What users set goes before it.
@@ -69,14 +71,15 @@ fn manifests(values: &[String]) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// Deploys, and runs the tests whose names contain one of `names`; all when there is none.
-pub(super) fn test(build: &Build, names: &[String]) -> Result<()> {
+/// Deploys, and runs the tests whose names contain one of `names`; all when there is none. `said` receives what they
+/// print.
+pub(super) fn test(build: &Build, names: &[String], said: &mut String) -> Result<()> {
     let mut values = vec![ASKING.to_owned()];
     values.extend(build.values.iter().cloned());
     let picket = deploy(&Build { release_binary: build.release_binary.clone(), values })?;
     let tests = built(&["test", "--package", "picket-tests", "--test", "cluster", "--no-run"], "cluster")?;
     let mut command = as_root_keeping_path(tests)?;
-    run(command.args(names).current_dir(workspace().join("tests")).env("PICKET_BIN", picket))
+    run_told(command.args(names).current_dir(workspace().join("tests")).env("PICKET_BIN", picket), said)
 }
 
 fn kubectl(arguments: &[&str]) -> Result<()> {
@@ -90,9 +93,33 @@ fn cluster(arguments: &[&str]) -> Result<()> {
     run(command.arg("cluster").args(arguments))
 }
 
-/// Everything, on a cluster that is taken away afterwards: a step of `cargo xtask test`.
-pub(crate) fn step() -> Result<()> {
-    let tested = test(&Build::default(), &[]);
+/// Everything, on a cluster that is taken away afterwards: the step `name` of `cargo xtask test`.
+pub(crate) fn step(name: &str, picket: &Path, report: &mut Report) {
+    println!("\n== {name}");
+    let start = Instant::now();
+    let build = Build { release_binary: Some(picket.to_owned()), values: Vec::new() };
+    let mut said = String::new();
+    let tested = test(&build, &[], &mut said);
+    let tested = tested.map(|()| String::new()).or_else(|error| second_look(&build, &said, error));
+    match tested.and_then(|word| cluster(&["down"]).map(|()| word)) {
+        Ok(word) => report.add(name, Outcome::Passed(word), start.elapsed()),
+        Err(error) => {
+            eprintln!("{name}: {error:#}");
+            report.add(name, Outcome::Failed(format!("{error:#}")), start.elapsed());
+            report.failures_of(name, &said);
+        }
+    }
+}
+
+/// A node with little to spare is late now and then. So the tests that failed are run once more on a cluster of their
+/// own, and the report says which these were; a test that fails again is a failure.
+fn second_look(build: &Build, said: &str, error: anyhow::Error) -> Result<String> {
+    let failures = failures::of(said);
+    let again = failures::again(&failures).filter(|_| failures.len() <= failures::LOOKED_AT);
+    // Left for the next one to take away.
     let down = cluster(&["down"]);
-    tested.and(down)
+    let (Some(tests), Ok(())) = (again, down) else { return Err(error) };
+    println!("cluster: {error:#}\ncluster: once more what failed: {}", tests.join(" "));
+    test(build, &tests, &mut String::new()).map_err(|_| error)?;
+    Ok(failures::passed_again(&failures))
 }

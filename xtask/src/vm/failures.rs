@@ -9,6 +9,8 @@ pub(crate) struct Failure {
     pub(crate) why: String,
 }
 
+/// More failures than this are no accident, and are not looked at again.
+pub(crate) const LOOKED_AT: usize = 3;
 /// Lines that are kept of what a test said.
 const LINES_MAX: usize = 8;
 /// What the list of failures begins its lines with. The counterpart is `tests/src/runner.rs`.
@@ -27,6 +29,12 @@ fn why(lines: &[&str], name: &str) -> String {
     let said = lines.iter().skip_while(|line| **line != first).take_while(|line| **line != last);
     let panic = said.skip_while(|line| !line.contains("panicked at"));
     panic.take(LINES_MAX).copied().collect::<Vec<_>>().join("\n")
+}
+
+/// What the report says of them when they passed the second time.
+pub(crate) fn passed_again(failures: &[Failure]) -> String {
+    let names: Vec<_> = failures.iter().map(|failure| failure.name.as_str()).collect();
+    format!("passed only when run again: {}", names.join(", "))
 }
 
 /// Arguments that run these tests again, and no others; nothing if one of them cannot be run by itself.
