@@ -18,9 +18,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("burst::account_adds_up", account_adds_up),
-    Test::new("burst::slow_subscriber", slow_subscriber).native_only(SAME_EVERYWHERE),
-    Test::new("burst::full_ring", ring::full),
+    Test::new("burst::account_adds_up", account_adds_up).own_agent(),
+    Test::new("burst::slow_subscriber", slow_subscriber).own_agent().native_only(SAME_EVERYWHERE),
+    Test::new("burst::full_ring", ring::full).own_agent(),
 ];
 
 const CLASSES: [&str; 3] = ["PROCESS_FORK", "PROCESS_EXEC", "PROCESS_EXIT"];

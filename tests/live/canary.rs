@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("canary::every_served_class_is_seen", every_served_class_is_seen),
-    Test::new("canary::it_goes_on_unheard", it_goes_on_unheard),
+    Test::new("canary::it_goes_on_unheard", it_goes_on_unheard).own_agent(),
     Test::new("canary::another_pid_namespace", another_pid_namespace).native_only(SAME_EVERYWHERE),
 ];
 

@@ -10,7 +10,7 @@ use picket_tests::runner::Test;
 use picket_tests::skip::sized;
 use serde_json::Value;
 
-pub(crate) const TESTS: &[Test] = &[Test::new("churn::short_containers", short_containers)];
+pub(crate) const TESTS: &[Test] = &[Test::new("churn::short_containers", short_containers).own_agent()];
 
 /// Containers that run at the same time.
 const AT_ONCE: usize = 10;

@@ -20,23 +20,24 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("commands::socket_in_use", socket_in_use).native_only(SAME_EVERYWHERE),
-    Test::new("commands::socket_left_behind", socket_left_behind).native_only(SAME_EVERYWHERE),
-    Test::new("commands::end_on_sigterm", end_on_sigterm),
+    Test::new("commands::socket_in_use", socket_in_use).own_agent().native_only(SAME_EVERYWHERE),
+    Test::new("commands::socket_left_behind", socket_left_behind).own_agent().native_only(SAME_EVERYWHERE),
+    Test::new("commands::end_on_sigterm", end_on_sigterm).own_agent(),
     Test::new("commands::end_despite_hanging_clients", end_despite_hanging_clients)
+        .own_agent()
         .native_only(SAME_EVERYWHERE),
-    Test::new("commands::unknown_setting", unknown_setting),
-    Test::new("commands::no_agent", no_agent),
-    Test::new("commands::not_root", not_root),
-    Test::new("commands::truncated_btf", truncated_btf),
-    Test::new("commands::missing_btf", missing_btf),
-    Test::new("commands::kernel_without_btf", kernel_without_btf),
-    Test::new("commands::no_tracefs", no_tracefs).each_back_end(),
-    Test::new("commands::tracefs_refused", tracefs_refused),
-    Test::new("commands::diagnostics", diagnostics),
-    Test::new("commands::status", status),
-    Test::new("commands::idle_memory", idle_memory),
-    Test::new("commands::check", check),
+    Test::new("commands::unknown_setting", unknown_setting).own_agent(),
+    Test::new("commands::no_agent", no_agent).own_agent(),
+    Test::new("commands::not_root", not_root).own_agent(),
+    Test::new("commands::truncated_btf", truncated_btf).own_agent(),
+    Test::new("commands::missing_btf", missing_btf).own_agent(),
+    Test::new("commands::kernel_without_btf", kernel_without_btf).own_agent(),
+    Test::new("commands::no_tracefs", no_tracefs).own_agent().each_back_end(),
+    Test::new("commands::tracefs_refused", tracefs_refused).own_agent(),
+    Test::new("commands::diagnostics", diagnostics).own_agent(),
+    Test::new("commands::status", status).own_agent(),
+    Test::new("commands::idle_memory", idle_memory).own_agent(),
+    Test::new("commands::check", check).own_agent(),
 ];
 
 /// Classes that tracepoints of system calls serve, some of them only where trampolines do not.

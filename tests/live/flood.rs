@@ -13,7 +13,8 @@ use picket_tests::skip::sized;
 use picket_tests::workload;
 use serde_json::Value;
 
-pub(crate) const TESTS: &[Test] = &[Test::new("flood::one_pod_blinds_nobody", one_pod_blinds_nobody)];
+pub(crate) const TESTS: &[Test] =
+    &[Test::new("flood::one_pod_blinds_nobody", one_pod_blinds_nobody).own_agent()];
 
 /// Threads that open files.
 const THREADS: u64 = 2;

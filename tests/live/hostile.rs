@@ -19,9 +19,9 @@ use serde_json::Value;
 use crate::identity::check_identity;
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("hostile::another_name", another_name).each_back_end(),
-    Test::new("hostile::reused_descriptor", reused_descriptor).each_back_end(),
-    Test::new("hostile::another_group", another_group),
+    Test::new("hostile::another_name", another_name).own_agent().each_back_end(),
+    Test::new("hostile::reused_descriptor", reused_descriptor).own_agent().each_back_end(),
+    Test::new("hostile::another_group", another_group).own_agent(),
 ];
 
 /// What a process calls itself is not what it is.

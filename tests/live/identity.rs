@@ -14,8 +14,9 @@ use serde_json::Value;
 pub(crate) const TESTS: &[Test] = &[
     Test::new("identity::first_exec", known::first_exec),
     Test::new("identity::sandbox", known::sandbox),
-    Test::new("identity::running_before_the_agent", known::running_before_the_agent),
+    Test::new("identity::running_before_the_agent", known::running_before_the_agent).own_agent(),
     Test::new("identity::control_group_namespace", known::control_group_namespace)
+        .own_agent()
         .native_only(SAME_EVERYWHERE),
     Test::new("identity::filters", known::filters),
     Test::new("identity::containerd", known::containerd).native_only("the VM has no containerd"),
@@ -23,9 +24,9 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("identity::malformed_bundle", unresolved::malformed_bundle),
     Test::new("identity::late_bundle", unresolved::late_bundle),
     Test::new("identity::gone_before_read", unresolved::gone_before_read),
-    Test::new("identity::cri_alone", cri::alone),
-    Test::new("identity::cri_late", cri::late),
-    Test::new("identity::cri_running_before_the_agent", cri::running_before_the_agent),
+    Test::new("identity::cri_alone", cri::alone).own_agent(),
+    Test::new("identity::cri_late", cri::late).own_agent(),
+    Test::new("identity::cri_running_before_the_agent", cri::running_before_the_agent).own_agent(),
 ];
 
 /// Every name of a container is there and right.

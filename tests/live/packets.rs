@@ -18,7 +18,9 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("packets::datagrams", datagrams).proves(&["NETWORK_PAYLOAD"]),
     Test::new("packets::dns_over_udp", dns_over_udp).proves(&["NETWORK_DNS"]),
     Test::new("packets::dns_over_tcp", dns_over_tcp).proves(&["NETWORK_DNS"]),
-    Test::new("packets::bytes_are_shown_on_request", bytes_are_shown_on_request).proves(&["NETWORK_PAYLOAD"]),
+    Test::new("packets::bytes_are_shown_on_request", bytes_are_shown_on_request)
+        .own_agent()
+        .proves(&["NETWORK_PAYLOAD"]),
 ];
 
 /// Runs operations in a container; the subscriber has only the events of that container.

@@ -17,11 +17,11 @@ use picket_tests::workload::IN_CONTAINER;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("policy::changes_without_a_gap", changes_without_a_gap),
-    Test::new("policy::defaults_are_quiet", defaults_are_quiet),
-    Test::new("policy::repeats_are_one_event", repeats::are_one_event),
-    Test::new("policy::classes_ports_and_networks", wanted::classes_ports_and_networks),
-    Test::new("policy::bad_settings_change_nothing", bad_settings_change_nothing),
+    Test::new("policy::changes_without_a_gap", changes_without_a_gap).own_agent(),
+    Test::new("policy::defaults_are_quiet", defaults_are_quiet).own_agent(),
+    Test::new("policy::repeats_are_one_event", repeats::are_one_event).own_agent(),
+    Test::new("policy::classes_ports_and_networks", wanted::classes_ports_and_networks).own_agent(),
+    Test::new("policy::bad_settings_change_nothing", bad_settings_change_nothing).own_agent(),
 ];
 
 /// Paths of the files that an event told of, which contain `part`.

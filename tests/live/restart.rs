@@ -15,8 +15,8 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("restart::missed_programs_are_numbered", missed_programs_are_numbered),
-    Test::new("restart::a_clean_end_leaves_nothing", a_clean_end_leaves_nothing),
+    Test::new("restart::missed_programs_are_numbered", missed_programs_are_numbered).own_agent(),
+    Test::new("restart::a_clean_end_leaves_nothing", a_clean_end_leaves_nothing).own_agent(),
 ];
 
 /// Programs that take the place of another one in the same process, such as the agent's second start.

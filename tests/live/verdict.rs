@@ -8,8 +8,8 @@ use picket_tests::runner::Test;
 use picket_tests::workload;
 
 pub(crate) const TESTS: &[Test] = &[
-    Test::new("verdict::each_name_has_its_own", each_name_has_its_own),
-    Test::new("verdict::cut_when_opened_to_be_read", cut_when_opened_to_be_read),
+    Test::new("verdict::each_name_has_its_own", each_name_has_its_own).own_agent(),
+    Test::new("verdict::cut_when_opened_to_be_read", cut_when_opened_to_be_read).own_agent(),
 ];
 
 /// Opens of a path that a container was told of, by their access.

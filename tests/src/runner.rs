@@ -32,6 +32,7 @@ pub struct Test {
     native_only: Option<&'static str>,
     unless: Option<fn() -> Option<String>>,
     each_back_end: bool,
+    own_agent: bool,
     proves: &'static [&'static str],
 }
 
@@ -39,7 +40,15 @@ impl Test {
     /// A test that runs everywhere.
     #[must_use]
     pub const fn new(name: &'static str, run: fn(&mut Lab)) -> Self {
-        Self { name, run, native_only: None, unless: None, each_back_end: false, proves: &[] }
+        Self {
+            name,
+            run,
+            native_only: None,
+            unless: None,
+            each_back_end: false,
+            own_agent: false,
+            proves: &[],
+        }
     }
 
     /// Inside a VM the test is skipped, for this reason.
@@ -60,6 +69,13 @@ impl Test {
         Self { each_back_end: true, ..self }
     }
 
+    /// It starts agents of its own, which takes long where the processor is emulated: `--shared-agent` leaves it out. It
+    /// must not be the only one to show a class.
+    #[must_use]
+    pub const fn own_agent(self) -> Self {
+        Self { own_agent: true, ..self }
+    }
+
     /// Event classes, such as `FILE_OPEN`, that arrive with their facts when it passes. Where the agent
     /// says that nothing serves one of them, the test is skipped, with the agent's reason.
     #[must_use]
@@ -78,7 +94,7 @@ pub fn main(tests: &[Test]) -> ExitCode {
             return ExitCode::from(MISUSED);
         }
     };
-    let chosen: Vec<_> = tests.iter().filter(|test| selection.wants(test.name)).copied().collect();
+    let chosen: Vec<_> = tests.iter().filter(|test| selection.wants(test)).copied().collect();
     if selection.list {
         chosen.iter().for_each(|test| println!("{}: test", test.name));
         return ExitCode::SUCCESS;

@@ -204,28 +204,10 @@ impl Programs {
     }
 }
 
-/// Tests that start an agent of their own. None of them is the only one to show a class.
-const OWN_AGENT: [&str; 13] = [
-    "burst::",
-    "canary::it_goes_on_unheard",
-    "churn::",
-    "commands::",
-    "flood::",
-    "hostile::",
-    "identity::control_group_namespace",
-    "identity::cri_",
-    "identity::running_before_the_agent",
-    "packets::bytes_are_shown_on_request",
-    "policy::",
-    "restart::",
-    "verdict::",
-];
-
 /// Arguments of the live tests in a machine.
 pub(crate) fn guest_arguments(arguments: &Arguments) -> Vec<&str> {
-    let left_out = if arguments.shared_agent { OWN_AGENT.as_slice() } else { &[] };
-    let skips = left_out.iter().flat_map(|name| ["--skip", name]);
-    live_arguments(&arguments.tests).chain(skips).collect()
+    let shared = arguments.shared_agent.then_some("--shared-agent");
+    live_arguments(&arguments.tests).chain(shared).collect()
 }
 
 /// Arguments of the live tests: what depends on the back end is run with the agent's choice and with the

@@ -20,7 +20,7 @@ pub fn main<W>(tests: &[Test<W>], world: impl FnOnce() -> W, log: impl Fn(&W) ->
             return ExitCode::from(MISUSED);
         }
     };
-    let chosen: Vec<_> = tests.iter().filter(|(name, _)| selection.wants(name)).collect();
+    let chosen: Vec<_> = tests.iter().filter(|(name, _)| selection.names(name)).collect();
     if selection.list {
         chosen.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;

@@ -1,5 +1,6 @@
 //! The command line of the live tests: which tests, with which back ends.
 
+use super::Test;
 use crate::agent::BackEnd;
 
 /// What the command line asks for. Options of cargo's own harness that change nothing here are taken
@@ -7,9 +8,10 @@ use crate::agent::BackEnd;
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     names: Vec<String>,
-    skipped: Vec<String>,
     back_ends: Vec<BackEnd>,
     exact: bool,
+    /// Without tests that start an agent of their own.
+    shared_agent: bool,
     pub(super) list: bool,
 }
 
@@ -21,7 +23,7 @@ impl Selection {
                 "--back-end" => selection.add_back_end(&arguments.next().unwrap_or_default())?,
                 "--exact" => selection.exact = true,
                 "--list" => selection.list = true,
-                "--skip" => selection.skipped.extend(arguments.next()),
+                "--shared-agent" => selection.shared_agent = true,
                 "--test-threads" | "--color" | "--format" => drop(arguments.next()),
                 option if option.starts_with('-') => {
                     if let Some(name) = option.strip_prefix("--back-end=") {
@@ -49,9 +51,14 @@ impl Selection {
         if self.back_ends.is_empty() { vec![BackEnd::Auto] } else { self.back_ends.clone() }
     }
 
-    pub(super) fn wants(&self, test: &str) -> bool {
+    pub(super) fn wants(&self, test: &Test) -> bool {
+        !(self.shared_agent && test.own_agent) && self.names(test.name)
+    }
+
+    /// Whether the command line names this test, or none at all.
+    pub(super) fn names(&self, test: &str) -> bool {
         let fits = |name: &String| if self.exact { test == name } else { test.contains(name.as_str()) };
-        (self.names.is_empty() || self.names.iter().any(fits)) && !self.skipped.iter().any(fits)
+        self.names.is_empty() || self.names.iter().any(fits)
     }
 }
 
@@ -65,10 +72,20 @@ mod tests {
 
     #[test]
     fn names_and_the_harness_options_of_cargo() {
-        let selection = parse("--test-threads 1 --nocapture file --skip slow").unwrap();
-        assert!(selection.wants("file::open") && !selection.wants("file::slow") && !selection.wants("net"));
+        let selection = parse("--test-threads 1 --nocapture file").unwrap();
+        assert!(selection.names("file::open") && !selection.names("net"));
         assert_eq!(selection.back_ends(), [BackEnd::Auto]);
-        assert!(!parse("--exact file").unwrap().wants("file::open"));
+        assert!(!parse("--exact file").unwrap().names("file::open"));
+    }
+
+    #[test]
+    fn tests_that_start_agents_are_left_out_on_request() {
+        let shared = Test::new("file::open", |_| ());
+        let own = Test::new("file::limits", |_| ()).own_agent();
+        let all = parse("file").unwrap();
+        assert!(all.wants(&shared) && all.wants(&own));
+        let some = parse("file --shared-agent").unwrap();
+        assert!(some.wants(&shared) && !some.wants(&own));
     }
 
     #[test]
