@@ -4,4 +4,7 @@
 
 pub mod field;
 pub mod finding;
+pub mod judge;
+pub mod names;
+pub mod told;
 pub mod value;

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 
 use thiserror::Error;
 
+use super::encode::severity;
+use crate::detect::finding::Finding;
 use crate::identity::container::Container;
-use crate::proto::{Class, SubscribeRequest};
+use crate::proto::{Class, SubscribeRequest, finding::Severity};
 
 /// Most ancestors that an event can carry.
 pub const ANCESTORS_MAX: u32 = 16;
@@ -22,6 +24,9 @@ pub enum FilterError {
     /// More ancestors than an event can carry.
     #[error("`ancestors` is {0}: at most {ANCESTORS_MAX} are possible")]
     TooManyAncestors(u32),
+    /// A number that is no severity.
+    #[error("unknown severity {0} in `minimum_severity`: LOW is 1, MEDIUM 2, HIGH 3, CRITICAL 4")]
+    UnknownSeverity(i32),
     /// An empty text would match what is not known yet.
     #[error("empty text in `{0}`: leave the list empty to permit all")]
     EmptyText(&'static str),
@@ -36,6 +41,8 @@ pub struct Filter {
     containers: Vec<String>,
     containers_only: bool,
     ancestors: usize,
+    minimum_severity: Option<Severity>,
+    findings: HashSet<String>,
 }
 
 impl Filter {
@@ -44,11 +51,22 @@ impl Filter {
     /// # Errors
     /// Says which field of the request is wrong, and what is allowed.
     pub fn compile(request: SubscribeRequest) -> Result<Self, FilterError> {
-        let SubscribeRequest { classes, namespaces, pods, containers, containers_only, ancestors } = request;
+        let SubscribeRequest { minimum_severity, .. } = request;
+        let minimum_severity = Severity::try_from(minimum_severity)
+            .map_err(|_| FilterError::UnknownSeverity(minimum_severity))
+            .map(|severity| Some(severity).filter(|severity| *severity != Severity::Unspecified))?;
+        let SubscribeRequest { classes, namespaces, pods, containers, containers_only, ancestors, .. } =
+            request;
         if ancestors > ANCESTORS_MAX {
             return Err(FilterError::TooManyAncestors(ancestors));
         }
-        for (field, values) in [("namespaces", &namespaces), ("pods", &pods), ("containers", &containers)] {
+        let texts = [
+            ("namespaces", &namespaces),
+            ("pods", &pods),
+            ("containers", &containers),
+            ("findings", &request.findings),
+        ];
+        for (field, values) in texts {
             if values.iter().any(String::is_empty) {
                 return Err(FilterError::EmptyText(field));
             }
@@ -60,7 +78,16 @@ impl Filter {
             containers,
             containers_only,
             ancestors: usize::try_from(ancestors).unwrap_or_default(),
+            minimum_severity,
+            findings: request.findings.into_iter().collect(),
         })
+    }
+
+    /// Whether a finding passes, of those whose class and container do.
+    #[must_use]
+    pub fn permits_finding(&self, finding: &Finding) -> bool {
+        let severe = self.minimum_severity.is_none_or(|least| severity(finding.severity) >= least);
+        severe && (self.findings.is_empty() || self.findings.contains(&finding.id))
     }
 
     /// Whether an event passes. Losses always do: nobody may ask not to be told.

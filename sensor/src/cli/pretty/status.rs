@@ -2,6 +2,7 @@
 
 mod events;
 mod identity;
+mod rules;
 
 use std::fmt::{self, Write as _};
 
@@ -18,6 +19,7 @@ pub fn page(status: &GetStatusResponse, all: bool, paint: Paint) -> String {
     page.groups(&status.groups);
     page.losses(status);
     page.hooks(&status.hooks, all);
+    page.rules(status, all);
     page.identity(status, all);
     page.given_up(status);
     page.subscribers(status);
