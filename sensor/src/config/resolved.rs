@@ -1,7 +1,7 @@
 //! Settings in the form in which the agent uses them.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -18,6 +18,9 @@ use crate::policy::{
 };
 use crate::sources::kubernetes::Wish;
 use crate::stream::{address::Address, hub::Limits, tls::name::Name};
+
+/// Where rules are looked for if nobody says where.
+const DEFAULT_RULES: &str = "/etc/picket/rules";
 
 /// All settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,7 +180,7 @@ pub struct Identity {
 pub struct Rules {
     /// Files, and folders of such.
     pub paths: Vec<PathBuf>,
-    /// Nobody named these paths: they need not exist.
+    /// These are the default paths: they need not exist.
     pub optional: bool,
     /// All rules that match fire, not only the first.
     pub all: bool,
@@ -380,9 +383,10 @@ impl Typed<'_> {
 
     fn rules(&self) -> Result<Rules, ConfigError> {
         let addresses = self.list(&setting::RULES_ADDRESSES);
+        let paths = self.paths(&setting::RULES_PATHS);
         Ok(Rules {
-            paths: self.paths(&setting::RULES_PATHS),
-            optional: self.0.origin(&setting::RULES_PATHS) == Origin::Default,
+            optional: paths == [Path::new(DEFAULT_RULES)],
+            paths,
             all: self.text(&setting::RULES_MATCHING).as_deref() == Some("all"),
             minimum_priority: self.text(&setting::RULES_MINIMUM_PRIORITY).unwrap_or_default(),
             disable: self.list(&setting::RULES_DISABLE),

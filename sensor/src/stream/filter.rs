@@ -246,6 +246,35 @@ mod tests {
     }
 
     #[test]
+    fn findings_are_chosen_by_severity_and_id() {
+        use crate::detect::finding::{Origin, Severity as Found};
+
+        let finding = |severity| Finding {
+            id: "a".into(),
+            name: String::new(),
+            origin: Origin::Rule,
+            severity,
+            confidence: 1.0,
+            techniques: Vec::new(),
+            summary: String::new(),
+            evidence: Vec::new(),
+            next: Vec::new(),
+            alert: None,
+        };
+        let all = filter(|_| ());
+        assert!(all.permits_finding(&finding(Found::Low)));
+        let high = filter(|request| request.minimum_severity = Severity::High.into());
+        let permitted = [Found::Low, Found::Medium, Found::High, Found::Critical]
+            .map(|severity| high.permits_finding(&finding(severity)));
+        assert_eq!(permitted, [false, false, true, true]);
+        assert!(passes(&high, None), "other classes pass");
+        for (id, expected) in [("a", true), ("b", false)] {
+            let chosen = filter(|request| request.findings = vec![id.into()]);
+            assert_eq!(chosen.permits_finding(&finding(Found::Low)), expected, "{id}");
+        }
+    }
+
+    #[test]
     fn nonsense_is_refused_with_what_is_allowed() {
         let refused = |change: fn(&mut SubscribeRequest)| {
             let mut request = SubscribeRequest::default();
@@ -256,6 +285,8 @@ mod tests {
         assert!(message.contains("[99, 0]") && message.contains("PROCESS_EXEC (2)"), "{message}");
         assert!(refused(|request| request.ancestors = 17).contains("at most 16"));
         assert!(refused(|request| request.pods = vec![String::new()]).contains("`pods`"));
+        assert!(refused(|request| request.findings = vec![String::new()]).contains("`findings`"));
+        assert!(refused(|request| request.minimum_severity = 9).contains("CRITICAL 4"));
         assert_eq!(filter(|request| request.ancestors = 16).ancestors(), 16);
     }
 }

@@ -90,7 +90,7 @@ fn equal_ones_are_told_once_and_counted() {
         .filter(|event| event.class() == proto::Class::Finding)
         .map(|event| finding(event).repeats)
         .collect();
-    assert_eq!(repeats, [0, 0, 1]);
+    assert_eq!(repeats, [0, 1, 0]);
     assert_eq!((pipeline.judged().combined, pipeline.judged().limited), (1, 0));
 }
 
