@@ -184,7 +184,8 @@ fn equal_ones_are_one(lab: &mut Lab) {
     let marker = marker("storm");
     let Rules { agent, .. } = agent_with(lab, &rule("Storm", &marker));
     // Of 40 programs those beyond the bound are not told.
-    let script = format!("i=0; while [ $i -lt 40 ]; do /bin/true {marker} $i; i=$((i+1)); done; /bin/echo last");
+    let script =
+        format!("i=0; while [ $i -lt 40 ]; do /bin/true {marker} $i; i=$((i+1)); done; /bin/echo last");
     let container = lab.container(&["/bin/sh", "-c", &script]);
     let mut events = Client::subscribe(&agent, &Filters::default());
     container.run_ok();
@@ -199,8 +200,13 @@ fn equal_ones_are_one(lab: &mut Lab) {
 fn bad_rules_end_the_start(lab: &mut Lab) {
     let folder = lab.scratch().folder("bad-rules");
     let broken = folder.join("broken.yaml");
-    write_file(&broken, "- rule: Broken\n  desc: x\n  output: x\n  priority: INFO\n  condition: evt.type = nonsense\n", 0o600);
-    for (path, word) in [(broken.as_path(), "broken.yaml:"), (Path::new("/nowhere/rules"), "/nowhere/rules")] {
+    write_file(
+        &broken,
+        "- rule: Broken\n  desc: x\n  output: x\n  priority: INFO\n  condition: evt.type = nonsense\n",
+        0o600,
+    );
+    for (path, word) in [(broken.as_path(), "broken.yaml:"), (Path::new("/nowhere/rules"), "/nowhere/rules")]
+    {
         let options = agent::Options {
             arguments: vec!["--rules".to_owned(), path.to_string_lossy().into_owned()],
             ..lab.agent_options()
