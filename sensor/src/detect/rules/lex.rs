@@ -57,6 +57,7 @@ pub(super) fn field_argument(input: &mut Input<'_>) -> Parsed<Option<String>> {
 /// A keyword with a blank or an opening bracket behind it, which is left.
 pub(super) fn keyword(input: &mut Input<'_>, word: &'static str) -> bool {
     let start = input.checkpoint();
+    let mut word = word;
     let found: Parsed<_> = word.parse_next(input);
     let rest: &str = input;
     if found.is_ok() && (rest.starts_with(is_blank) || rest.starts_with('(')) {

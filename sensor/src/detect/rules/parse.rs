@@ -206,7 +206,7 @@ fn leaf(input: &mut Input<'_>) -> Parsed<Node> {
 }
 
 fn operator(input: &mut Input<'_>) -> Parsed<Operator> {
-    for (sign, operator) in Operator::SIGNS {
+    for (mut sign, operator) in Operator::SIGNS {
         let found: Parsed<_> = sign.parse_next(input);
         if found.is_ok() {
             return Ok(operator);

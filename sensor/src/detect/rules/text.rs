@@ -88,7 +88,7 @@ impl Text {
     pub(super) fn expand(&self, lists: &Lists, most: usize) -> Result<Self, usize> {
         let Some(origin) = self.pieces.first() else { return Ok(self.clone()) };
         let mut made = Self::default();
-        let mut keep = |made: &mut Self, from: usize, to: usize| {
+        let keep = |made: &mut Self, from: usize, to: usize| {
             // Pieces that begin between are kept apart, so that places stay true.
             let mut from = from;
             while from < to {
