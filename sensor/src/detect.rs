@@ -7,4 +7,5 @@ pub mod finding;
 pub mod judge;
 pub mod names;
 pub mod told;
+pub mod rules;
 pub mod value;
