@@ -118,7 +118,7 @@ impl Context {
             }
             Some(_) | None => {}
         }
-        message.incomplete = incomplete(event.incomplete);
+        message.incomplete = incomplete(event.class, event.incomplete);
         message.facts = match &event.facts {
             Facts::Fork(fork) => Some(proto::event::Facts::Fork(forked(fork))),
             Facts::Exec(exec) => {
@@ -225,6 +225,7 @@ impl Context {
             login_uid: (record.login_uid != u32::MAX).then_some(record.login_uid),
             seccomp: (record.seccomp != u32::MAX).then_some(record.seccomp),
             started_by_kernel: record.facts & ExecFacts::BY_KERNEL != 0,
+            process_group_id: (record.process_group != 0).then_some(record.process_group),
             number: (record.number != 0)
                 .then(|| proto::ExecNumber { cpu: record.header.cpu.into(), count: record.number }),
         }
@@ -420,19 +421,20 @@ fn stream(stdio: &Stdio) -> proto::Stream {
 }
 
 /// Names of the fields that are incomplete.
-fn incomplete(bits: u32) -> Vec<String> {
-    const NAMES: [(u32, &str); 11] = [
+fn incomplete(class: Class, bits: u32) -> Vec<String> {
+    let requested = if class == Class::FileOpen { "file.requestedPath" } else { "exec.requestedPath" };
+    let names = [
         (Incomplete::EXECUTABLE, "process.executable"),
         (Incomplete::DIRECTORY, "process.workingDirectory"),
         (Incomplete::ARGUMENTS | Incomplete::ARGUMENTS_UNREADABLE, "process.arguments"),
         (Incomplete::ENVIRONMENT | Incomplete::ENVIRONMENT_UNREADABLE, "exec.environment"),
         (Incomplete::CGROUP, "exec.cgroup"),
-        (Incomplete::REQUESTED, "exec.requestedPath"),
+        (Incomplete::REQUESTED, requested),
         (Incomplete::PATH, "path"),
         (Incomplete::NEW_PATH, "newPath"),
         (Incomplete::NAME, "name"),
         (Incomplete::VALUE, "value"),
         (Incomplete::PAYLOAD, "socket.payload"),
     ];
-    NAMES.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect()
+    names.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect()
 }
