@@ -39,8 +39,7 @@ fn lines_that_are_none_are_skipped_alone() {
     let users = container("a:x\nb:x:+1:1\nc:x:99999999999:1\nd:x:-1:1\ne:x: 1:1\n:x:1:1\ngood:x:1", "g:x");
     assert_eq!((users.users.len(), name(&users, 1)), (1, Some("good")));
     assert_eq!(users.user(1).unwrap().home.as_ref(), "", "what is missing is empty");
-    let users =
-        Users::parse(b"b\xff:x:1:1\ne\x1b[2J:x:2:2\nok:x:3:3::/\xff:/a\x07", b"", Bounds::CONTAINER);
+    let users = Users::parse(b"b\xff:x:1:1\ne\x1b[2J:x:2:2\nok:x:3:3::/\xff:/a\x07", b"", Bounds::CONTAINER);
     assert_eq!((users.users.len(), name(&users, 3)), (1, Some("ok")));
     let user = users.user(3).unwrap();
     assert_eq!((user.home.as_ref(), user.shell.as_ref()), ("", ""), "nothing that a terminal would obey");
