@@ -170,7 +170,7 @@ impl Context {
             pid: Some(process.key.pid),
             container_pid: other_pid.then_some(process.container_pid),
             executable: process.program.executable.clone(),
-            arguments: process.program.arguments.clone(),
+            arguments: process.program.command_line.arguments().map(str::to_owned).collect(),
             uid: Some(process.ids.uid),
             effective_uid: (process.ids.euid != process.ids.uid).then_some(process.ids.euid),
             start_time: Some(self.time(process.start_ns)),

@@ -5,7 +5,11 @@
 use sensor_common::{
     call::Call,
     class::Class,
-    record::{file, network::Phase, privilege},
+    record::{
+        file,
+        network::{NetRecord, Phase},
+        privilege,
+    },
 };
 
 use crate::detect::field::{Kind, kind as known};
@@ -34,17 +38,20 @@ pub(super) fn of(event: &Event<'_>) -> Kind {
         // What io_uring does is what the call of the same name would have done.
         Facts::File(file) if file.record.facts & file::Facts::IO_URING != 0 => usual(event.class),
         Facts::File(file) => named(file.record.call).unwrap_or_else(|| usual(event.class)),
-        Facts::Socket(socket) => of_socket(event.class, socket.record.phase),
-        Facts::Content(content) => of_socket(event.class, content.socket.record.phase),
+        Facts::Socket(socket) => of_socket(event.class, &socket.record),
+        Facts::Content(content) => of_socket(event.class, &content.socket.record),
         Facts::Call(call) if event.class == Class::Credentials => of_credentials(&call.record),
         Facts::Call(call) => named(call.record.call).unwrap_or_else(|| usual(event.class)),
     }
 }
 
-fn of_socket(class: Class, phase: u16) -> Kind {
+fn of_socket(class: Class, record: &NetRecord) -> Kind {
     match class {
-        Class::NetConnect if phase == Phase::Attempt as u16 => known::CONNECT_ATTEMPT,
-        Class::NetPayload if phase != Phase::Received as u16 => known::PAYLOAD_SENT,
+        Class::NetConnect if record.phase == Phase::Attempt as u16 => known::CONNECT_ATTEMPT,
+        Class::NetPayload if record.phase != Phase::Received as u16 => known::PAYLOAD_SENT,
+        Class::NetAccept | Class::NetDatagram | Class::NetStdio => {
+            named(record.call).unwrap_or_else(|| usual(class))
+        }
         class => usual(class),
     }
 }
@@ -101,6 +108,7 @@ const fn usual(class: Class) -> Kind {
         Class::NetDatagram => known::SENDTO,
         Class::NetPayload => known::RECVFROM,
         Class::NetDns => known::DNS,
+        Class::NetStdio => known::DUP2,
         Class::Credentials => known::OTHER,
         Class::Capability => known::CAPABILITY,
         Class::Unshare => known::UNSHARE,
@@ -163,10 +171,16 @@ const fn of_call(call: Call) -> Kind {
         Call::Ftruncate => known::FTRUNCATE,
         Call::Socket => known::SOCKET,
         Call::Connect => known::CONNECT,
-        Call::Accept | Call::Accept4 => known::ACCEPT4,
+        Call::Accept => known::ACCEPT,
+        Call::Accept4 => known::ACCEPT4,
         Call::Bind => known::BIND,
         Call::Listen => known::LISTEN,
-        Call::Sendto | Call::Sendmsg | Call::Sendmmsg => known::SENDTO,
+        Call::Sendto => known::SENDTO,
+        Call::Sendmsg | Call::Sendmmsg => known::SENDMSG,
+        // Another way to the same: what a copy of a descriptor is for does not depend on it.
+        Call::Dup | Call::Fcntl => known::DUP,
+        Call::Dup2 => known::DUP2,
+        Call::Dup3 => known::DUP3,
         Call::Setuid => known::SETUID,
         Call::Setgid => known::SETGID,
         Call::Setreuid => known::SETREUID,
