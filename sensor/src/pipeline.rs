@@ -214,7 +214,8 @@ impl Pipeline {
             }
             Facts::Call(call) => {
                 if event.class == Class::Credentials {
-                    before.ids = self.tree.credentials(event.process.into(), call.record.ids);
+                    let record = &call.record;
+                    before.ids = self.tree.credentials(event.process.into(), record.ids, record.capabilities);
                 }
                 own || self.wants_class(event)
             }

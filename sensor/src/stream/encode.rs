@@ -103,7 +103,7 @@ impl Context {
         {
             parent.arguments.truncate(1);
         }
-        message.incomplete = incomplete(event.incomplete);
+        message.incomplete = incomplete(event.class, event.incomplete);
         message.facts = match &event.facts {
             Facts::Fork(fork) => Some(proto::event::Facts::Fork(forked(fork))),
             Facts::Exec(exec) => {
@@ -178,7 +178,7 @@ impl Context {
             pid: Some(process.key.pid),
             container_pid: other_pid.then_some(process.container_pid),
             executable: process.program.executable.clone(),
-            arguments: process.program.arguments.clone(),
+            arguments: process.program.command_line.arguments().map(str::to_owned).collect(),
             uid: Some(process.ids.uid),
             effective_uid: (process.ids.euid != process.ids.uid).then_some(process.ids.euid),
             start_time: Some(self.time(process.start_ns)),
@@ -233,6 +233,7 @@ impl Context {
             login_uid: (record.login_uid != u32::MAX).then_some(record.login_uid),
             seccomp: (record.seccomp != u32::MAX).then_some(record.seccomp),
             started_by_kernel: record.facts & ExecFacts::BY_KERNEL != 0,
+            process_group_id: (record.process_group != 0).then_some(record.process_group),
             number: (record.number != 0)
                 .then(|| proto::ExecNumber { cpu: record.header.cpu.into(), count: record.number }),
         }
@@ -321,6 +322,7 @@ pub fn container(known: &Known) -> proto::Container {
         image_digest: container.image_digest.clone(),
         role: container.role.map_or(proto::container::Role::Unspecified, role).into(),
         restarts: container.restarts,
+        privileged: container.privileged.unwrap_or_default(),
         sources: container.sources.iter().map(|source| identity_source(source).into()).collect(),
     }
 }
@@ -428,19 +430,20 @@ fn stream(stdio: &Stdio) -> proto::Stream {
 }
 
 /// Names of the fields that are incomplete.
-fn incomplete(bits: u32) -> Vec<String> {
-    const NAMES: [(u32, &str); 11] = [
+fn incomplete(class: Class, bits: u32) -> Vec<String> {
+    let requested = if class == Class::FileOpen { "file.requestedPath" } else { "exec.requestedPath" };
+    let names = [
         (Incomplete::EXECUTABLE, "process.executable"),
         (Incomplete::DIRECTORY, "process.workingDirectory"),
         (Incomplete::ARGUMENTS | Incomplete::ARGUMENTS_UNREADABLE, "process.arguments"),
         (Incomplete::ENVIRONMENT | Incomplete::ENVIRONMENT_UNREADABLE, "exec.environment"),
         (Incomplete::CGROUP, "exec.cgroup"),
-        (Incomplete::REQUESTED, "exec.requestedPath"),
+        (Incomplete::REQUESTED, requested),
         (Incomplete::PATH, "path"),
         (Incomplete::NEW_PATH, "newPath"),
         (Incomplete::NAME, "name"),
         (Incomplete::VALUE, "value"),
         (Incomplete::PAYLOAD, "socket.payload"),
     ];
-    NAMES.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect()
+    names.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect()
 }
