@@ -54,7 +54,7 @@ pub(super) fn load(settings: &Settings) -> Result<Loaded, RulesError> {
     let look = files::look(&settings.paths);
     let read = files::read(&settings.paths, settings.optional, settings.bytes_max)?;
     let names = read.iter().map(|file| file.path.display().to_string()).collect();
-    let compiled = compile::compile(&read, settings)?;
+    let compiled = compile::compile(read, settings)?;
     let about = proto::Rules {
         paths: settings.paths.iter().map(|path| path.display().to_string()).collect(),
         files: names,

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::context;
+
 /// Most names of a table.
 pub const NAMES_MAX: usize = 4096;
 /// Most addresses of a name.
@@ -73,6 +75,12 @@ impl Names {
     #[must_use]
     pub const fn left_out(&self) -> usize {
         self.left_out
+    }
+}
+
+impl context::Names for Names {
+    fn any(&self, address: IpAddr, see: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.of(address).iter().any(|name| see(name))
     }
 }
 

@@ -7,6 +7,7 @@ mod collect;
 mod compile;
 mod definition;
 mod document;
+mod domains;
 pub(crate) mod evaluate;
 mod exception;
 mod glob;
@@ -32,8 +33,8 @@ use std::sync::Arc;
 
 pub use self::evaluate::State;
 pub use self::kinds::KindSet;
-pub use self::problem::Problem;
 use self::output::Output;
+pub use self::problem::Problem;
 use self::program::{NodeId, Program};
 use super::value::Facts;
 
@@ -263,7 +264,8 @@ impl Ruleset {
 
     /// Judges an event: tells the rules that fire, in the order of loading.
     pub fn evaluate(&self, state: &mut State, facts: &impl Facts, hit: &mut dyn FnMut(&Rule)) {
-        let Some(rules) = self.by_kind.get(usize::from(facts.kind().0)).filter(|rules| !rules.is_empty()) else {
+        let Some(rules) = self.by_kind.get(usize::from(facts.kind().0)).filter(|rules| !rules.is_empty())
+        else {
             return;
         };
         let mut judge = evaluate::Judge::new(&self.program, facts, state);

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::{ANCESTORS_MAX, Before, Output, Pipeline};
 use crate::detect::{
+    context::Given,
     finding::{Finding, Severity},
-    judge::{Judge, Scene},
+    judge::Judge,
     names::Names,
     told::{Bounds, Told, Verdict},
 };
@@ -83,27 +84,32 @@ impl Pipeline {
 
     /// Judges an event that has a place in the stream, and tells what is found in it.
     pub(super) fn detect(&mut self, event: &event::Event<'_>, before: Before, output: &mut impl Output) {
-        let Detection { judge, names, found, judged, .. } = &mut self.detection;
-        let Some(judge) = judge.as_mut() else { return };
-        let scene = Scene {
-            event,
-            tree: &self.tree,
-            identity: &self.identity,
-            ids_before: before.ids,
-            names,
-            time_ns: self.context.time(event.time_ns).unix_nanos(),
-        };
-        judge.judge(&scene, &mut |finding| found.push(finding));
-        *judged += 1;
-        if self.detection.found.is_empty() {
-            return;
-        }
-        let cursor = self.sequence;
+        let Some(mut judge) = self.detection.judge.take() else { return };
         let mut found = std::mem::take(&mut self.detection.found);
+        judge.judge(self.given(event, before), &mut |finding| found.push(finding));
+        self.detection.judge = Some(judge);
+        self.detection.judged += 1;
+        let cursor = self.sequence;
         for finding in found.drain(..) {
             self.report(&finding, event, before, cursor, output);
         }
         self.detection.found = found;
+    }
+
+    /// What is known of an event.
+    fn given<'a>(&'a self, event: &'a event::Event<'a>, before: Before) -> Given<'a> {
+        let (other, other_owner) = self.other(&event.facts);
+        Given {
+            event,
+            tree: &self.tree,
+            owner: self.identity.owner(event.cgroup),
+            ids_before: before.ids,
+            other,
+            other_owner,
+            node: &self.context.node,
+            wall_ns: self.context.time(event.time_ns).unix_nanos(),
+            names: self.detection.names.as_ref(),
+        }
     }
 
     fn report(

@@ -88,7 +88,12 @@ struct Reader<'a, 'p> {
 }
 
 /// Reads all documents of a source. What is wrong is told; documents before it are returned.
-pub(super) fn read(source: usize, text: &str, options: &Options, problems: &mut Problems<'_>) -> Vec<Rc<Node>> {
+pub(super) fn read(
+    source: usize,
+    text: &str,
+    options: &Options,
+    problems: &mut Problems<'_>,
+) -> Vec<Rc<Node>> {
     let mut reader = Reader {
         source,
         options,

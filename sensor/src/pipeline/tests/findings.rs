@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::detect::{
+    context::Given,
     finding::{Finding, Origin, Severity},
-    judge::{Judge, Scene},
+    judge::Judge,
     told::Bounds,
 };
 
@@ -14,11 +15,11 @@ const BOUNDS: Bounds = Bounds { window_ns: 1_000, burst: 8 };
 struct Suspicious(Vec<Class>);
 
 impl Judge for Suspicious {
-    fn judge(&mut self, scene: &Scene<'_>, found: &mut dyn FnMut(Finding)) {
-        if !self.0.contains(&scene.event.class) {
+    fn judge(&mut self, given: Given<'_>, found: &mut dyn FnMut(Finding)) {
+        if !self.0.contains(&given.event.class) {
             return;
         }
-        let process = scene.tree.get(scene.event.process.into()).expect("it was taken in before");
+        let process = given.tree.get(given.event.process.into()).expect("it was taken in before");
         found(Finding {
             id: "suspicious".into(),
             name: "Suspicious".into(),
@@ -26,7 +27,7 @@ impl Judge for Suspicious {
             severity: Severity::High,
             confidence: 0.5,
             techniques: vec!["T1611".into()],
-            summary: format!("{} at {}", process.program.executable, scene.time_ns),
+            summary: format!("{} at {}", process.program.executable, given.wall_ns),
             evidence: vec!["seen".into()],
             next: Vec::new(),
             alert: None,
