@@ -32,8 +32,8 @@ use std::sync::Arc;
 
 pub use self::evaluate::State;
 pub use self::kinds::KindSet;
-pub use self::problem::Problem;
 use self::output::Output;
+pub use self::problem::Problem;
 use self::program::{NodeId, Program};
 use super::value::Facts;
 
@@ -263,7 +263,8 @@ impl Ruleset {
 
     /// Judges an event: tells the rules that fire, in the order of loading.
     pub fn evaluate(&self, state: &mut State, facts: &impl Facts, hit: &mut dyn FnMut(&Rule)) {
-        let Some(rules) = self.by_kind.get(usize::from(facts.kind().0)).filter(|rules| !rules.is_empty()) else {
+        let Some(rules) = self.by_kind.get(usize::from(facts.kind().0)).filter(|rules| !rules.is_empty())
+        else {
             return;
         };
         let mut judge = evaluate::Judge::new(&self.program, facts, state);

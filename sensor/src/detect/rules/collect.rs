@@ -173,7 +173,8 @@ impl Collected {
         let append = item.flag("append", problems).unwrap_or(false);
         if let Some(node) = item.get("override") {
             if item.get("append").is_some() {
-                problems.error(item.at, "`append` and `override` cannot stand together; use `override` alone");
+                problems
+                    .error(item.at, "`append` and `override` cannot stand together; use `override` alone");
                 return None;
             }
             let overrides = overrides(item, node, &RULE_OVERRIDES, "rule", problems)?;
@@ -216,8 +217,11 @@ impl Collected {
     /// A rule that is complete by itself.
     fn whole(&mut self, name: Rc<str>, item: &Item, problems: &mut Problems<'_>) -> Option<()> {
         if let Some(source) = item.text("source", problems).filter(|source| &*source.text != "syscall") {
-            let reason = format!("rule `{}` is of the source `{}`, which there is not; it is skipped",
-                shown(&name), shown(&source.text));
+            let reason = format!(
+                "rule `{}` is of the source `{}`, which there is not; it is skipped",
+                shown(&name),
+                shown(&source.text)
+            );
             problems.warning(source.at, reason);
             self.foreign.insert(name);
             return Some(());
@@ -305,7 +309,10 @@ fn overrides(
 ) -> Option<Overrides> {
     let Shape::Mapping(pairs) = &node.shape else {
         let kind = node.kind();
-        problems.error(node.at, format!("`override` must be a mapping such as `condition: append`, found {kind}"));
+        problems.error(
+            node.at,
+            format!("`override` must be a mapping such as `condition: append`, found {kind}"),
+        );
         return None;
     };
     let mut made = Overrides::new();
@@ -333,7 +340,10 @@ fn overrides(
     }
     for (key, at) in item.keys() {
         if key != what && key != "override" && !made.iter().any(|(name, _)| *name == key) {
-            problems.error(at, format!("`{key}` is not in `override`: say there whether it is appended or replaced"));
+            problems.error(
+                at,
+                format!("`{key}` is not in `override`: say there whether it is appended or replaced"),
+            );
             return None;
         }
     }

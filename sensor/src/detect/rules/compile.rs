@@ -103,11 +103,15 @@ impl<'a> Compiler<'a> {
         let depth = self.depths.get(root as usize).copied().unwrap_or_default();
         if depth > self.options.depth_max {
             let most = self.options.depth_max;
-            faults.extend(fault::<()>(0, format!("the condition with its macros is nested more than {most} deep")).err());
+            faults.extend(
+                fault::<()>(0, format!("the condition with its macros is nested more than {most} deep"))
+                    .err(),
+            );
         }
         if self.program.nodes.len() > self.options.nodes_max {
             let most = self.options.nodes_max;
-            faults.extend(fault::<()>(0, format!("all conditions together have more than {most} parts")).err());
+            faults
+                .extend(fault::<()>(0, format!("all conditions together have more than {most} parts")).err());
         }
         if faults.is_empty() { Ok(root) } else { Err(faults) }
     }
@@ -117,7 +121,9 @@ impl<'a> Compiler<'a> {
         if let Some(known) = self.nodes.get(&node) {
             return *known;
         }
-        let of = |values: &[usize], ids: &[NodeId]| ids.iter().map(|id| values[*id as usize]).max().unwrap_or(0) + 1;
+        let of = |values: &[usize], ids: &[NodeId]| {
+            ids.iter().map(|id| values[*id as usize]).max().unwrap_or(0) + 1
+        };
         let any = |values: &[bool], ids: &[NodeId]| ids.iter().any(|id| values[*id as usize]);
         let (depth, typed) = match &node {
             Node::And(ids) | Node::Or(ids) => (of(&self.depths, ids), any(&self.typed, ids)),
@@ -183,7 +189,9 @@ impl<'a> Compiler<'a> {
         }
         match &check.right {
             Right::Nothing => self.test(slot, check.operator, None, &[], shape),
-            Right::Value(literal) => self.test(slot, check.operator, None, std::slice::from_ref(literal), shape),
+            Right::Value(literal) => {
+                self.test(slot, check.operator, None, std::slice::from_ref(literal), shape)
+            }
             Right::List(literals) => {
                 let literals = self.first_only(check, literals);
                 self.test(slot, check.operator, None, literals, shape)
@@ -203,7 +211,8 @@ impl<'a> Compiler<'a> {
         let net = matches!(&check.left, Operand::Field { name, .. } if name == "fd.net");
         match literals {
             [first, _, ..] if net => {
-                let reason = "`fd.net in` compares the first network only; use fd.cnet and fd.snet".to_owned();
+                let reason =
+                    "`fd.net in` compares the first network only; use fd.cnet and fd.snet".to_owned();
                 self.notes.push(Wrong { at: first.at, reason });
                 std::slice::from_ref(first)
             }
@@ -233,7 +242,8 @@ impl<'a> Compiler<'a> {
     }
 
     fn kinds(&mut self, operator: Operator, literals: &[Literal], all: bool) -> Made<Node> {
-        let exact = matches!(operator, Operator::Equal | Operator::Unequal | Operator::In | Operator::Intersects);
+        let exact =
+            matches!(operator, Operator::Equal | Operator::Unequal | Operator::In | Operator::Intersects);
         for literal in literals.iter().filter(|_| exact) {
             if !KINDS.iter().any(|kind| kind.name.as_bytes() == literal.bytes) {
                 let name = shown(&String::from_utf8_lossy(&literal.bytes));
@@ -242,14 +252,21 @@ impl<'a> Compiler<'a> {
         }
         let mut set = KindSet::default();
         if operator == Operator::Unequal {
-            let equal = |kind: &&field::KindDefinition| literals.iter().any(|value| value.bytes == kind.name.as_bytes());
-            let not: Vec<_> = KINDS.iter().filter(equal).filter_map(|kind| field::Kind::named(kind.name)).collect();
+            let equal = |kind: &&field::KindDefinition| {
+                literals.iter().any(|value| value.bytes == kind.name.as_bytes())
+            };
+            let not: Vec<_> =
+                KINDS.iter().filter(equal).filter_map(|kind| field::Kind::named(kind.name)).collect();
             own().filter(|kind| !not.contains(kind)).for_each(|kind| set.insert(kind));
         } else {
             let fits = |kind: &&field::KindDefinition| {
                 operator == Operator::Exists || literal_holds(operator, literals, all, kind.name.as_bytes())
             };
-            KINDS.iter().filter(fits).filter_map(|kind| field::Kind::named(kind.name)).for_each(|kind| set.insert(kind));
+            KINDS
+                .iter()
+                .filter(fits)
+                .filter_map(|kind| field::Kind::named(kind.name))
+                .for_each(|kind| set.insert(kind));
         }
         if set.is_empty() {
             return Ok(Node::Never);
@@ -311,8 +328,12 @@ impl<'a> Compiler<'a> {
         Ok(match shape.kind {
             Type::Bool => Test::Flags(read(literals, number::flag, "`true` or `false`")?),
             Type::Number => Test::Numbers(sorted(read(literals, number::number, "a whole number")?)),
-            Type::Duration | Type::Time => Test::Numbers(sorted(read(literals, number::number, "nanoseconds")?)),
-            Type::Port => Test::Numbers(sorted(read(literals, number::port, "a port, or the name of a service")?)),
+            Type::Duration | Type::Time => {
+                Test::Numbers(sorted(read(literals, number::number, "nanoseconds")?))
+            }
+            Type::Port => {
+                Test::Numbers(sorted(read(literals, number::port, "a port, or the name of a service")?))
+            }
             Type::Address => Test::Addresses(sorted(read(literals, number::address, "an IP address")?)),
             Type::Network => Test::Networks(read(literals, number::network, "a network such as 10.0.0.0/8")?),
             Type::Text | Type::Path | Type::Bytes => self.text_test(operator, literals, values)?,
@@ -329,19 +350,24 @@ impl<'a> Compiler<'a> {
                 Test::Symbols(symbols.into_boxed_slice())
             }
             Operator::Contains => Test::Finders(
-                literals.iter().map(|literal| memchr::memmem::Finder::new(&literal.bytes).into_owned()).collect(),
+                literals
+                    .iter()
+                    .map(|literal| memchr::memmem::Finder::new(&literal.bytes).into_owned())
+                    .collect(),
             ),
             Operator::ContainsBytes | Operator::StartsWithBytes => {
                 Test::Bytes(read(literals, number::bytes, "bytes in hexadecimal such as cafe")?)
             }
-            Operator::Within => Test::Prefixes(Prefixes::new(literals.iter().map(|literal| literal.bytes.as_slice()))),
+            Operator::Within => {
+                Test::Prefixes(Prefixes::new(literals.iter().map(|literal| literal.bytes.as_slice())))
+            }
             Operator::Glob | Operator::GlobFolded => match literals.iter().find(long) {
                 Some(literal) => return fault(literal.at, too_long(self.options)),
                 None => Test::Texts,
             },
-            Operator::Regex => Test::Regexes(
-                literals.iter().map(|literal| self.regex(literal)).collect::<Made<_>>()?,
-            ),
+            Operator::Regex => {
+                Test::Regexes(literals.iter().map(|literal| self.regex(literal)).collect::<Made<_>>()?)
+            }
             _ => Test::Texts,
         })
     }
@@ -491,7 +517,9 @@ fn allowed(operator: Operator, shape: Shape, at: usize) -> Made<()> {
         }
         Type::Address | Type::Network => (common || operator == O::Intersects, "an address"),
         Type::Text | Type::Path => (!bytes, "a text"),
-        Type::Bytes => (!order && !matches!(operator, O::Within | O::Glob | O::GlobFolded | O::Regex), "bytes"),
+        Type::Bytes => {
+            (!order && !matches!(operator, O::Within | O::Glob | O::GlobFolded | O::Regex), "bytes")
+        }
     };
     if fits { Ok(()) } else { fault(at, format!("`{}` does not go with {what}", operator.name())) }
 }
@@ -523,15 +551,27 @@ fn result(transformer: Transformer, shapes: &[Shape]) -> Result<Shape, &'static 
     let text = |list| Ok(Shape { kind: Type::Text, list });
     match (transformer, shapes) {
         (Transformer::Lower | Transformer::Upper | Transformer::Base64 | Transformer::Basename, [one]) => {
-            if is_text(one) { text(one.list) } else { Err("this transformer takes a text") }
+            if is_text(one) {
+                text(one.list)
+            } else {
+                Err("this transformer takes a text")
+            }
         }
-        (Transformer::Length, [one]) if is_text(one) || one.list => Ok(Shape { kind: Type::Number, list: false }),
+        (Transformer::Length, [one]) if is_text(one) || one.list => {
+            Ok(Shape { kind: Type::Number, list: false })
+        }
         (Transformer::Length, [_]) => Err("`len` takes a text or a list"),
-        (Transformer::Join, [separator, list]) if !separator.list && is_text(separator) && list.list => text(false),
+        (Transformer::Join, [separator, list]) if !separator.list && is_text(separator) && list.list => {
+            text(false)
+        }
         (Transformer::Join, _) => Err("`join` takes a separator and a list"),
-        (Transformer::Concat, [_, _, ..]) if shapes.iter().all(|shape| is_text(shape) && !shape.list) => text(false),
+        (Transformer::Concat, [_, _, ..]) if shapes.iter().all(|shape| is_text(shape) && !shape.list) => {
+            text(false)
+        }
         (Transformer::Concat, _) => Err("`concat` takes two or more texts"),
-        (Transformer::Options, [list, options]) if list.list && !options.list && is_text(options) => text(true),
+        (Transformer::Options, [list, options]) if list.list && !options.list && is_text(options) => {
+            text(true)
+        }
         (Transformer::Options, _) => Err("`getopt` takes a list and a text of options"),
         _ => Err("this transformer takes one argument"),
     }

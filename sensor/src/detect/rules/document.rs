@@ -91,7 +91,12 @@ struct Reader<'a, 'p> {
 const RETRIES_MAX: usize = 64;
 
 /// Reads all documents of a source. What is wrong is told; documents before it are returned.
-pub(super) fn read(source: usize, text: &str, options: &Options, problems: &mut Problems<'_>) -> Vec<Rc<Node>> {
+pub(super) fn read(
+    source: usize,
+    text: &str,
+    options: &Options,
+    problems: &mut Problems<'_>,
+) -> Vec<Rc<Node>> {
     let mut text = indented(text);
     let mut retries = 0;
     loop {

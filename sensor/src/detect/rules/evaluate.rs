@@ -51,12 +51,18 @@ pub(super) enum Stored {
     Missing,
     Flag(bool),
     Number(i64),
-    Text { start: usize, end: usize },
+    Text {
+        start: usize,
+        end: usize,
+    },
     Address(IpAddr),
     Addresses([Option<IpAddr>; 2]),
     Ports([Option<u16>; 2]),
     /// Texts, each behind its length in four bytes.
-    List { start: usize, end: usize },
+    List {
+        start: usize,
+        end: usize,
+    },
 }
 
 impl State {
@@ -120,8 +126,12 @@ impl<'a, F: Facts> Judge<'a, F> {
             Node::Kinds(set) => program.kinds[*set as usize].contains(self.facts.kind()),
             Node::Test(test) => self.test(*test),
             Node::Not(child) => !self.holds(*child),
-            Node::And(children) => self.remembered(place, |judge| children.iter().all(|child| judge.holds(*child))),
-            Node::Or(children) => self.remembered(place, |judge| children.iter().any(|child| judge.holds(*child))),
+            Node::And(children) => {
+                self.remembered(place, |judge| children.iter().all(|child| judge.holds(*child)))
+            }
+            Node::Or(children) => {
+                self.remembered(place, |judge| children.iter().any(|child| judge.holds(*child)))
+            }
         }
     }
 
@@ -156,9 +166,9 @@ impl<'a, F: Facts> Judge<'a, F> {
         {
             let right = self.right(comparison);
             let (arena, buffer) = (&self.state.arena, &mut self.state.buffer);
-            return self.facts.any(field, buffer, &mut |value| {
-                fits(program, comparison, value, right, arena, None)
-            });
+            return self
+                .facts
+                .any(field, buffer, &mut |value| fits(program, comparison, value, right, arena, None));
         }
         let stored = self.cell(comparison.slot);
         let right = self.right(comparison);
@@ -180,7 +190,9 @@ impl<'a, F: Facts> Judge<'a, F> {
             }
             stored => {
                 let symbol = match (&comparison.test, stored) {
-                    (Test::Symbols(_), Stored::Text { start, end }) => Some(self.symbol(comparison.slot, start, end)),
+                    (Test::Symbols(_), Stored::Text { start, end }) => {
+                        Some(self.symbol(comparison.slot, start, end))
+                    }
                     _ => None,
                 };
                 let arena = &self.state.arena;
@@ -403,27 +415,29 @@ fn holds(
                 (_, false) => found,
             }
         }
-        (Test::Finders(finders), Value::Text(text)) => each(all, finders, |finder| finder.find(text).is_some()),
+        (Test::Finders(finders), Value::Text(text)) => {
+            each(all, finders, |finder| finder.find(text).is_some())
+        }
         (Test::Bytes(values), Value::Text(text)) => each(all, values, |value| match operator {
             Operator::StartsWithBytes => text.starts_with(value),
             _ => memchr::memmem::find(text, value).is_some(),
         }),
         (Test::Regexes(regexes), Value::Text(text)) => each(all, regexes, |regex| regex.is_match(text)),
         (Test::Prefixes(prefixes), Value::Text(text)) => prefixes.holds(text),
-        (Test::Texts, Value::Text(text)) => each(all, &comparison.values, |value| {
-            texts(operator, text, program.symbols.text(*value))
-        }),
+        (Test::Texts, Value::Text(text)) => {
+            each(all, &comparison.values, |value| texts(operator, text, program.symbols.text(*value)))
+        }
         (Test::Flags(flags), Value::Bool(value)) => each(all, flags, |flag| match operator {
             Operator::Unequal => *flag != value,
             _ => *flag == value,
         }),
         (Test::Numbers(numbers), value) => numbers_hold(operator, all, numbers, value),
-        (Test::Addresses(addresses), value) => ends(operator, value, |address| {
-            addresses.binary_search(&address).is_ok()
-        }),
-        (Test::Networks(networks), value) => ends(operator, value, |address| {
-            networks.iter().any(|network| network.contains(&address))
-        }),
+        (Test::Addresses(addresses), value) => {
+            ends(operator, value, |address| addresses.binary_search(&address).is_ok())
+        }
+        (Test::Networks(networks), value) => {
+            ends(operator, value, |address| networks.iter().any(|network| network.contains(&address)))
+        }
         _ => false,
     }
 }
@@ -532,7 +546,9 @@ fn against(operator: Operator, left: Value<'_>, right: Value<'_>) -> bool {
             ends(operator, left, |address| address == right.to_canonical())
         }
         (left @ (Value::Address(_) | Value::Addresses(_)), Value::Addresses(right)) => {
-            ends(operator, left, |address| right.into_iter().flatten().any(|end| end.to_canonical() == address))
+            ends(operator, left, |address| {
+                right.into_iter().flatten().any(|end| end.to_canonical() == address)
+            })
         }
         (left, right) => match (plain(left, &mut one), plain(right, &mut other)) {
             (Value::Text(left), Value::Text(right)) => texts(operator, left, right),

@@ -10,8 +10,25 @@ use super::text::Text;
 const OF_LISTS: [&str; 3] = ["in", "pmatch", "intersects"];
 
 const OPERATORS: [&str; 19] = [
-    "=", "==", "!=", "<=", "<", ">=", ">", "contains", "icontains", "bcontains", "startswith", "bstartswith",
-    "endswith", "glob", "iglob", "regex", "in", "intersects", "pmatch",
+    "=",
+    "==",
+    "!=",
+    "<=",
+    "<",
+    ">=",
+    ">",
+    "contains",
+    "icontains",
+    "bcontains",
+    "startswith",
+    "bstartswith",
+    "endswith",
+    "glob",
+    "iglob",
+    "regex",
+    "in",
+    "intersects",
+    "pmatch",
 ];
 
 /// A named exception.
@@ -111,7 +128,8 @@ fn shape(node: &Node, comps: Option<&Node>, problems: &mut Problems<'_>) -> Opti
     };
     if operators.len() != fields.len() || fields.is_empty() {
         let (columns, given) = (fields.len(), operators.len());
-        problems.error(node.at, format!("{columns} `fields` and {given} `comps`: there must be as many of both"));
+        problems
+            .error(node.at, format!("{columns} `fields` and {given} `comps`: there must be as many of both"));
         return None;
     }
     if let Some(unknown) = operators.iter().find(|operator| !OPERATORS.contains(&operator.as_str())) {
@@ -155,7 +173,11 @@ fn values(node: &Node, problems: &mut Problems<'_>) -> Option<Vec<Value>> {
 }
 
 /// Adds values to exceptions of the same names; a new one needs its fields.
-pub(super) fn append(known: &mut Vec<Exception>, added: Vec<Exception>, problems: &mut Problems<'_>) -> Option<()> {
+pub(super) fn append(
+    known: &mut Vec<Exception>,
+    added: Vec<Exception>,
+    problems: &mut Problems<'_>,
+) -> Option<()> {
     for exception in added {
         let same = known.iter_mut().find(|known| known.name.text == exception.name.text);
         match (same, &exception.shape) {
@@ -163,12 +185,18 @@ pub(super) fn append(known: &mut Vec<Exception>, added: Vec<Exception>, problems
             (None, Some(_)) => known.push(exception),
             (Some(_), Some(_)) => {
                 let name = shown(&exception.name.text);
-                problems.error(exception.name.at, format!("exception `{name}` has its fields already; only `values` can be appended"));
+                problems.error(
+                    exception.name.at,
+                    format!("exception `{name}` has its fields already; only `values` can be appended"),
+                );
                 return None;
             }
             (None, None) => {
                 let name = shown(&exception.name.text);
-                problems.error(exception.name.at, format!("there is no exception `{name}` to append to; a new one needs `fields`"));
+                problems.error(
+                    exception.name.at,
+                    format!("there is no exception `{name}` to append to; a new one needs `fields`"),
+                );
                 return None;
             }
         }
@@ -193,7 +221,12 @@ pub(super) fn condition(rule: &RuleText, problems: &mut Problems<'_>) -> Option<
     Some(text)
 }
 
-fn one_column(exception: &Exception, field: &str, operator: &str, problems: &mut Problems<'_>) -> Option<String> {
+fn one_column(
+    exception: &Exception,
+    field: &str,
+    operator: &str,
+    problems: &mut Problems<'_>,
+) -> Option<String> {
     let mut items = Vec::with_capacity(exception.values.len());
     for value in &exception.values {
         match value {

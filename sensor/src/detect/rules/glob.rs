@@ -81,7 +81,8 @@ fn bracket(pattern: &[u8], at: usize, byte: u8, fold: bool) -> Option<(bool, usi
             }
         }
         let within = |byte: u8| (low..=high).contains(&byte);
-        found |= within(byte) || (fold && (within(byte.to_ascii_lowercase()) || within(byte.to_ascii_uppercase())));
+        found |= within(byte)
+            || (fold && (within(byte.to_ascii_lowercase()) || within(byte.to_ascii_uppercase())));
     }
 }
 

@@ -34,7 +34,9 @@ fn is_word(character: char) -> bool {
 
 /// A name without dots, such as a macro's.
 pub(super) fn identifier<'a>(input: &mut Input<'a>) -> Parsed<&'a str> {
-    (one_of(|character: char| character.is_ascii_alphabetic()), take_while(0.., is_word)).take().parse_next(input)
+    (one_of(|character: char| character.is_ascii_alphabetic()), take_while(0.., is_word))
+        .take()
+        .parse_next(input)
 }
 
 /// A name with dots, such as a field's, without its argument.
@@ -101,7 +103,8 @@ pub(super) fn quoted(input: &mut Input<'_>) -> Parsed<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
         let character =
-            cut_err(any.context(expected(if quote == '"' { "a closing \"" } else { "a closing '" }))).parse_next(input)?;
+            cut_err(any.context(expected(if quote == '"' { "a closing \"" } else { "a closing '" })))
+                .parse_next(input)?;
         match character {
             character if character == quote => return Ok(bytes),
             '\\' => bytes.push(cut_err(|input: &mut Input<'_>| escape(input, quote)).parse_next(input)?),

@@ -125,7 +125,8 @@ impl Loader<'_> {
                 let added: &[String] = visible.map_or(std::slice::from_ref(item), |inner| &inner.items);
                 total += added.iter().map(|item| item.len() + 2).sum::<usize>();
                 if total > most.saturating_mul(8) {
-                    let reason = format!("all lists with what they contain have more than {} bytes", most * 8);
+                    let reason =
+                        format!("all lists with what they contain have more than {} bytes", most * 8);
                     self.problems.error(list.at, reason);
                     return None;
                 }
@@ -154,7 +155,8 @@ impl Loader<'_> {
             Ok(expanded) => expanded,
             Err(place) => {
                 let place = text.place(place, self.sources);
-                self.problems.error(place, format!("the condition with its lists has more than {most} bytes"));
+                self.problems
+                    .error(place, format!("the condition with its lists has more than {most} bytes"));
                 return None;
             }
         };
@@ -192,9 +194,8 @@ impl Loader<'_> {
             for (name, at) in references(&parsed.1) {
                 let visible = macros.get(name).is_some_and(|(index, _)| *index < text.visibility);
                 if !visible {
-                    let reason = format!(
-                        "there is no macro `{}` before macro `{}`", shown(name), shown(&text.name)
-                    );
+                    let reason =
+                        format!("there is no macro `{}` before macro `{}`", shown(name), shown(&text.name));
                     self.problems.error(parsed.0.place(at, self.sources), reason);
                 }
             }
@@ -259,7 +260,9 @@ impl Loader<'_> {
         let own: Vec<_> = faults.into_iter().filter(|fault| !fault.wrong.reason.is_empty()).collect();
         let unknown = own.iter().all(|fault| fault.unknown) && !inherited.other;
         let mut places = inherited.places;
-        places.extend(own.into_iter().map(|fault| (text.place(fault.wrong.at, self.sources), fault.wrong.reason)));
+        places.extend(
+            own.into_iter().map(|fault| (text.place(fault.wrong.at, self.sources), fault.wrong.reason)),
+        );
         (places, unknown)
     }
 
@@ -289,18 +292,20 @@ impl Loader<'_> {
         let mut inherited = Inherited::default();
         let made = self.compiler.condition(&tree, &mut |name| inherited.node(name, macros));
         self.note(&text);
-        let (condition, output) = match (made, Output::parse(&rule.output.text, self.options.suggested_output)) {
-            (Ok(condition), Ok(output)) => (condition, output),
-            (made, output) => {
-                let (mut places, mut unknown) = self.places(&text, made.err().unwrap_or_default(), inherited);
-                if let Err(fault) = output {
-                    unknown &= fault.unknown;
-                    places.push((rule.output.place(fault.wrong.at, self.sources), fault.wrong.reason));
+        let (condition, output) =
+            match (made, Output::parse(&rule.output.text, self.options.suggested_output)) {
+                (Ok(condition), Ok(output)) => (condition, output),
+                (made, output) => {
+                    let (mut places, mut unknown) =
+                        self.places(&text, made.err().unwrap_or_default(), inherited);
+                    if let Err(fault) = output {
+                        unknown &= fault.unknown;
+                        places.push((rule.output.place(fault.wrong.at, self.sources), fault.wrong.reason));
+                    }
+                    self.refuse(rule, places, unknown);
+                    return None;
                 }
-                self.refuse(rule, places, unknown);
-                return None;
-            }
-        };
+            };
         Some(Rule {
             name: Arc::from(&*rule.name),
             id: Arc::from(id(&rule.name)),

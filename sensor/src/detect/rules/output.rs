@@ -4,10 +4,10 @@ use super::Rule;
 use super::compile::{Fault, lookup};
 use super::definition::shown;
 use super::parse::Wrong;
+use super::{Priority, tree::Transformer};
 use crate::detect::field::Field;
 use crate::detect::finding::{Alert, Finding, Origin, Scalar, Severity};
 use crate::detect::value::{Facts, Value};
-use super::{Priority, tree::Transformer};
 
 /// Fields that are added to every output, as users of the language know it.
 pub(super) const SUGGESTED: &str = " container_id=%container.id container_name=%container.name \
@@ -52,9 +52,14 @@ impl Output {
             match part {
                 Part::Text(text) => line.push_str(text),
                 Part::Field { field, width, transformers, .. } => {
-                    let text = shown_value(field, facts, &mut buffer).map_or_else(|| MISSING.to_owned(), |scalar| {
-                        transformers.iter().fold(as_text(&scalar), |text, transformer| apply(*transformer, &text))
-                    });
+                    let text = shown_value(field, facts, &mut buffer).map_or_else(
+                        || MISSING.to_owned(),
+                        |scalar| {
+                            transformers
+                                .iter()
+                                .fold(as_text(&scalar), |text, transformer| apply(*transformer, &text))
+                        },
+                    );
                     match *width {
                         0 => line.push_str(&text),
                         width => {
@@ -108,9 +113,15 @@ fn read(text: &str, parts: &mut Vec<Part>) -> Result<(), Fault> {
         }
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let width = rest.get(..digits).unwrap_or_default();
-        let width: usize = if digits == 0 { 0 } else { width.parse().ok().filter(|width| *width <= 1024).ok_or_else(|| {
-            wrong(start, "a width is at most 1024".to_owned())
-        })? };
+        let width: usize = if digits == 0 {
+            0
+        } else {
+            width
+                .parse()
+                .ok()
+                .filter(|width| *width <= 1024)
+                .ok_or_else(|| wrong(start, "a width is at most 1024".to_owned()))?
+        };
         rest = rest.get(digits..).unwrap_or_default();
         let mut transformers = Vec::new();
         while let Some((transformer, after)) = opening(rest) {
@@ -120,7 +131,10 @@ fn read(text: &str, parts: &mut Vec<Part>) -> Result<(), Fault> {
         let (field, name, after) = field(rest, start)?;
         rest = after;
         for _ in &transformers {
-            rest = rest.trim_start().strip_prefix(')').ok_or_else(|| wrong(start, "`)` is missing behind the field".to_owned()))?;
+            rest = rest
+                .trim_start()
+                .strip_prefix(')')
+                .ok_or_else(|| wrong(start, "`)` is missing behind the field".to_owned()))?;
         }
         parts.push(Part::Field { field, name: name.into(), width, transformers });
         at = text.len() - rest.len();
@@ -130,10 +144,12 @@ fn read(text: &str, parts: &mut Vec<Part>) -> Result<(), Fault> {
 
 /// A transformer of one text, with its bracket.
 fn opening(rest: &str) -> Option<(Transformer, &str)> {
-    Transformer::ALL.iter().filter(|(_, transformer)| is_simple(*transformer)).find_map(|(name, transformer)| {
-        let after = rest.strip_prefix(name)?.strip_prefix('(')?;
-        Some((*transformer, after.trim_start()))
-    })
+    Transformer::ALL.iter().filter(|(_, transformer)| is_simple(*transformer)).find_map(
+        |(name, transformer)| {
+            let after = rest.strip_prefix(name)?.strip_prefix('(')?;
+            Some((*transformer, after.trim_start()))
+        },
+    )
 }
 
 fn is_simple(transformer: Transformer) -> bool {
@@ -161,7 +177,10 @@ fn field(rest: &str, at: usize) -> Result<(Field, &str, &str), Fault> {
         end -= 1;
     }
     let name = shown(rest.get(..length).unwrap_or_default());
-    Err(Fault { wrong: Wrong { at, reason: format!("unknown field `%{name}` in the output") }, unknown: true })
+    Err(Fault {
+        wrong: Wrong { at, reason: format!("unknown field `%{name}` in the output") },
+        unknown: true,
+    })
 }
 
 fn scalar(value: Value<'_>) -> Option<Scalar> {
@@ -244,9 +263,9 @@ impl Rule {
     #[must_use]
     pub fn finding(&self, facts: &impl Facts) -> Finding {
         let own = self.output.parts.get(..self.output.own).unwrap_or_default();
-        let evidence = Output::fields(own, facts).into_iter().filter_map(|(name, value)| {
-            Some(format!("{name}={}", escaped(&as_text(&value?))))
-        });
+        let evidence = Output::fields(own, facts)
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}", escaped(&as_text(&value?)))));
         Finding {
             id: self.id.to_string(),
             name: self.name.to_string(),
@@ -273,7 +292,8 @@ fn severity(priority: Priority) -> Severity {
 
 /// `T1611`, `T1552.005`, `TA0003`, `MS-TA9018`.
 fn is_technique(tag: &str) -> bool {
-    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    let digits =
+        |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     if let Some(rest) = tag.strip_prefix("MS-TA").or_else(|| tag.strip_prefix("TA")) {
         return digits(rest, 4);
     }

@@ -6,7 +6,9 @@ use winnow::combinator::{alt, cut_err, opt, preceded, separated, terminated};
 use winnow::error::{ContextError, ErrMode, StrContext};
 use winnow::stream::{Location as _, Stream as _};
 
-use super::lex::{Input, Parsed, blanks, expected, field_argument, field_name, identifier, is_blank, keyword};
+use super::lex::{
+    Input, Parsed, blanks, expected, field_argument, field_name, identifier, is_blank, keyword,
+};
 use super::lex::{number, quoted, value};
 use super::tree::{Argument, Check, Literal, Node, NodeId, Operand, Operator, Right, Transformer, Tree};
 
@@ -306,11 +308,13 @@ fn field(input: &mut Input<'_>) -> Parsed<Operand> {
 fn transformer(input: &mut Input<'_>, depth: usize) -> Parsed<Operand> {
     let at = input.current_token_start();
     let name = identifier.parse_next(input)?;
-    let known = Transformer::ALL.iter().find(|(known, _)| *known == name).map(|(_, transformer)| *transformer);
+    let known =
+        Transformer::ALL.iter().find(|(known, _)| *known == name).map(|(_, transformer)| *transformer);
     let Some(transformer) = known else { return Err(ErrMode::Backtrack(ContextError::new())) };
     '('.parse_next(input)?;
     if depth >= TRANSFORMERS_MAX {
-        return cut_err(winnow::combinator::fail.context(expected("fewer transformers in each other"))).parse_next(input);
+        return cut_err(winnow::combinator::fail.context(expected("fewer transformers in each other")))
+            .parse_next(input);
     }
     skip(input);
     let argument = |input: &mut Input<'_>| argument(input, depth);
@@ -327,7 +331,8 @@ fn argument(input: &mut Input<'_>, depth: usize) -> Parsed<Argument> {
     let made = if rest.starts_with('(') {
         take(input);
         skip(input);
-        let items = separated(0.., |input: &mut Input<'_>| item(input, depth), (',', blanks)).parse_next(input)?;
+        let items =
+            separated(0.., |input: &mut Input<'_>| item(input, depth), (',', blanks)).parse_next(input)?;
         cut_err(')'.context(expected("`,` or `)` in a list"))).parse_next(input)?;
         skip(input);
         Argument::List(items)

@@ -65,7 +65,8 @@ impl Text {
         }
         let base = self.text.len();
         self.text.push_str(&other.text);
-        self.pieces.extend(other.pieces.iter().map(|piece| Piece { start: piece.start + base, ..piece.clone() }));
+        self.pieces
+            .extend(other.pieces.iter().map(|piece| Piece { start: piece.start + base, ..piece.clone() }));
     }
 
     fn piece(&self, at: usize) -> Option<&Piece> {

@@ -199,14 +199,17 @@ fn options(list: (usize, usize), known: Stored, option: Option<u8>, arena: &mut 
         for at in from + 1..to {
             let letter = arena.get(at).copied().unwrap_or_default();
             let wanted = option.is_none_or(|option| option == letter);
-            let place = arena.get(known_start..known_end).and_then(|known| known.iter().position(|one| *one == letter));
+            let place = arena
+                .get(known_start..known_end)
+                .and_then(|known| known.iter().position(|one| *one == letter));
             let Some(place) = place.filter(|_| letter != b':') else {
                 if option.is_none() {
                     push_item(arena, &[b"?"]);
                 }
                 continue;
             };
-            let takes = known_start + place + 1 < known_end && arena.get(known_start + place + 1) == Some(&b':');
+            let takes =
+                known_start + place + 1 < known_end && arena.get(known_start + place + 1) == Some(&b':');
             if !takes {
                 if wanted {
                     push_item(arena, &[&[letter]]);

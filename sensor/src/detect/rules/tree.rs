@@ -173,6 +173,9 @@ pub(super) enum Right {
     Value(Literal),
     List(Vec<Literal>),
     /// `oneof`, `anyof` (false) or `allof` (true) before a list.
-    Each { all: bool, values: Vec<Literal> },
+    Each {
+        all: bool,
+        values: Vec<Literal>,
+    },
     Operand(Operand),
 }

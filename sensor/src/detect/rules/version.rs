@@ -53,7 +53,8 @@ fn plugin_(node: &Node, problems: &mut Problems<'_>) -> Option<()> {
         }
     }
     if !there && !other {
-        problems.error(node.at, format!("requires the plugin `{}` in a version that there is not", shown(&name)));
+        problems
+            .error(node.at, format!("requires the plugin `{}` in a version that there is not", shown(&name)));
     }
     Some(())
 }

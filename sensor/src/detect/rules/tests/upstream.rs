@@ -29,7 +29,12 @@ fn all_rules_load() {
     assert_eq!((loaded.rules, loaded.macros, loaded.lists), (93, 315, 118));
     assert_eq!(loaded.ruleset.rules().iter().filter(|rule| !rule.enabled).count(), 12);
     let program = &loaded.ruleset.program;
-    println!("{} nodes, {} comparisons, {} slots", program.nodes.len(), program.comparisons.len(), program.slots.len());
+    println!(
+        "{} nodes, {} comparisons, {} slots",
+        program.nodes.len(),
+        program.comparisons.len(),
+        program.slots.len()
+    );
     for rule in loaded.ruleset.rules() {
         assert!(!rule.kinds.is_empty() || rule.name.contains("xx"), "{}", rule.name);
     }
