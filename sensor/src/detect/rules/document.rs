@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 use super::Options;
 use super::problem::{Mark, Problems};
@@ -87,6 +87,9 @@ struct Reader<'a, 'p> {
     total: usize,
 }
 
+/// How often a file is begun anew because of a line in brackets that stands too far left.
+const RETRIES_MAX: usize = 64;
+
 /// Reads all documents of a source. What is wrong is told; documents before it are returned.
 pub(super) fn read(
     source: usize,
@@ -94,34 +97,64 @@ pub(super) fn read(
     options: &Options,
     problems: &mut Problems<'_>,
 ) -> Vec<Rc<Node>> {
-    let mut reader = Reader {
-        source,
-        options,
-        problems,
-        open: Vec::new(),
-        anchors: HashMap::new(),
-        documents: Vec::new(),
-        total: 0,
-    };
-    let mut parser = Parser::new_from_str(text);
-    while let Some(event) = parser.next_event() {
-        let more = match event {
-            Ok((event, span)) => reader.event(event, span),
-            Err(error) => {
+    let mut text = indented(text);
+    let mut retries = 0;
+    loop {
+        let mut reader = Reader {
+            source,
+            options,
+            problems: &mut *problems,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            documents: Vec::new(),
+            total: 0,
+        };
+        let Err(error) = reader.all(&text) else { return reader.documents };
+        let documents = reader.documents;
+        match misplaced(&text, &error).filter(|_| retries < RETRIES_MAX) {
+            Some(start) => text.insert(start, ' '),
+            None => {
                 let marker = error.marker();
                 let at = Mark { source, line: marker.line(), column: marker.col() + 1 };
-                reader.problems.error(at, format!("not YAML: {}", error.info()));
-                false
+                problems.error(at, format!("not YAML: {}", error.info()));
+                return documents;
             }
-        };
-        if !more {
-            break;
         }
+        retries += 1;
     }
-    reader.documents
+}
+
+/// Rule files close brackets in the column of their key, which YAML forbids and the parsers their authors use allow:
+/// such lines are moved by one blank.
+fn indented(text: &str) -> String {
+    let mut made = String::with_capacity(text.len() + 64);
+    for line in text.split_inclusive('\n') {
+        if line.trim_start_matches(' ').starts_with([']', '}']) {
+            made.push(' ');
+        }
+        made.push_str(line);
+    }
+    made
+}
+
+/// Where a line begins that stands too far left inside brackets, if that is the error.
+fn misplaced(text: &str, error: &ScanError) -> Option<usize> {
+    let line = error.marker().line().checked_sub(1).filter(|_| error.info() == "invalid indentation")?;
+    Some(text.split_inclusive('\n').take(line).map(str::len).sum())
 }
 
 impl Reader<'_, '_> {
+    fn all(&mut self, text: &str) -> Result<(), ScanError> {
+        let mut parser = Parser::new_from_str(text);
+        while let Some(event) = parser.next_event() {
+            let (event, span) = event?;
+            if !self.event(event, span) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// False ends reading.
     fn event(&mut self, event: Event<'_>, span: Span) -> bool {
         let at = Mark { source: self.source, line: span.start.line(), column: span.start.col() + 1 };

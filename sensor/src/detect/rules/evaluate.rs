@@ -161,24 +161,14 @@ impl<'a, F: Facts> Judge<'a, F> {
 
     fn compare(&mut self, comparison: &Comparison) -> bool {
         let program = self.program;
-        if let Slot::Field { field, many: true, list } = &program.slots[comparison.slot as usize] {
+        if let Slot::Field { field, many: true, .. } = &program.slots[comparison.slot as usize]
+            && !is_text(program, comparison.slot)
+        {
             let right = self.right(comparison);
             let (arena, buffer) = (&self.state.arena, &mut self.state.buffer);
-            let mut fits = |value: Value<'_>| {
-                let mut digits = [0; 20];
-                holds(program, comparison, plain(value, &mut digits), right.as_value(arena), None)
-            };
-            let wants_all = *list && comparison.operator == Operator::In;
-            return if wants_all {
-                let mut some = false;
-                let other = self.facts.any(field, buffer, &mut |value| {
-                    some = true;
-                    !fits(value)
-                });
-                some && !other
-            } else {
-                self.facts.any(field, buffer, &mut fits)
-            };
+            return self
+                .facts
+                .any(field, buffer, &mut |value| fits(program, comparison, value, right, arena, None));
         }
         let stored = self.cell(comparison.slot);
         let right = self.right(comparison);
@@ -187,11 +177,14 @@ impl<'a, F: Facts> Judge<'a, F> {
             Stored::List { start, end } => {
                 let arena = &self.state.arena;
                 let mut items = transform::items(arena.get(start..end).unwrap_or_default());
-                let mut fits =
-                    |item: &[u8]| holds(program, comparison, Value::Text(item), right.as_value(arena), None);
+                let mut fits = |(item, symbol): (&[u8], Option<Option<Symbol>>)| {
+                    fits(program, comparison, Value::Text(item), right, arena, symbol)
+                };
                 match comparison.operator {
                     Operator::Exists => true,
-                    Operator::In => end > start && items.all(&mut fits),
+                    Operator::In if program.shapes[comparison.slot as usize].list => {
+                        end > start && items.all(&mut fits)
+                    }
                     _ => items.any(&mut fits),
                 }
             }
@@ -206,7 +199,7 @@ impl<'a, F: Facts> Judge<'a, F> {
                 let Some(value) = stored.as_value(arena) else { return false };
                 let mut digits = [0; 20];
                 let value = if is_text(program, comparison.slot) { plain(value, &mut digits) } else { value };
-                holds(program, comparison, value, right.as_value(arena), symbol)
+                fits(program, comparison, value, right, arena, symbol)
             }
         }
     }
@@ -259,7 +252,7 @@ impl<'a, F: Facts> Judge<'a, F> {
                 self.facts.any(field, buffer, &mut |value| {
                     let mut digits = [0; 20];
                     if let Value::Text(text) = plain(value, &mut digits) {
-                        transform::push_item(arena, &[text]);
+                        transform::push_known(arena, text, program.symbols.find(text));
                     }
                     false
                 });
@@ -382,6 +375,22 @@ fn decimal(number: i64, digits: &mut [u8; 20]) -> &[u8] {
         digits[at] = b'-';
     }
     &digits[at..]
+}
+
+/// Whether a value fits a comparison, the other side of which may be a list: then with one of its items.
+fn fits(
+    program: &Program,
+    comparison: &Comparison,
+    value: Value<'_>,
+    right: Stored,
+    arena: &[u8],
+    symbol: Option<Option<Symbol>>,
+) -> bool {
+    match right {
+        Stored::List { start, end } => transform::items(arena.get(start..end).unwrap_or_default())
+            .any(|(item, _)| holds(program, comparison, value, Some(Value::Text(item)), None)),
+        right => holds(program, comparison, value, right.as_value(arena), symbol),
+    }
 }
 
 /// Whether a value fits a comparison. `symbol` is the rules' number of a text, if it was looked for already.

@@ -1,4 +1,5 @@
 //! Tests of the rules.
 
 mod mock;
+mod semantics;
 mod upstream;

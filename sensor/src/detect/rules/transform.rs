@@ -1,16 +1,21 @@
 //! Functions of values in conditions. What they make stands behind their arguments in the same buffer.
 
 use super::evaluate::Stored;
+use super::program::Symbol;
 use super::tree::Transformer;
 
-/// Bytes of the length before each item of a list.
-const HEAD: usize = 4;
+/// Before each item of a list: its length, and the rules' number of its text, each of four bytes.
+const HEAD: usize = 8;
+/// The number of a text that was not looked for.
+const NOT_ASKED: u32 = u32::MAX;
+/// The number of a text that no rule has.
+const NONE: u32 = u32::MAX - 1;
 
 /// Adds an item made of parts to a list.
 pub(super) fn push_item(arena: &mut Vec<u8>, parts: &[&[u8]]) {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let length = u32::try_from(length).unwrap_or_default();
-    arena.extend_from_slice(&length.to_le_bytes());
+    push_head(arena, length, NOT_ASKED);
     let parts = parts.iter().filter(|_| length > 0);
     parts.for_each(|part| arena.extend_from_slice(part));
 }
@@ -18,26 +23,48 @@ pub(super) fn push_item(arena: &mut Vec<u8>, parts: &[&[u8]]) {
 /// Adds a text of the buffer itself to a list.
 pub(super) fn push_own(arena: &mut Vec<u8>, start: usize, end: usize) {
     let length = u32::try_from(end - start).unwrap_or_default();
-    arena.extend_from_slice(&length.to_le_bytes());
+    push_head(arena, length, NOT_ASKED);
     if length > 0 {
         arena.extend_from_within(start..end);
     }
 }
 
-/// The items of a list.
-pub(super) fn items(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    spans(list, 0).filter_map(|(start, end)| list.get(start..end))
+/// Adds a text whose number was looked for.
+pub(super) fn push_known(arena: &mut Vec<u8>, text: &[u8], symbol: Option<Symbol>) {
+    let length = u32::try_from(text.len()).unwrap_or_default();
+    push_head(arena, length, symbol.unwrap_or(NONE));
+    arena.extend_from_slice(text.get(..length as usize).unwrap_or_default());
 }
 
-/// Where the items of a list stand, if it begins at `base`.
-fn spans(list: &[u8], base: usize) -> impl Iterator<Item = (usize, usize)> + use<'_> {
+fn push_head(arena: &mut Vec<u8>, length: u32, symbol: u32) {
+    arena.extend_from_slice(&length.to_le_bytes());
+    arena.extend_from_slice(&symbol.to_le_bytes());
+}
+
+/// Length and number of the item at `at`.
+fn head(list: &[u8], at: usize) -> Option<(usize, u32)> {
+    let [l0, l1, l2, l3, s0, s1, s2, s3] = *list.get(at..)?.first_chunk::<HEAD>()?;
+    Some((u32::from_le_bytes([l0, l1, l2, l3]) as usize, u32::from_le_bytes([s0, s1, s2, s3])))
+}
+
+/// The items of a list, each with the rules' number of its text if that was looked for.
+pub(super) fn items(list: &[u8]) -> impl Iterator<Item = (&[u8], Option<Option<Symbol>>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let head = list.get(at..)?.first_chunk::<HEAD>()?;
-        let start = at + HEAD;
-        at = start + u32::from_le_bytes(*head) as usize;
-        Some((base + start, base + at))
+        let (length, symbol) = head(list, at)?;
+        let text = list.get(at + HEAD..at + HEAD + length)?;
+        at += HEAD + length;
+        let symbol = (symbol != NOT_ASKED).then(|| (symbol != NONE).then_some(symbol));
+        Some((text, symbol))
     })
+}
+
+/// Where the items of a list stand that ends at `end`, from `at` on.
+fn next_span(arena: &[u8], at: &mut usize, end: usize) -> Option<(usize, usize)> {
+    let (length, _) = head(arena.get(..end)?, *at)?;
+    let start = *at + HEAD;
+    *at = start + length;
+    Some((start, *at))
 }
 
 /// Applies a function to one or two arguments that are there.
@@ -75,17 +102,14 @@ pub(super) fn apply(
 fn each(transformer: Transformer, start: usize, end: usize, arena: &mut Vec<u8>) -> Stored {
     let made = arena.len();
     let mut at = start;
-    while at + HEAD <= end {
-        let Some(head) = arena.get(at..).and_then(|rest| rest.first_chunk::<HEAD>()) else { break };
-        let (from, to) = (at + HEAD, at + HEAD + u32::from_le_bytes(*head) as usize);
-        at = to;
+    while let Some((from, to)) = next_span(arena, &mut at, end) {
         let place = arena.len();
-        arena.extend_from_slice(&[0; HEAD]);
+        push_head(arena, 0, NOT_ASKED);
         if !one(transformer, from, to, arena) {
             return Stored::Missing;
         }
         let length = u32::try_from(arena.len() - place - HEAD).unwrap_or_default();
-        if let Some(head) = arena.get_mut(place..place + HEAD) {
+        if let Some(head) = arena.get_mut(place..place + 4) {
             head.copy_from_slice(&length.to_le_bytes());
         }
     }
@@ -146,14 +170,12 @@ fn join(separator: (usize, usize), list: Stored, arena: &mut Vec<u8>) -> Stored 
     let Stored::List { start, end } = list else { return Stored::Missing };
     let made = arena.len();
     let mut at = start;
-    while at + HEAD <= end {
-        let Some(head) = arena.get(at..).and_then(|rest| rest.first_chunk::<HEAD>()) else { break };
-        let (from, to) = (at + HEAD, at + HEAD + u32::from_le_bytes(*head) as usize);
-        if at > start {
+    let mut first = true;
+    while let Some((from, to)) = next_span(arena, &mut at, end) {
+        if !std::mem::take(&mut first) {
             arena.extend_from_within(separator.0..separator.1);
         }
         arena.extend_from_within(from..to);
-        at = to;
     }
     Stored::Text { start: made, end: arena.len() }
 }
@@ -164,12 +186,7 @@ fn options(list: (usize, usize), known: Stored, option: Option<u8>, arena: &mut 
     let Stored::Text { start: known_start, end: known_end } = known else { return Stored::Missing };
     let made = arena.len();
     let mut at = list.0;
-    let mut next = |arena: &Vec<u8>| {
-        let head = arena.get(at..list.1)?.first_chunk::<HEAD>()?;
-        let from = at + HEAD;
-        at = from + u32::from_le_bytes(*head) as usize;
-        Some((from, at))
-    };
+    let mut next = |arena: &Vec<u8>| next_span(arena, &mut at, list.1);
     let silent = arena.get(known_start) == Some(&b':') && known_start < known_end;
     'arguments: while let Some((from, to)) = next(arena) {
         let argument = arena.get(from..to).unwrap_or_default();
@@ -218,6 +235,7 @@ fn options(list: (usize, usize), known: Stored, option: Option<u8>, arena: &mut 
     if option.is_none() {
         return Stored::List { start: made, end };
     }
-    let last = spans(arena.get(made..end).unwrap_or_default(), made).last();
+    let mut at = made;
+    let last = std::iter::from_fn(|| next_span(arena, &mut at, end)).last();
     last.map_or(Stored::Missing, |(start, end)| Stored::Text { start, end })
 }

@@ -77,10 +77,10 @@ impl Facts for Mock {
         })
     }
 
-    fn any(&self, field: &Field, _: &mut Vec<u8>, see: &mut dyn FnMut(Value<'_>) -> bool) -> bool {
+    fn any(&self, field: &Field, buffer: &mut Vec<u8>, see: &mut dyn FnMut(Value<'_>) -> bool) -> bool {
         match self.find(field) {
             Some(Fact::Many(values)) => values.iter().any(|value| see(Value::Text(value.as_bytes()))),
-            _ => false,
+            _ => self.value(field, buffer).is_some_and(see),
         }
     }
 }
