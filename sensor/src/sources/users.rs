@@ -178,6 +178,16 @@ struct Waiting {
     readings: usize,
 }
 
+/// Some of the names, for the log.
+fn shown(users: &Users) -> String {
+    const SHOWN_MAX: usize = 8;
+    let mut text = String::new();
+    for (uid, user) in users.iter().take(SHOWN_MAX) {
+        text.extend([user.name.as_ref(), "=", &uid.to_string(), " "]);
+    }
+    text
+}
+
 /// Who is read when.
 struct Keeper<R, T> {
     readers: Readers<R>,
@@ -305,6 +315,8 @@ where
         if waiting.told.as_deref() == Some(&users) {
             return Ok(());
         }
+        let container = &waiting.wanted.container;
+        tracing::debug!(container, left_out = users.left_out(), users = %shown(&users), "users are known");
         let users = self.share(users);
         waiting.told = Some(Arc::clone(&users));
         (self.tell)(Told::Users { container: waiting.wanted.container.clone(), users })
