@@ -7,6 +7,7 @@ pub mod connect;
 pub mod frugal;
 mod json;
 pub mod pretty;
+pub mod rules;
 pub mod run;
 pub mod status;
 pub mod watch;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use self::args::{CheckArgs, OutputFormat, RunArgs, StatusArgs, WatchArgs};
+pub use self::args::{CheckArgs, OutputFormat, RulesArgs, RulesCommand, RunArgs, StatusArgs, WatchArgs};
 
 /// Exit codes, the same for all commands.
 pub mod exit {
@@ -65,6 +66,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Tell what the agent could do on this kernel, without attaching anything
     Check(CheckArgs),
+    /// Look at rule files, without an agent
+    Rules(RulesArgs),
 }
 
 /// Reads the command line.

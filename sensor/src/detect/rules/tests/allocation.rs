@@ -1,0 +1,1 @@
+//! An event that matches nothing allocates nothing.
