@@ -49,6 +49,51 @@ fn any_record() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Events of which each upstream field has a value in one at least; what tells of one kind only is tested where that is.
+fn samples() -> Vec<Vec<u8>> {
+    let mut net = NetRecord {
+        local: address([10, 0, 0, 5], 1),
+        remote: address([192, 0, 2, 1], 2),
+        family: 2,
+        protocol: 6,
+        phase: 5,
+        ..NetRecord::default()
+    };
+    let payload = record(Class::NetPayload, &net, &[(Tail::Payload, b"x")]);
+    net.remote = address([192, 0, 2, 1], 443);
+    let out = record(Class::NetConnect, &net, &[]);
+    net.local = net.remote;
+    let accepted = record(Class::NetAccept, &net, &[]);
+    net.remote = net.local;
+    let paths: &[(Tail, &[u8])] =
+        &[(Tail::Path, b"b\0a\0"), (Tail::NewPath, b"c\0"), (Tail::NewPathText, b"c")];
+    let file = |class| record(class, &FileRecord { mode: 0o755, ..FileRecord::default() }, paths);
+    let call = |class| record(class, &CallRecord::default(), &[]);
+    let files = [Class::FileOpen, Class::FileRename, Class::FileMkdir, Class::FileMode, Class::FileSymlink];
+    let calls = [Class::Ptrace, Class::Bpf];
+    let mut setuid = CallRecord { call: sensor_common::call::Call::Setuid as u32, ..CallRecord::default() };
+    setuid.header.process = PROGRAM;
+    let socket = record(Class::NetSocket, &net, &[]);
+    let mut samples =
+        vec![program(), payload, out, accepted, socket, record(Class::Credentials, &setuid, &[])];
+    samples.extend(files.map(file));
+    samples.extend(calls.map(call));
+    samples
+}
+
+#[test]
+fn every_field_of_the_upstream_rules_has_a_value() {
+    let (world, samples) = (World::new(), samples());
+    for name in field::tests::UPSTREAM.split_whitespace() {
+        let name = match name {
+            "container.mount.dest" => "container.mount.dest[/etc]",
+            "proc.aname" | "proc.aexe" | "proc.aexepath" => &format!("{name}[2]"),
+            name => name,
+        };
+        assert!(samples.iter().any(|bytes| world.value(bytes, name).is_some()), "{name}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_record_makes_a_value_panic(bytes in any_record()) {
