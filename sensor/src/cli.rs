@@ -7,6 +7,8 @@ pub mod connect;
 pub mod frugal;
 mod json;
 pub mod pretty;
+pub mod record;
+pub mod replay;
 pub mod run;
 pub mod status;
 pub mod watch;
@@ -16,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use self::args::{CheckArgs, OutputFormat, RunArgs, StatusArgs, WatchArgs};
+pub use self::args::{CheckArgs, OutputFormat, RecordArgs, ReplayArgs, RunArgs, StatusArgs, WatchArgs};
 
 /// Exit codes, the same for all commands.
 pub mod exit {
@@ -44,6 +46,8 @@ pub mod exit {
   picket watch --class exec         programs that are started, as they start
   picket watch -o json | jq .       every event, one JSON object a line
   picket status                     is the agent ready, and has it lost anything?
+  picket record --duration 30s      what happens, for later
+  picket replay picket.recording    the events of it
 
 Exit codes: 0 success, 1 failed or not ready, 2 no agent can be reached,
 64 wrong command line, 78 wrong settings."
@@ -63,6 +67,10 @@ pub enum Command {
     Watch(WatchArgs),
     /// Tell whether the agent is ready, what it has seen and what it has lost
     Status(StatusArgs),
+    /// Write the agent's inputs to a file, from which `replay` makes the same events again
+    Record(RecordArgs),
+    /// Show the events of a recording, without kernel and without root
+    Replay(ReplayArgs),
     /// Tell what the agent could do on this kernel, without attaching anything
     Check(CheckArgs),
 }

@@ -8,6 +8,7 @@ pub mod file;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use sensor_common::{
     class::{Class, Family},
     policy::{ClassPolicy, FileKey, GroupFlags, GroupPolicy, Network, Verdict},
@@ -28,7 +29,7 @@ pub enum GroupKind {
 }
 
 /// Bounds of files and sockets, for each class of each control group. Other families have none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Bounds {
     /// Events a second, on average; 0 for no bound.
     pub rate: u32,
@@ -39,7 +40,7 @@ pub struct Bounds {
 }
 
 /// What is wanted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Policy {
     /// Counts the policies of this run of the agent, from 1.
     pub generation: u32,
@@ -51,9 +52,12 @@ pub struct Policy {
     pub bounds: Bounds,
     /// Files.
     pub files: FileRules,
-    /// Remote ports to which connections are not wanted.
+    /// Remote ports to which connections are not wanted. Like the networks they are for the kernel alone, so a
+    /// recording is without them.
+    #[serde(skip)]
     pub quiet_ports: Vec<u16>,
     /// Networks to which connections are not wanted.
+    #[serde(skip)]
     pub quiet_networks: Vec<IpNet>,
     /// Bytes of payload that events show of each direction of a flow.
     pub payload_bytes: usize,

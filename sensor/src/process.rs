@@ -6,6 +6,9 @@ pub mod tree;
 use std::sync::Arc;
 
 use sensor_common::{header::TaskRef, record::process::Ids};
+use serde::{Deserialize, Serialize};
+
+use crate::shared;
 
 /// Clock tick of `/proc/PID/stat`, in nanoseconds (`USER_HZ` is 100 on every architecture).
 pub const TICK_NS: u64 = 10_000_000;
@@ -14,7 +17,7 @@ pub const TICK_NS: u64 = 10_000_000;
 ///
 /// The start is in clock ticks, because that is how exactly `/proc` tells it. A pid is not given
 /// again within a tick: the kernel goes through all others first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 pub struct Key {
     /// Pid in the initial pid namespace.
     pub pid: u32,
@@ -29,7 +32,8 @@ impl From<TaskRef> for Key {
 }
 
 /// The program that a process runs; shared by a process and the children that it forks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct Program {
     /// Path of the executed file, in the mount namespace of the process; empty where unknown.
     pub executable: String,
@@ -42,7 +46,7 @@ pub struct Program {
 }
 
 /// A process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Process {
     /// Name.
     pub key: Key,
@@ -52,10 +56,12 @@ pub struct Process {
     /// Pid in its own pid namespace; 0 where unknown.
     pub container_pid: u32,
     /// User and group ids.
+    #[serde(with = "ids")]
     pub ids: Ids,
     /// Control group when last seen.
     pub cgroup: u64,
     /// Program that it runs.
+    #[serde(with = "shared::one")]
     pub program: Arc<Program>,
     /// When the process itself began to run its program, in nanoseconds since boot; 0 if it has
     /// not executed any since it was forked or first seen.
@@ -64,6 +70,21 @@ pub struct Process {
     pub parent: Option<Key>,
     /// When it ended, in nanoseconds since boot.
     pub exited_ns: Option<u64>,
+}
+
+/// The form in which a recording keeps ids.
+mod ids {
+    use sensor_common::record::process::Ids;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(ids: &Ids, to: S) -> Result<S::Ok, S::Error> {
+        [ids.uid, ids.gid, ids.euid, ids.egid].serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Ids, D::Error> {
+        let [uid, gid, euid, egid] = Deserialize::deserialize(from)?;
+        Ok(Ids { uid, gid, euid, egid })
+    }
 }
 
 /// A process that ran before the sensor, as `/proc` shows it.

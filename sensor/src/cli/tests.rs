@@ -39,14 +39,14 @@ fn watch_makes_a_request() {
                 --namespace a,b --pod p --container c --containers-only --ancestors 16 --count 3";
     let Ok(Command::Watch(args)) = parsed(line) else { panic!("refused") };
     assert_eq!((args.output, args.count), (OutputFormat::Json, Some(3)));
-    let request = args.request();
+    let request = args.select.request();
     let classes = [Class::ProcessExec, Class::ProcessExit, Class::ContainerIdentified].map(i32::from);
     assert_eq!(request.classes, classes);
     let Ok(Command::Watch(args)) = parsed("picket watch --class process,file-open") else {
         panic!("refused")
     };
     let expected = [Class::ProcessFork, Class::ProcessExec, Class::ProcessExit, Class::FileOpen];
-    assert_eq!(args.request().classes, expected.map(i32::from));
+    assert_eq!(args.select.request().classes, expected.map(i32::from));
     assert_eq!(request.namespaces, ["a", "b"]);
     assert!(request.containers_only);
     assert_eq!(request.ancestors, 16);
@@ -79,7 +79,7 @@ fn defaults() {
     let Ok(Command::Watch(args)) = parsed("picket watch") else { panic!("refused") };
     assert_eq!(args.agent.connect.to_string(), "unix:///run/picket/picket.sock");
     assert_eq!(args.output, OutputFormat::Pretty);
-    assert_eq!(args.request(), crate::proto::SubscribeRequest::default());
+    assert_eq!(args.select.request(), crate::proto::SubscribeRequest::default());
     let Ok(Command::Check(args)) = parsed("picket check") else { panic!("refused") };
     assert_eq!(args.btf, std::path::Path::new("/sys/kernel/btf/vmlinux"));
     assert!(matches!(parsed("picket status"), Ok(Command::Status(_))));

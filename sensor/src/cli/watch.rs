@@ -13,7 +13,7 @@ use crate::stream::client;
 
 /// How a watch ended early.
 #[derive(Debug, Error)]
-enum WatchError {
+pub(super) enum WatchError {
     #[error("the agent ended the stream: {}", .0.message())]
     Stream(Box<tonic::Status>),
     #[error("the agent ended the stream")]
@@ -34,7 +34,7 @@ pub async fn run(args: &WatchArgs) -> ExitCode {
         Ok(client) => client,
         Err(error) => return fail(&error, exit::UNREACHABLE),
     };
-    let stream = match client.subscribe(args.request()).await {
+    let stream = match client.subscribe(args.select.request()).await {
         Ok(response) => response.into_inner(),
         Err(status) if status.code() == tonic::Code::InvalidArgument => {
             return fail(&status.message(), exit::USAGE);
@@ -46,7 +46,7 @@ pub async fn run(args: &WatchArgs) -> ExitCode {
         }
     };
     let printer = Printer { format: args.output, paint: Paint::for_stdout() };
-    match print(stream, printer, args.count, &mut io::stdout().lock()).await {
+    match print(stream, printer, args.select.count, &mut io::stdout().lock()).await {
         Ok(()) => ExitCode::SUCCESS,
         // The reader has what it wanted, as in `picket watch | head`.
         Err(WatchError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -80,14 +80,19 @@ async fn print(
 
 /// How events are printed.
 #[derive(Clone, Copy, Debug)]
-struct Printer {
-    format: OutputFormat,
-    paint: Paint,
+pub(super) struct Printer {
+    pub(super) format: OutputFormat,
+    pub(super) paint: Paint,
 }
 
 impl Printer {
     /// Prints at most `left` events and flushes; gives what is left of that number.
-    fn print(self, events: &[Event], mut left: u64, out: &mut impl Write) -> Result<u64, WatchError> {
+    pub(super) fn print(
+        self,
+        events: &[Event],
+        mut left: u64,
+        out: &mut impl Write,
+    ) -> Result<u64, WatchError> {
         // One write for the batch: standard output would otherwise be written line by line.
         let mut text = Vec::new();
         for event in events {

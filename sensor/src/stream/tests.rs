@@ -16,7 +16,7 @@ use super::address::Address;
 use super::frame::EncodedAncestors;
 use super::hub::{Hub, Limits, Published};
 use super::listener::Listener;
-use super::server::{Backend, ServeError, StatusRequest, serve};
+use super::server::{Backend, NoRecording, RecordingRequest, ServeError, StatusRequest, serve};
 use super::tls::TlsListener;
 use super::{client, hub};
 use crate::identity::container::{Container, Pod};
@@ -65,7 +65,9 @@ impl Agent {
         tokio::spawn(answer(requests));
         let (ready, ready_seen) = watch::channel(false);
         let (stop, stop_seen) = watch::channel(false);
-        let backend = Backend { hub: handle, status, ready: ready_seen, stop: stop_seen };
+        let (recordings, asked) = mpsc::channel(1);
+        tokio::spawn(record(asked));
+        let backend = Backend { hub: handle, status, recordings, ready: ready_seen, stop: stop_seen };
         let served = tokio::spawn(serve(Listener::bind(&address).unwrap(), remote, backend));
         Self { address, publish, ready, stop, served, ended, pipeline: Some(pipeline), _folder: folder }
     }
