@@ -8,11 +8,11 @@ pub mod file;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 use sensor_common::{
     class::{Class, Family},
     policy::{ClassPolicy, FileKey, GroupFlags, GroupPolicy, Network, Verdict},
 };
+use serde::{Deserialize, Serialize};
 
 use self::file::FileRules;
 

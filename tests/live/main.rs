@@ -19,6 +19,7 @@ mod objects;
 mod packets;
 mod policy;
 mod process;
+mod record;
 mod restart;
 mod serve;
 mod verdict;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         verdict::TESTS,
         restart::TESTS,
         serve::TESTS,
+        record::TESTS,
         examples::TESTS,
     ]
     .concat();

@@ -110,7 +110,10 @@ impl Tape {
     ///
     /// # Errors
     /// When none came, or none will.
-    pub(super) fn next(&self, patience: std::time::Duration) -> Result<Taped, std::sync::mpsc::RecvTimeoutError> {
+    pub(super) fn next(
+        &self,
+        patience: std::time::Duration,
+    ) -> Result<Taped, std::sync::mpsc::RecvTimeoutError> {
         let taped = self.taped.recv_timeout(patience)?;
         if let Taped::Inputs(inputs) = &taped {
             self.waiting.fetch_sub(inputs.iter().map(Input::size).sum(), Ordering::Relaxed);

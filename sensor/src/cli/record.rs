@@ -32,7 +32,9 @@ pub async fn run(args: &RecordArgs) -> ExitCode {
     let (mut interrupt, mut terminate) =
         match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
             (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
-            (Err(error), _) | (_, Err(error)) => return fail(&format_args!("cannot wait for signals: {error}"), 1),
+            (Err(error), _) | (_, Err(error)) => {
+                return fail(&format_args!("cannot wait for signals: {error}"), 1);
+            }
         };
     let RecordArgs { environment, payload, anonymise, .. } = *args;
     let stream = match client.record(RecordRequest { environment, payload, anonymise }).await {

@@ -34,7 +34,9 @@ enum ReplayError {
     Open { path: String, source: io::Error },
     #[error("{path}: {error}; the {used} inputs before it were used")]
     Read { path: String, error: ReadError, used: u64 },
-    #[error("{path}: {count} records of the kernel could not be decoded: the recording is of another version")]
+    #[error(
+        "{path}: {count} records of the kernel could not be decoded: the recording is of another version"
+    )]
     Refused { path: String, count: u64 },
     #[error(transparent)]
     Print(#[from] WatchError),

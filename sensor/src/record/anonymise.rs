@@ -154,9 +154,8 @@ impl Anonymiser {
     /// A record of the kernel; an empty one if it makes no sense.
     pub(super) fn record(&self, record: &[u8]) -> Vec<u8> {
         let command = leaf(record).map(|leaf| (cut(leaf).to_vec(), self.component_of_program(record, leaf)));
-        let changed = rewrite(record, |kind, value, incomplete| {
-            self.field(kind, value, *incomplete, command.as_ref())
-        });
+        let changed =
+            rewrite(record, |kind, value, incomplete| self.field(kind, value, *incomplete, command.as_ref()));
         let mut bytes = changed.unwrap_or_default();
         self.fixed(&mut bytes);
         bytes
@@ -205,7 +204,8 @@ impl Anonymiser {
 
     /// Addresses in the fixed part.
     fn fixed(&self, bytes: &mut [u8]) {
-        let class = RecordHeader::read_from_prefix(bytes).ok().map(|(header, _)| Class::try_from(header.class));
+        let class =
+            RecordHeader::read_from_prefix(bytes).ok().map(|(header, _)| Class::try_from(header.class));
         let Some(Ok(class)) = class else { return };
         if class.family() != Family::Network {
             return;
@@ -235,7 +235,9 @@ impl Anonymiser {
     pub(super) fn address(&self, address: IpAddr) -> IpAddr {
         let bytes = |octets: &[u8]| {
             let mut tag = [0; 16];
-            tag.copy_from_slice(hmac::sign(&self.key, octets).as_ref().first_chunk::<16>().unwrap_or(&[0; 16]));
+            tag.copy_from_slice(
+                hmac::sign(&self.key, octets).as_ref().first_chunk::<16>().unwrap_or(&[0; 16]),
+            );
             tag
         };
         match address {

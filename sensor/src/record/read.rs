@@ -32,7 +32,9 @@ pub enum Wrong {
     #[error("this is no recording of picket")]
     NoRecording,
     /// Of another version.
-    #[error("the recording has form {0}, and this picket reads form {VERSION}: replay it with the picket that made it")]
+    #[error(
+        "the recording has form {0}, and this picket reads form {VERSION}: replay it with the picket that made it"
+    )]
     Version(u16),
     /// Made by kernel programs with other records.
     #[error(

@@ -2,12 +2,15 @@
 //! and first bytes of flows.
 
 use sensor_common::{
+    class::{Class, Family},
     header::{Incomplete, RecordHeader},
     record::{
-        container::MoveRecord, file::FileRecord, network::NetRecord, privilege::CallRecord,
+        container::MoveRecord,
+        file::FileRecord,
+        network::NetRecord,
+        privilege::CallRecord,
         process::{ExecRecord, ExitRecord, ForkRecord},
     },
-    class::{Class, Family},
     tail::{Tail, TailHeader, Tails},
 };
 use zerocopy::{FromBytes as _, IntoBytes as _};

@@ -251,7 +251,10 @@ fn a_replay_gives_the_events_of_the_pipeline_byte_by_byte() {
     assert_eq!(again.0, replayed.0);
     let cursors: Vec<_> = replayed.events().into_iter().map(|event| event.cursor).collect();
     assert_eq!(cursors[0], "abc-1", "they are the recording's");
-    assert!(cursors.contains(&"abc-14".to_owned()), "the gap has the number of the last event in it: {cursors:?}");
+    assert!(
+        cursors.contains(&"abc-14".to_owned()),
+        "the gap has the number of the last event in it: {cursors:?}"
+    );
 }
 
 /// A recording that begins in the middle goes on where the pipeline was.
@@ -437,8 +440,19 @@ fn what_waits_at_the_beginning_is_stripped_too() {
 fn an_anonymous_recording_names_nobody_and_stays_consistent() {
     let bytes = file(ANONYMOUS);
     for text in [
-        "hunter2", "alice", "payroll", "secret-project", "shop", "web-1", ID, UID, "node-7", "registry.example", "team",
-        &ID[..32], "bytes of somebody",
+        "hunter2",
+        "alice",
+        "payroll",
+        "secret-project",
+        "shop",
+        "web-1",
+        ID,
+        UID,
+        "node-7",
+        "registry.example",
+        "team",
+        &ID[..32],
+        "bytes of somebody",
     ] {
         assert!(!bytes.windows(text.len()).any(|part| part == text.as_bytes()), "{text}");
     }

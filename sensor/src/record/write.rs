@@ -214,8 +214,7 @@ impl<W: Write> Writer<W> {
             let (head, rest) = part.split_first_chunk::<HEAD_BYTES>().ok_or_else(|| self.broken())?;
             let head_bytes = head;
             let head = Head::parse(*head_bytes);
-            let (content, rest) =
-                rest.split_at_checked(head.length as usize).ok_or_else(|| self.broken())?;
+            let (content, rest) = rest.split_at_checked(head.length as usize).ok_or_else(|| self.broken())?;
             if !head.fits(self.frames, content) {
                 return Err(self.broken());
             }

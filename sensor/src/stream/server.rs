@@ -117,10 +117,7 @@ impl Backend {
     /// When there is one already, or the agent does not answer.
     pub async fn record(&self, options: Options) -> Result<mpsc::Receiver<Vec<u8>>, NoRecording> {
         let (reply, begun) = oneshot::channel();
-        self.recordings
-            .send(RecordingRequest { options, reply })
-            .await
-            .map_err(|_| NoRecording::Failed)?;
+        self.recordings.send(RecordingRequest { options, reply }).await.map_err(|_| NoRecording::Failed)?;
         begun.await.unwrap_or(Err(NoRecording::Failed))
     }
 

@@ -10,8 +10,19 @@ fn anonymiser() -> Anonymiser {
 fn paths_keep_what_every_system_has() {
     let it = anonymiser();
     for stays in [
-        "", "/", "/bin/sh", "/usr/lib/x86_64-linux-gnu/libwhatever.so.6", "/etc/shadow", "/etc/cron.d", "/proc/1/environ",
-        "/root/.ssh/authorized_keys", "/var/run/docker.sock", "/dev/sda", "..", "./run", "/tmp",
+        "",
+        "/",
+        "/bin/sh",
+        "/usr/lib/x86_64-linux-gnu/libwhatever.so.6",
+        "/etc/shadow",
+        "/etc/cron.d",
+        "/proc/1/environ",
+        "/root/.ssh/authorized_keys",
+        "/var/run/docker.sock",
+        "/dev/sda",
+        "..",
+        "./run",
+        "/tmp",
     ] {
         assert_eq!(it.path(stays), stays);
     }
@@ -24,7 +35,10 @@ fn paths_keep_what_every_system_has() {
         ("memfd:stage-two", "memfd:x", ""),
     ] {
         let changed = it.path(path);
-        assert!(changed.starts_with(begins) && changed.ends_with(ends) && changed != path, "{path}: {changed}");
+        assert!(
+            changed.starts_with(begins) && changed.ends_with(ends) && changed != path,
+            "{path}: {changed}"
+        );
         assert_eq!(changed.matches('/').count(), path.matches('/').count());
     }
     assert_ne!(it.path("/home/alice"), it.path("/home/bob"));
@@ -58,7 +72,10 @@ fn arguments_keep_options() {
         ("https://example.org/a?token=1", "x"),
     ] {
         let changed = it.argument(argument);
-        assert!(changed.starts_with(begins) && !changed.contains("hunter2") && !changed.contains("example"), "{changed}");
+        assert!(
+            changed.starts_with(begins) && !changed.contains("hunter2") && !changed.contains("example"),
+            "{changed}"
+        );
     }
 }
 
@@ -69,12 +86,19 @@ fn ids_keep_their_form_and_are_the_same_everywhere() {
     let uid = "0f7a6a3c-5a63-4a3c-9d2c-0a1b2c3d4e5f";
     let changed = it.ids(&id);
     assert!(changed.len() == 64 && changed != id && changed.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    let path = format!("/kubepods.slice/kubepods-pod{}.slice/cri-containerd-{id}.scope", uid.replace('-', "_"));
+    let path =
+        format!("/kubepods.slice/kubepods-pod{}.slice/cri-containerd-{id}.scope", uid.replace('-', "_"));
     let expected = format!(
         "/kubepods.slice/kubepods-pod{}.slice/cri-containerd-{changed}.scope",
         it.ids(uid).replace('-', "_")
     );
     assert_eq!(it.cgroup_path(&path), expected);
+    let of_file = "00112233445566778899aabbccddeeff";
+    assert_eq!(
+        it.cgroup_path(&format!("/pod{of_file}")),
+        format!("/pod{}", it.ids(of_file)),
+        "of a static pod"
+    );
     let digest = it.ids(&format!("sha256:{id}"));
     assert_eq!(digest, format!("sha256:{changed}"));
     for stays in ["", "deadbeef", "0123456789abcdef", "é", "not-an-id-at-all"] {
@@ -94,7 +118,8 @@ fn addresses_stay_what_they_are() {
     for stays in ["127.0.0.1", "0.0.0.0", "169.254.169.254", "224.0.0.1", "::1", "::", "ff02::1"] {
         assert_eq!(address(stays), stays.parse::<IpAddr>().unwrap());
     }
-    for text in ["10.1.2.3", "192.168.1.2", "172.20.0.1", "203.0.113.9", "2001:db8::1", "fd00::1", "fe80::1"] {
+    for text in ["10.1.2.3", "192.168.1.2", "172.20.0.1", "203.0.113.9", "2001:db8::1", "fd00::1", "fe80::1"]
+    {
         let changed = address(text);
         assert_ne!(changed, text.parse::<IpAddr>().unwrap());
         assert_eq!(changed, address(text));
@@ -116,7 +141,7 @@ fn images_and_patterns_keep_their_form() {
     assert!(!image.contains("team") && !image.contains("registry"));
     assert!(it.image("docker.io/library/nginx:latest").starts_with("docker.io/library/x"));
     let digest = format!("docker.io/library/a@sha256:{}", "ab".repeat(32));
-    assert_eq!(it.image(&digest).rsplit(':').next(), it.ids(&"ab".repeat(32)).into());
+    assert!(it.image(&digest).ends_with(&it.ids(&"ab".repeat(32))));
     assert_eq!(it.pattern("**/.ssh/**"), "**/.ssh/**");
     let pattern = it.pattern("/srv/customer/*.key");
     assert!(pattern.starts_with("/srv/x") && pattern.ends_with("/*.key"), "{pattern}");

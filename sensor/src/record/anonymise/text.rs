@@ -105,7 +105,8 @@ impl Anonymiser {
     /// An argument of a program: names of options and well-known words stay.
     pub(super) fn argument(&self, argument: &str) -> String {
         if let Some(option) = argument.strip_prefix("--") {
-            let (name, value) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
+            let (name, value) =
+                option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
             let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
             if !name.bytes().all(is_name) {
                 return format!("--{}", self.token(option));
@@ -117,11 +118,22 @@ impl Anonymiser {
         }
         // Behind a letter there may be a value, as in `-pPASSWORD`.
         let mut characters = argument.chars();
+        if argument == "-" {
+            return argument.to_owned();
+        }
         if let (Some('-'), Some(letter)) = (characters.next(), characters.next()) {
             let value = characters.as_str();
-            return if value.is_empty() { argument.to_owned() } else { format!("-{letter}{}", self.token(value)) };
+            return if value.is_empty() {
+                argument.to_owned()
+            } else {
+                format!("-{letter}{}", self.token(value))
+            };
         }
-        if argument.contains('/') { self.path(argument) } else { self.component(argument, &mut Place::new(false)) }
+        if argument.contains('/') {
+            self.path(argument)
+        } else {
+            self.component(argument, &mut Place::new(false))
+        }
     }
 
     /// Name of an extended attribute, a parameter, a module, a type: people name those of one kind only.
@@ -154,33 +166,35 @@ impl Anonymiser {
 
     /// Replaces ids within a text, those of containers and the uids of pods, by others of the same form.
     pub(super) fn ids(&self, text: &str) -> String {
-        let mut changed = String::new();
-        let mut rest = text;
+        /// What stands before the uid of a pod; its last letter could be a digit of an id.
+        const POD: &str = "pod";
+        let (mut changed, mut rest) = (String::new(), text);
+        // Within a row of digits no id begins, but a uid does.
+        let mut within = false;
         while let Some(character) = rest.chars().next() {
-            let length = uid(rest).or_else(|| digits(rest));
-            match length.and_then(|length| rest.split_at_checked(length)) {
-                Some((id, behind)) => {
-                    changed.push_str(&self.id(id));
-                    rest = behind;
-                }
-                None => {
-                    // The whole row of digits: its end is not the beginning of another one.
-                    let row = rest.bytes().take_while(u8::is_ascii_hexdigit).count().max(character.len_utf8());
-                    let (before, behind) = rest.split_at_checked(row).unwrap_or((rest, ""));
-                    changed.push_str(before);
-                    rest = behind;
-                }
+            let is_pod = !within && rest.starts_with(POD);
+            let id = uid(rest).or_else(|| digits(rest).filter(|_| !within && !is_pod));
+            let length = id.unwrap_or(if is_pod { POD.len() } else { character.len_utf8() });
+            let (part, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
+            match id {
+                Some(_) => changed.push_str(&self.id(part)),
+                None => changed.push_str(part),
             }
+            within = !is_pod && character.is_ascii_hexdigit();
+            rest = behind;
         }
         changed
     }
 
     /// An id of the same form. A uid is the same one with hyphens, with underscores, and with neither.
     fn id(&self, id: &str) -> String {
-        let plain: String = id.chars().filter(char::is_ascii_hexdigit).map(|digit| digit.to_ascii_lowercase()).collect();
+        let plain: String =
+            id.chars().filter(char::is_ascii_hexdigit).map(|digit| digit.to_ascii_lowercase()).collect();
         let digits = self.digits(plain.as_bytes());
         let mut digits = digits.chars().cycle();
-        id.chars().map(|old| if old.is_ascii_hexdigit() { digits.next().unwrap_or('0') } else { old }).collect()
+        id.chars()
+            .map(|old| if old.is_ascii_hexdigit() { digits.next().unwrap_or('0') } else { old })
+            .collect()
     }
 }
 
