@@ -63,12 +63,12 @@ impl Parked {
     /// The records in the order of their groups.
     pub(super) fn state(&self) -> Vec<Waiting> {
         let groups = self.order.iter().filter_map(|cgroup| Some((*cgroup, self.groups.get(cgroup)?)));
-        let waiting = |(cgroup, group): (u64, &Group)| {
-            let until_ns = group.until_ns;
-            let one = move |record: &Box<[u8]>| Waiting { on: cgroup, until_ns, record: record.clone() };
-            group.records.iter().map(one).collect::<Vec<_>>()
-        };
-        groups.flat_map(waiting).collect()
+        let mut waiting = Vec::with_capacity(self.records);
+        for (on, Group { until_ns, records }) in groups {
+            let records = records.iter().cloned();
+            waiting.extend(records.map(|record| Waiting { on, until_ns: *until_ns, record }));
+        }
+        waiting
     }
 
     /// A group whose time is over.

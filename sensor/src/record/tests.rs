@@ -557,7 +557,6 @@ proptest! {
                 _ => prop_assert!(false, "others stay as they are"),
             }
         }
-        let anonymiser = Anonymiser::with_key(b"key");
         let bytes = encoded(
             ANONYMOUS,
             pipeline().state(),
@@ -567,7 +566,6 @@ proptest! {
         let Some(Input::Record { bytes, .. }) = reader.next_input().unwrap() else { panic!() };
         prop_assert!(decode(&bytes).is_ok());
         prop_assert_eq!(decode(&bytes).unwrap().incomplete & Incomplete::ARGUMENTS, 0);
-        drop(anonymiser);
     }
 
     /// What is cut of a record, or no record at all, is left out rather than passed on.
