@@ -1,13 +1,18 @@
 //! Stage 2: who is this. Processes by pid and start, with their lineage.
 
+pub mod command_line;
 pub mod retain;
 pub mod tree;
 
 use std::sync::Arc;
 
-use sensor_common::{header::TaskRef, record::process::Ids};
+use sensor_common::{
+    header::TaskRef,
+    record::process::{Capabilities, ExecRecord, FileIdentity, Ids},
+};
 use serde::{Deserialize, Serialize};
 
+use self::command_line::CommandLine;
 use crate::shared;
 
 /// Clock tick of `/proc/PID/stat`, in nanoseconds (`USER_HZ` is 100 on every architecture).
@@ -37,12 +42,56 @@ impl From<TaskRef> for Key {
 pub struct Program {
     /// Path of the executed file, in the mount namespace of the process; empty where unknown.
     pub executable: String,
-    /// Arguments.
-    pub arguments: Vec<String>,
+    /// Command name and arguments.
+    pub command_line: CommandLine,
     /// Working directory at exec.
     pub directory: String,
     /// When it began, in nanoseconds since boot; 0 for a program that ran before the sensor.
     pub since_ns: u64,
+    /// The executed file; zeros where unknown.
+    #[serde(with = "shared::file")]
+    pub file: FileIdentity,
+    /// When that file's content was changed last, in nanoseconds of the wall clock; 0 where unknown.
+    pub modified_ns: u64,
+    /// The file is the kernel's own in memory (`memfd_create`).
+    pub memfd: bool,
+}
+
+/// Where a process stands: what it has from its creator, until it begins a program or changes it.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
+pub struct Standing {
+    /// Capabilities; `None` where unknown.
+    #[serde(with = "shared::capabilities")]
+    pub capabilities: Option<Capabilities>,
+    /// Session in the initial pid namespace; 0 where unknown.
+    pub session: u32,
+    /// Process group in the initial pid namespace; 0 where unknown.
+    pub group: u32,
+    /// Device number of the controlling terminal, major << 20 | minor; 0 without one.
+    pub terminal: u32,
+    /// Audit login user id; `u32::MAX` where none was set.
+    pub login_uid: u32,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self { capabilities: None, session: 0, group: 0, terminal: 0, login_uid: u32::MAX }
+    }
+}
+
+impl Standing {
+    /// Of a program that begins.
+    #[must_use]
+    pub const fn of_exec(record: &ExecRecord) -> Self {
+        Self {
+            capabilities: Some(record.capabilities),
+            session: record.session,
+            group: record.process_group,
+            terminal: record.terminal,
+            login_uid: record.login_uid,
+        }
+    }
 }
 
 /// A process.
@@ -56,8 +105,10 @@ pub struct Process {
     /// Pid in its own pid namespace; 0 where unknown.
     pub container_pid: u32,
     /// User and group ids.
-    #[serde(with = "ids")]
+    #[serde(with = "shared::ids")]
     pub ids: Ids,
+    /// Capabilities, session and the like.
+    pub standing: Standing,
     /// Control group when last seen.
     pub cgroup: u64,
     /// Program that it runs.
@@ -70,21 +121,6 @@ pub struct Process {
     pub parent: Option<Key>,
     /// When it ended, in nanoseconds since boot.
     pub exited_ns: Option<u64>,
-}
-
-/// The form in which a recording keeps ids.
-mod ids {
-    use sensor_common::record::process::Ids;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(ids: &Ids, to: S) -> Result<S::Ok, S::Error> {
-        [ids.uid, ids.gid, ids.euid, ids.egid].serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Ids, D::Error> {
-        let [uid, gid, euid, egid] = Deserialize::deserialize(from)?;
-        Ok(Ids { uid, gid, euid, egid })
-    }
 }
 
 /// A process that ran before the sensor, as `/proc` shows it.
@@ -100,6 +136,8 @@ pub struct Running {
     pub container_pid: u32,
     /// Real and effective ids.
     pub ids: Ids,
+    /// Capabilities, session and the like.
+    pub standing: Standing,
     /// Program.
     pub program: Program,
     /// Control group id and path.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::BootClock;
+use crate::detect::names::Names;
 use crate::identity::{peer::PeerNews, store::Answer};
 use crate::pipeline::{LossReport, Output, Pipeline};
 use crate::policy::Policy;
@@ -50,6 +51,8 @@ pub enum Input {
     Clock(BootClock),
     /// Another policy holds.
     Policy(Arc<Policy>),
+    /// Other addresses of the names that rules compare.
+    Names(Arc<Names>),
     /// Inputs that the recording lacks.
     Gap(Gap),
 }
@@ -99,6 +102,7 @@ impl Input {
             Self::Lost(report) => pipeline.lost(report, output),
             Self::Clock(clock) => pipeline.set_clock(clock),
             Self::Policy(policy) => pipeline.set_policy(policy),
+            Self::Names(names) => drop(pipeline.set_names(names)),
             Self::Gap(gap) => pipeline.gap(gap.inputs, gap.until_ns, gap.sequence, output),
         }
     }
@@ -110,7 +114,7 @@ impl Input {
         const FACTS: usize = 2048;
         match self {
             Self::Record { bytes, .. } | Self::Group(bytes) => SMALL + bytes.len(),
-            Self::Answer { .. } | Self::Policy(_) => FACTS,
+            Self::Answer { .. } | Self::Policy(_) | Self::Names(_) => FACTS,
             Self::Peer(_) => 4 * SMALL,
             Self::Release { .. } | Self::Removed(_) | Self::Lost(_) | Self::Clock(_) | Self::Gap(_) => SMALL,
         }

@@ -10,6 +10,7 @@ mod churn;
 mod commands;
 mod examples;
 mod file;
+mod findings;
 mod flood;
 mod hostile;
 mod identity;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         serve::TESTS,
         record::TESTS,
         examples::TESTS,
+        findings::TESTS,
     ]
     .concat();
     runner::main(&tests)

@@ -1,13 +1,20 @@
 //! All that the stages know at one moment, so that a recording can begin there and its replay goes on equally.
 //!
-//! Left out are the first bytes of flows and counters: the bytes are the workload's, and no event shows a counter.
+//! Left out are the first bytes of flows, counters, rules and what was found: the bytes are the workload's, no event shows a
+//! counter, and a replay judges by rules of its own.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Pipeline, own::Own, payload::Unowned};
-use crate::identity::{peer::PeerNews, peer::Peers, store::GroupState, store::Store};
+use crate::detect::names::Names;
+use crate::identity::{
+    peer::{PeerNews, Peers},
+    store::{GroupState, Store},
+    users::Users,
+};
 use crate::policy::Policy;
 use crate::process::{
     Process,
@@ -53,6 +60,11 @@ pub struct Base {
     pub removed: Vec<u64>,
     /// Who makes the agent's trials.
     pub(super) own: Own,
+    /// Users of the host, once they were read.
+    #[serde(with = "crate::shared::optional")]
+    pub host_users: Option<Arc<Users>>,
+    /// Addresses of names that rules compare.
+    pub names: Vec<(String, IpAddr)>,
     /// What is wanted.
     #[serde(with = "crate::shared::one")]
     pub policy: Arc<Policy>,
@@ -86,6 +98,8 @@ impl Pipeline {
                 sequence: self.sequence,
                 removed,
                 own: self.own.clone(),
+                host_users: self.identity.host_users().cloned(),
+                names: self.names().pairs().map(|(name, address)| (name.to_owned(), address)).collect(),
                 policy: Arc::clone(&self.policy),
             },
             groups,
@@ -107,6 +121,11 @@ impl Pipeline {
         pipeline.peers = Peers::new(base.peers_max);
         pipeline.sequence = base.sequence;
         pipeline.own = base.own;
+        if let Some(users) = base.host_users {
+            pipeline.identity.set_host_users(users);
+        }
+        let names = base.names.iter().map(|(name, address)| (name.as_str(), *address));
+        pipeline.set_names(Arc::new(Names::new(names)));
         pipeline.policy = base.policy;
         pipeline.identity.restore(groups, base.removed);
         pipeline.tree.restore(processes);

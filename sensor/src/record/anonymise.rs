@@ -22,11 +22,12 @@ use super::strip::{fixed_bytes, rewrite};
 use crate::event::text::{Strings, lossy};
 use crate::identity::{
     container::{Container, Pod},
+    details::{Details, Mount},
     peer::{Peer, PeerNews},
     store::{Answer, GroupState, Known},
 };
 use crate::policy::{Policy, file::Patterns};
-use crate::process::{Process, Program};
+use crate::process::{Process, Program, command_line::CommandLine};
 
 /// Bytes of the key.
 const KEY_BYTES: usize = 32;
@@ -103,6 +104,7 @@ impl Anonymiser {
         container.name = self.name(&container.name);
         container.image = self.image(&container.image);
         container.image_digest = self.ids(&container.image_digest);
+        self.details(&mut container.details);
         if let Some(pod) = &mut container.pod {
             self.pod(pod);
         }
@@ -123,13 +125,40 @@ impl Anonymiser {
     }
 
     pub(super) fn process(&self, process: &mut Process) {
-        let Program { executable, arguments, directory, .. } = process.program.as_ref();
+        let Program { executable, command_line, directory, .. } = process.program.as_ref();
+        let arguments: Vec<_> = command_line.arguments().map(|argument| self.argument(argument)).collect();
+        let executable = self.path(executable);
+        let command = self.command(command_line.command(), &executable);
         process.program = Arc::new(Program {
-            executable: self.path(executable),
-            arguments: arguments.iter().map(|argument| self.argument(argument)).collect(),
+            command_line: CommandLine::new(&command, arguments.iter()),
+            executable,
             directory: self.path(directory),
             ..Program::clone(&process.program)
         });
+    }
+
+    /// Command name of a program, by the name of its file as it is now; another one is a word.
+    fn command(&self, command: &str, executable: &str) -> String {
+        let leaf = executable.rsplit('/').next().unwrap_or_default();
+        if leaf.get(..COMMAND_BYTES).unwrap_or(leaf) == command { command.to_owned() } else { self.word(command) }
+    }
+
+    /// Names that rules compare, with their addresses.
+    pub(super) fn names(&self, pairs: &[(&str, IpAddr)]) -> Vec<(String, IpAddr)> {
+        pairs.iter().map(|(name, address)| (self.name(name), self.address(*address))).collect()
+    }
+
+    /// Of users nothing is kept but their numbers.
+    fn details(&self, details: &mut Details) {
+        details.hostname = self.name(&details.hostname);
+        details.users = None;
+        let mount = |mount: &Mount| Mount {
+            source: self.path(&mount.source),
+            destination: self.path(&mount.destination),
+            ..mount.clone()
+        };
+        let mounts = details.mounts.take().map(|mounts| mounts.list().iter().map(mount).collect());
+        details.mounts = mounts.map(Arc::new);
     }
 
     pub(super) fn peer(&self, news: &mut PeerNews) {

@@ -56,14 +56,16 @@ pub enum Kind {
     Clock = 23,
     /// `Input::Policy`
     Policy = 24,
+    /// `Input::Names`
+    Names = 25,
     /// `Input::Gap`
-    Gap = 25,
+    Gap = 26,
     /// [`Ending`]; the last frame.
     End = 31,
 }
 
 impl Kind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Header,
         Self::Groups,
         Self::Processes,
@@ -80,6 +82,7 @@ impl Kind {
         Self::Lost,
         Self::Clock,
         Self::Policy,
+        Self::Names,
         Self::Gap,
         Self::End,
     ];

@@ -2,6 +2,8 @@
 //! and none are trusted.
 
 use std::io::{self, Read};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use sensor_common::ABI_VERSION;
 use serde::de::DeserializeOwned;
@@ -11,6 +13,7 @@ use super::Input;
 use super::format::{
     CONTENT_BYTES_MAX, Ending, HEAD_BYTES, Head, Header, Kind, Loss, MAGIC, PREAMBLE_BYTES, VERSION,
 };
+use crate::detect::names::Names;
 use crate::pipeline::state::{State, Waiting};
 
 /// What is wrong, and where.
@@ -199,7 +202,12 @@ impl<R: Read> Reader<R> {
                 Input::Lost(report.ok_or_else(|| Wrong::Content("an unknown class or reason".to_owned()))?)
             }
             Kind::Clock => Input::Clock(json(&content)?),
-            Kind::Policy => Input::Policy(std::sync::Arc::new(json(&content)?)),
+            Kind::Policy => Input::Policy(Arc::new(json(&content)?)),
+            Kind::Names => {
+                let pairs: Vec<(String, IpAddr)> = json(&content)?;
+                let pairs = pairs.iter().map(|(name, address)| (name.as_str(), *address));
+                Input::Names(Arc::new(Names::new(pairs)))
+            }
             Kind::Gap => Input::Gap(json(&content)?),
             Kind::End => {
                 let ending = json(&content)?;

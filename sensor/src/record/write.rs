@@ -49,6 +49,9 @@ impl<T: FnMut(Vec<u8>) -> bool> Encoder<T> {
         if let Some(anonymiser) = &self.anonymiser {
             anonymiser.header(&mut header);
             base.policy = anonymiser.policy(&base.policy);
+            base.host_users = None;
+            let names: Vec<_> = base.names.iter().map(|(name, address)| (name.as_str(), *address)).collect();
+            base.names = anonymiser.names(&names);
             groups.iter_mut().for_each(|group| anonymiser.group(group));
             processes.iter_mut().for_each(|process| anonymiser.process(process));
             peers.iter_mut().for_each(|news| anonymiser.peer(news));
@@ -96,6 +99,13 @@ impl<T: FnMut(Vec<u8>) -> bool> Encoder<T> {
             Input::Policy(policy) => {
                 let policy = self.anonymiser.as_ref().map_or(policy.clone(), |it| it.policy(&policy));
                 self.json(Kind::Policy, policy.as_ref());
+            }
+            Input::Names(names) => {
+                let pairs: Vec<_> = names.pairs().collect();
+                match &self.anonymiser {
+                    Some(anonymiser) => self.json(Kind::Names, &anonymiser.names(&pairs)),
+                    None => self.json(Kind::Names, &pairs),
+                }
             }
             Input::Gap(gap) => self.json(Kind::Gap, &gap),
         }
