@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::BootClock;
 use crate::detect::names::Names;
-use crate::identity::{peer::PeerNews, store::Answer};
+use crate::identity::{peer::PeerNews, store::Answer, users::Users};
 use crate::pipeline::{LossReport, Output, Pipeline};
 use crate::policy::Policy;
 
@@ -53,6 +53,8 @@ pub enum Input {
     Policy(Arc<Policy>),
     /// Other addresses of the names that rules compare.
     Names(Arc<Names>),
+    /// Users and groups of the host.
+    HostUsers(Arc<Users>),
     /// Inputs that the recording lacks.
     Gap(Gap),
 }
@@ -103,6 +105,7 @@ impl Input {
             Self::Clock(clock) => pipeline.set_clock(clock),
             Self::Policy(policy) => pipeline.set_policy(policy),
             Self::Names(names) => drop(pipeline.set_names(names)),
+            Self::HostUsers(users) => pipeline.set_host_users(users),
             Self::Gap(gap) => pipeline.gap(gap.inputs, gap.until_ns, gap.sequence, output),
         }
     }
@@ -114,7 +117,7 @@ impl Input {
         const FACTS: usize = 2048;
         match self {
             Self::Record { bytes, .. } | Self::Group(bytes) => SMALL + bytes.len(),
-            Self::Answer { .. } | Self::Policy(_) | Self::Names(_) => FACTS,
+            Self::Answer { .. } | Self::Policy(_) | Self::Names(_) | Self::HostUsers(_) => FACTS,
             Self::Peer(_) => 4 * SMALL,
             Self::Release { .. } | Self::Removed(_) | Self::Lost(_) | Self::Clock(_) | Self::Gap(_) => SMALL,
         }

@@ -263,6 +263,7 @@ fn take(news: News, pipeline: &mut Pipeline, exits: &mut Exits, tap: Option<&mut
             News::Answer(answer) => tap.add(Input::Answer { now_ns, answer: answer.clone() }),
             News::Group(record) => tap.add(Input::Group(record.clone())),
             News::Removed(cgroup) => tap.add(Input::Removed(*cgroup)),
+            News::HostUsers(users) => tap.add(Input::HostUsers(Arc::clone(users))),
             News::Peers(news) => news.iter().for_each(|news| tap.add(Input::Peer(news.clone()))),
         }
     }
@@ -270,6 +271,7 @@ fn take(news: News, pipeline: &mut Pipeline, exits: &mut Exits, tap: Option<&mut
         News::Answer(answer) => pipeline.answer(answer, now_ns, exits),
         News::Group(record) => pipeline.group_record(&record, exits),
         News::Removed(cgroup) => pipeline.removed(cgroup),
+        News::HostUsers(users) => pipeline.set_host_users(users),
         News::Peers(news) => news.into_iter().for_each(|news| pipeline.peer(news)),
     }
 }

@@ -274,6 +274,7 @@ Options that select are those of `picket watch`. The events are the same on ever
 Examples:
   picket replay picket.recording
   picket replay picket.recording --class exec,connect -o json
+  picket replay picket.recording --rules my_rules.yaml --findings
   zstd -dc long.recording.zst | picket replay -
 
 Exit codes: 0 the whole recording was shown, 1 it cannot be read or is damaged (the events before are shown),
@@ -284,7 +285,10 @@ pub struct ReplayArgs {
     pub file: PathBuf,
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: OutputFormat,
+    pub output: WatchFormat,
+    /// Rules by which the events are judged: files, or folders of such; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
     /// Which events
     #[command(flatten)]
     pub select: SelectArgs,

@@ -12,6 +12,8 @@ use thiserror::Error;
 use super::pretty::Paint;
 use super::watch::{Printer, WatchError};
 use super::{ReplayArgs, exit};
+use crate::agent::{self, RulesError};
+use crate::detect::{judge::Judge, told::Bounds};
 use crate::identity::{container::Container, store::Question};
 use crate::pipeline::{Output, Pipeline};
 use crate::policy::Change;
@@ -24,6 +26,9 @@ use crate::stream::hub::Published;
 const BATCH: usize = 256;
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 1 << 20;
+
+/// Whatever the rules find is told: an agent's bounds are for those who read along.
+const TOLD: Bounds = Bounds { window_ns: 0, burst: 0 };
 
 /// Why a replay ended early.
 #[derive(Debug, Error)]
@@ -38,6 +43,8 @@ enum ReplayError {
         "{path}: {count} records of the kernel could not be decoded: the recording is of another version"
     )]
     Refused { path: String, count: u64 },
+    #[error("{0}")]
+    Rules(#[from] RulesError),
     #[error(transparent)]
     Print(#[from] WatchError),
 }
@@ -60,13 +67,17 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
 
 fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), ReplayError> {
     let path = args.file.display().to_string();
-    let filter = Filter::compile(args.select.request())?;
+    let filter = Filter::compile(args.select.request(args.output))?;
     let read = |error, used| ReplayError::Read { path: path.clone(), error, used };
     let input = open(&args.file).map_err(|source| ReplayError::Open { path: path.clone(), source })?;
     let (mut reader, state) =
         Reader::open(BufReader::with_capacity(BUFFER_BYTES, input)).map_err(|error| read(error, 0))?;
     let mut pipeline = Pipeline::restore(reader.header().context(), state);
-    let printer = Printer { format: args.output, paint: Paint::for_stdout() };
+    if let Some(judge) = judge(args)? {
+        pipeline.set_judge(Some(judge), TOLD);
+    }
+    let only_findings = args.select.only_findings(args.output);
+    let printer = Printer { format: args.output, paint: Paint::for_stdout(), only_findings };
     let left = args.select.count.unwrap_or(u64::MAX);
     let mut screen = Screen { filter, printer, out, events: Vec::new(), left, error: None };
     let mut used = 0;
@@ -89,6 +100,14 @@ fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), ReplayError> {
         0 => Ok(()),
         count => Err(ReplayError::Refused { path, count }),
     }
+}
+
+/// Who judges by the rules that were given.
+fn judge(args: &ReplayArgs) -> Result<Option<Box<dyn Judge>>, ReplayError> {
+    if args.rules.is_empty() {
+        return Ok(None);
+    }
+    Ok(agent::judge(&args.rules)?)
 }
 
 fn open(path: &Path) -> io::Result<Box<dyn Read>> {
@@ -133,7 +152,8 @@ impl<W: Write> Output for Screen<'_, W> {
     }
 
     fn publish(&mut self, published: &Published<'_>) {
-        if !self.filter.matches(published.class, published.container) {
+        let permitted = published.finding.is_none_or(|finding| self.filter.permits_finding(finding));
+        if !permitted || !self.filter.matches(published.class, published.container) {
             return;
         }
         let bytes = [published.event, published.ancestors.first(self.filter.ancestors())].concat();

@@ -58,14 +58,16 @@ pub enum Kind {
     Policy = 24,
     /// `Input::Names`
     Names = 25,
+    /// `Input::HostUsers`
+    HostUsers = 26,
     /// `Input::Gap`
-    Gap = 26,
+    Gap = 27,
     /// [`Ending`]; the last frame.
     End = 31,
 }
 
 impl Kind {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Header,
         Self::Groups,
         Self::Processes,
@@ -83,6 +85,7 @@ impl Kind {
         Self::Clock,
         Self::Policy,
         Self::Names,
+        Self::HostUsers,
         Self::Gap,
         Self::End,
     ];

@@ -208,6 +208,7 @@ impl<R: Read> Reader<R> {
                 let pairs = pairs.iter().map(|(name, address)| (name.as_str(), *address));
                 Input::Names(Arc::new(Names::new(pairs)))
             }
+            Kind::HostUsers => Input::HostUsers(Arc::new(json(&content)?)),
             Kind::Gap => Input::Gap(json(&content)?),
             Kind::End => {
                 let ending = json(&content)?;

@@ -107,6 +107,9 @@ impl<T: FnMut(Vec<u8>) -> bool> Encoder<T> {
                     None => self.json(Kind::Names, &pairs),
                 }
             }
+            // They are nothing but names.
+            Input::HostUsers(_) if self.anonymiser.is_some() => {}
+            Input::HostUsers(users) => self.json(Kind::HostUsers, users.as_ref()),
             Input::Gap(gap) => self.json(Kind::Gap, &gap),
         }
     }
