@@ -91,6 +91,7 @@ pub(crate) mod file {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FileIdentity, D::Error> {
         let bytes = Vec::<u8>::deserialize(from)?;
-        FileIdentity::read_from_bytes(&bytes).map_err(|_| D::Error::custom("an executed file of another form"))
+        FileIdentity::read_from_bytes(&bytes)
+            .map_err(|_| D::Error::custom("an executed file of another form"))
     }
 }

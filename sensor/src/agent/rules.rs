@@ -180,7 +180,7 @@ impl Librarian {
     }
 
     /// Hands a judge over, and drops the one before where it costs no event.
-    async fn put(&self, judge: Option<Box<dyn Judge>>, told: crate::detect::told::Bounds) -> bool {
+    async fn put(&self, judge: Option<Box<dyn Judge>>, told: Bounds) -> bool {
         let (reply, before) = oneshot::channel();
         if !self.controls.send(Control::Judge { judge, told, reply }) {
             return false;

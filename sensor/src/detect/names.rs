@@ -49,7 +49,9 @@ impl Names {
 
     /// The pairs from which it was made, in an order of their own.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, IpAddr)> {
-        self.by_name.iter().flat_map(|(name, addresses)| addresses.iter().map(|address| (name.as_ref(), *address)))
+        self.by_name
+            .iter()
+            .flat_map(|(name, addresses)| addresses.iter().map(|address| (name.as_ref(), *address)))
     }
 
     /// Names of an address.

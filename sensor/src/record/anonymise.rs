@@ -140,7 +140,11 @@ impl Anonymiser {
     /// Command name of a program, by the name of its file as it is now; another one is a word.
     fn command(&self, command: &str, executable: &str) -> String {
         let leaf = executable.rsplit('/').next().unwrap_or_default();
-        if leaf.get(..COMMAND_BYTES).unwrap_or(leaf) == command { command.to_owned() } else { self.word(command) }
+        if leaf.get(..COMMAND_BYTES).unwrap_or(leaf) == command {
+            command.to_owned()
+        } else {
+            self.word(command)
+        }
     }
 
     /// Names that rules compare, with their addresses.

@@ -25,6 +25,7 @@ use crate::event::{self, decode::decode};
 use crate::identity::{
     container::{Container, Pod},
     store::{Known, Question, Store},
+    users::Bounds,
 };
 use crate::pipeline::state::State;
 use crate::policy::Change;
@@ -187,6 +188,12 @@ fn inputs() -> Vec<Input> {
         Input::Gap(Gap { inputs: 7, from_ns: 330, until_ns: 340, sequence: 20 }),
         Input::Group(with_tails(record_header(Class::CgroupCreate, 9, 350).as_bytes(), &[])),
         Input::Removed(CGROUP),
+        Input::Names(Arc::new(Names::new([("customer.example", "203.0.113.9".parse().unwrap())]))),
+        Input::HostUsers(Arc::new(Users::parse(
+            b"alice:x:1000:1000::/home/alice:/bin/sh\n",
+            b"",
+            Bounds::HOST,
+        ))),
         Input::Record { now_ns: 400, bytes: exec(10, 390) },
     ]
 }
@@ -453,6 +460,7 @@ fn an_anonymous_recording_names_nobody_and_stays_consistent() {
         "team",
         &ID[..32],
         "bytes of somebody",
+        "customer",
     ] {
         assert!(!bytes.windows(text.len()).any(|part| part == text.as_bytes()), "{text}");
     }
