@@ -9,8 +9,10 @@ mod hot;
 mod keeper;
 mod own;
 mod policy;
+mod recorder;
 mod rules;
 mod start;
+mod tap;
 
 use std::path::PathBuf;
 use std::sync::{
@@ -20,7 +22,7 @@ use std::sync::{
 };
 use std::thread::JoinHandle;
 
-pub use rules::{FilesError, RulesError};
+pub use rules::{FilesError, RulesError, judge};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -253,6 +255,7 @@ pub async fn run(
     let reading = [tokio::spawn(librarian.run()), tokio::spawn(names.run())];
 
     let (requests, status) = mpsc::channel(CONTROLS_WAITING_MAX);
+    let (recordings, recording) = mpsc::channel(1);
     let (ready, is_ready) = watch::channel(false);
     let keeper = keeper::Keeper {
         node: config.node.clone(),
@@ -278,8 +281,8 @@ pub async fn run(
         ready,
     };
     let (end, ended) = oneshot::channel();
-    let keeping = tokio::spawn(keeper.run(status, ended));
-    let backend = Backend { hub: handle, status: requests, ready: is_ready, stop };
+    let keeping = tokio::spawn(keeper.run(status, recording, ended));
+    let backend = Backend { hub: handle, status: requests, recordings, ready: is_ready, stop };
     let telling = metrics.map(|endpoint| tokio::spawn(endpoint.serve(backend.clone())));
     let served = server::serve(listener, remote, backend).await;
     if let Some(telling) = telling {

@@ -8,6 +8,8 @@ mod falco;
 pub mod frugal;
 mod json;
 pub mod pretty;
+pub mod record;
+pub mod replay;
 pub mod rules;
 pub mod run;
 pub mod status;
@@ -19,7 +21,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use self::args::{
-    CheckArgs, OutputFormat, RulesArgs, RulesCommand, RunArgs, StatusArgs, WatchArgs, WatchFormat,
+    CheckArgs, OutputFormat, RecordArgs, ReplayArgs, RulesArgs, RulesCommand, RunArgs, StatusArgs, WatchArgs, WatchFormat,
 };
 
 /// Exit codes, the same for all commands.
@@ -49,6 +51,8 @@ pub mod exit {
   picket watch -o json | jq .       every event, one JSON object a line
   picket watch --findings           what the rules find
   picket status                     is the agent ready, and has it lost anything?
+  picket record --duration 30s      what happens, for later
+  picket replay picket.recording    the events of it
 
 Exit codes: 0 success, 1 failed or not ready, 2 no agent can be reached,
 64 wrong command line, 78 wrong settings."
@@ -68,6 +72,10 @@ pub enum Command {
     Watch(WatchArgs),
     /// Tell whether the agent is ready, what it has seen and what it has lost
     Status(StatusArgs),
+    /// Write the agent's inputs to a file, from which `replay` makes the same events again
+    Record(RecordArgs),
+    /// Show the events of a recording, without kernel and without root
+    Replay(ReplayArgs),
     /// Tell what the agent could do on this kernel, without attaching anything
     Check(CheckArgs),
     /// Look at rule files, without an agent

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
+use serde::{Deserialize, Serialize};
 
 use crate::proto::Timestamp;
 
@@ -13,7 +14,7 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 /// Distance between the time since boot and wall-clock time, as it was when it was read. Read it
 /// again now and then: the wall clock may be set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct BootClock {
     /// Wall-clock nanoseconds since 1970, minus nanoseconds since boot.
     offset: i64,

@@ -20,3 +20,5 @@ pub mod config; //    settings
 pub mod histogram; //    counts by bounds
 pub mod metrics; //    the status for Prometheus
 pub mod proto; //    the schema as Rust types
+pub mod record; //    inputs of the pipeline to a file, and back
+mod shared; //    how recordings keep shared values

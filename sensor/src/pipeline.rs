@@ -7,6 +7,7 @@ mod detection;
 mod own;
 mod parked;
 mod payload;
+pub mod state;
 
 use std::sync::Arc;
 
@@ -379,6 +380,21 @@ impl Pipeline {
             class: encode::class(report.class).into(),
         }));
         self.send(class, None, &message, known.as_deref(), output);
+    }
+
+    /// A recording lacks some inputs: so it is told where events would have been. `sequence` is the number of the
+    /// last event that they made.
+    pub fn gap(&mut self, inputs: u64, time_ns: u64, sequence: u64, output: &mut impl Output) {
+        let class = proto::Class::Loss;
+        // The loss stands for the last of them.
+        self.sequence = sequence.saturating_sub(1);
+        let mut message = self.context.blank(class, time_ns, self.sequence + 1);
+        message.facts = Some(proto::event::Facts::Loss(proto::Loss {
+            reason: proto::loss::Reason::Recording.into(),
+            count: inputs,
+            ..proto::Loss::default()
+        }));
+        self.send(class, None, &message, None, output);
     }
 
     /// The clocks moved against each other.

@@ -12,6 +12,7 @@ use sensor_common::{
     class::{Class, Family},
     policy::{ClassPolicy, FileKey, GroupFlags, GroupPolicy, Network, Verdict},
 };
+use serde::{Deserialize, Serialize};
 
 use self::file::FileRules;
 
@@ -28,7 +29,7 @@ pub enum GroupKind {
 }
 
 /// Bounds of files and sockets, for each class of each control group. Other families have none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Bounds {
     /// Events a second, on average; 0 for no bound.
     pub rate: u32,
@@ -42,7 +43,7 @@ pub struct Bounds {
 ///
 /// Empty: rules see what the settings ask for. To ask for files and networks by rule, [`FileRules`] and the lists of
 /// what is quiet must know what rules want of them, too: a verdict `Quiet` ends what the kernel sends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Judged {
     /// Of containers.
     pub containers: u64,
@@ -51,7 +52,7 @@ pub struct Judged {
 }
 
 /// What is wanted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Policy {
     /// Counts the policies of this run of the agent, from 1.
     pub generation: u32,
@@ -65,9 +66,12 @@ pub struct Policy {
     pub bounds: Bounds,
     /// Files.
     pub files: FileRules,
-    /// Remote ports to which connections are not wanted.
+    /// Remote ports to which connections are not wanted. Like the networks they are for the kernel alone, so a
+    /// recording is without them.
+    #[serde(skip)]
     pub quiet_ports: Vec<u16>,
     /// Networks to which connections are not wanted.
+    #[serde(skip)]
     pub quiet_networks: Vec<IpNet>,
     /// Bytes of payload that events show of each direction of a flow.
     pub payload_bytes: usize,

@@ -10,8 +10,10 @@ use sensor_common::{
     header::TaskRef,
     record::process::{Capabilities, ExecRecord, FileIdentity, Ids},
 };
+use serde::{Deserialize, Serialize};
 
 use self::command_line::CommandLine;
+use crate::shared;
 
 /// Clock tick of `/proc/PID/stat`, in nanoseconds (`USER_HZ` is 100 on every architecture).
 pub const TICK_NS: u64 = 10_000_000;
@@ -20,7 +22,7 @@ pub const TICK_NS: u64 = 10_000_000;
 ///
 /// The start is in clock ticks, because that is how exactly `/proc` tells it. A pid is not given
 /// again within a tick: the kernel goes through all others first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 pub struct Key {
     /// Pid in the initial pid namespace.
     pub pid: u32,
@@ -35,7 +37,8 @@ impl From<TaskRef> for Key {
 }
 
 /// The program that a process runs; shared by a process and the children that it forks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct Program {
     /// Path of the executed file, in the mount namespace of the process; empty where unknown.
     pub executable: String,
@@ -46,6 +49,7 @@ pub struct Program {
     /// When it began, in nanoseconds since boot; 0 for a program that ran before the sensor.
     pub since_ns: u64,
     /// The executed file; zeros where unknown.
+    #[serde(with = "shared::file")]
     pub file: FileIdentity,
     /// When that file's content was changed last, in nanoseconds of the wall clock; 0 where unknown.
     pub modified_ns: u64,
@@ -54,9 +58,11 @@ pub struct Program {
 }
 
 /// Where a process stands: what it has from its creator, until it begins a program or changes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct Standing {
     /// Capabilities; `None` where unknown.
+    #[serde(with = "shared::capabilities")]
     pub capabilities: Option<Capabilities>,
     /// Session in the initial pid namespace; 0 where unknown.
     pub session: u32,
@@ -89,7 +95,7 @@ impl Standing {
 }
 
 /// A process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Process {
     /// Name.
     pub key: Key,
@@ -99,12 +105,14 @@ pub struct Process {
     /// Pid in its own pid namespace; 0 where unknown.
     pub container_pid: u32,
     /// User and group ids.
+    #[serde(with = "shared::ids")]
     pub ids: Ids,
     /// Capabilities, session and the like.
     pub standing: Standing,
     /// Control group when last seen.
     pub cgroup: u64,
     /// Program that it runs.
+    #[serde(with = "shared::one")]
     pub program: Arc<Program>,
     /// When the process itself began to run its program, in nanoseconds since boot; 0 if it has
     /// not executed any since it was forked or first seen.

@@ -20,6 +20,7 @@ mod objects;
 mod packets;
 mod policy;
 mod process;
+mod record;
 mod restart;
 mod serve;
 mod verdict;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         verdict::TESTS,
         restart::TESTS,
         serve::TESTS,
+        record::TESTS,
         examples::TESTS,
         findings::TESTS,
     ]

@@ -79,6 +79,12 @@ impl Lab {
         self.agent.get_or_insert_with(|| Agent::start(&options))
     }
 
+    /// The agent that tests share, if it was started.
+    #[must_use]
+    pub const fn running(&self) -> Option<&Agent> {
+        self.agent.as_ref()
+    }
+
     /// Options for an agent of a test's own, with a socket of its own and the same state folder.
     #[must_use]
     pub fn agent_options(&self) -> agent::Options {

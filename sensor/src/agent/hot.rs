@@ -8,6 +8,7 @@ use sensor_common::{class::Class, limits::LOOK_AGAIN_NS};
 use tokio::sync::oneshot;
 
 use super::canary::Sighting;
+use super::tap::Tap;
 use crate::clock::{self, BootClock};
 use crate::detect::{judge::Judge, names::Names, told::Bounds};
 use crate::identity::{
@@ -18,6 +19,7 @@ use crate::kernel::ring::{Rings, Waker};
 use crate::pipeline::{ClassCount, Judged, LossReport, Output, Pipeline};
 use crate::policy::{Change, Policy};
 use crate::proto;
+use crate::record::Input;
 use crate::sources::resolver::News;
 use crate::stream::hub::{Hub, Published};
 
@@ -48,6 +50,13 @@ pub(super) enum Control {
     Clock(BootClock),
     /// Another policy holds.
     Policy(Arc<Policy>),
+    /// Hand inputs on from now on.
+    Record {
+        /// Where to.
+        tap: Tap,
+        /// False if they go somewhere already.
+        reply: oneshot::Sender<bool>,
+    },
     /// Another judge; the one before goes back, to be dropped elsewhere.
     Judge {
         /// `None`: nothing is judged.
@@ -116,6 +125,8 @@ pub(super) struct Exits {
     unasked: u64,
     /// Verdicts that found no room.
     untold: u64,
+    /// Inputs that a recording lacks.
+    unrecorded: u64,
 }
 
 impl Exits {
@@ -126,7 +137,7 @@ impl Exits {
         changes: SyncSender<Change>,
         sightings: SyncSender<Sighting>,
     ) -> Self {
-        Self { hub, questions, resolver, changes, sightings, unasked: 0, untold: 0 }
+        Self { hub, questions, resolver, changes, sightings, unasked: 0, untold: 0, unrecorded: 0 }
     }
 }
 
@@ -143,6 +154,8 @@ pub(super) struct Hot {
     pipeline: Pipeline,
     exits: Exits,
     entries: Entries,
+    /// Where inputs go while somebody records.
+    tap: Option<Tap>,
 }
 
 impl Output for Exits {
@@ -180,7 +193,7 @@ impl Output for Exits {
 
 impl Hot {
     pub(super) const fn new(rings: Rings, pipeline: Pipeline, exits: Exits, entries: Entries) -> Self {
-        Self { rings, pipeline, exits, entries }
+        Self { rings, pipeline, exits, entries, tap: None }
     }
 
     /// Works until `stopped`.
@@ -194,7 +207,7 @@ impl Hot {
             };
             if let Err(error) = self.rings.wait(patience) {
                 tracing::error!(%error, "cannot wait for records; the pipeline stops");
-                return;
+                break;
             }
             busy = false;
             loop {
@@ -205,31 +218,70 @@ impl Hot {
                 }
             }
         }
+        if let Some(tap) = self.tap.take() {
+            tap.end();
+        }
     }
 
     /// One batch; how many records there were.
     fn turn(&mut self) -> usize {
-        let Self { rings, pipeline, exits, entries } = self;
+        let Self { rings, pipeline, exits, entries, tap } = self;
         while let Ok(news) = entries.news.try_recv() {
-            match news {
-                News::Answer(answer) => pipeline.answer(answer, clock::boot_ns(), exits),
-                News::Group(record) => pipeline.group_record(&record, exits),
-                News::Removed(cgroup) => pipeline.removed(cgroup),
-                News::HostUsers(users) => pipeline.set_host_users(users),
-                News::Peers(news) => news.into_iter().for_each(|news| pipeline.peer(news)),
-            }
+            take(news, pipeline, exits, tap.as_mut());
         }
         while let Ok(control) = entries.controls.try_recv() {
-            obey(control, pipeline, exits);
+            obey(control, pipeline, exits, tap);
         }
         exits.hub.poll();
         let now = clock::boot_ns();
+        if let Some(tap) = tap
+            && pipeline.has_parked()
+        {
+            tap.add(Input::Release { now_ns: now });
+        }
         pipeline.release(now, exits);
-        rings.drain(BATCH, |bytes| pipeline.record(bytes, now, exits))
+        let records = rings.drain(BATCH, |bytes| {
+            if let Some(tap) = tap {
+                tap.add(Input::Record { now_ns: now, bytes: bytes.into() });
+            }
+            pipeline.record(bytes, now, exits);
+        });
+        if let Some(tap) = tap {
+            exits.unrecorded += tap.flush(now, pipeline.sequence());
+        }
+        if tap.as_ref().is_some_and(|tap| !tap.is_wanted()) {
+            *tap = None;
+        }
+        records
     }
 }
 
-fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits) {
+fn take(news: News, pipeline: &mut Pipeline, exits: &mut Exits, tap: Option<&mut Tap>) {
+    let now_ns = clock::boot_ns();
+    if let Some(tap) = tap {
+        match &news {
+            News::Answer(answer) => tap.add(Input::Answer { now_ns, answer: answer.clone() }),
+            News::Group(record) => tap.add(Input::Group(record.clone())),
+            News::Removed(cgroup) => tap.add(Input::Removed(*cgroup)),
+            News::HostUsers(users) => tap.add(Input::HostUsers(Arc::clone(users))),
+            News::Peers(news) => news.iter().for_each(|news| tap.add(Input::Peer(news.clone()))),
+        }
+    }
+    match news {
+        News::Answer(answer) => pipeline.answer(answer, now_ns, exits),
+        News::Group(record) => pipeline.group_record(&record, exits),
+        News::Removed(cgroup) => pipeline.removed(cgroup),
+        News::HostUsers(users) => pipeline.set_host_users(users),
+        News::Peers(news) => news.into_iter().for_each(|news| pipeline.peer(news)),
+    }
+}
+
+fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits, tap: &mut Option<Tap>) {
+    let mut record = |input: Input| {
+        if let Some(tap) = tap {
+            tap.add(input);
+        }
+    };
     match control {
         Control::Report { cgroups, reply } => {
             // Nobody waits any more: fine.
@@ -237,19 +289,36 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits) {
         }
         Control::Losses(losses) => {
             for loss in losses {
+                record(Input::Lost(loss));
                 pipeline.lost(loss, exits);
             }
         }
-        Control::Clock(clock) => pipeline.set_clock(clock),
+        Control::Clock(clock) => {
+            record(Input::Clock(clock));
+            pipeline.set_clock(clock);
+        }
         // If nobody waits any more, the agent ends.
         Control::Judge { judge, told, reply } => drop(reply.send(pipeline.set_judge(judge, told))),
-        Control::Names { names, reply } => drop(reply.send(pipeline.set_names(names))),
+        Control::Names { names, reply } => {
+            record(Input::Names(Arc::clone(&names)));
+            drop(reply.send(pipeline.set_names(names)));
+        }
         Control::Policy(policy) => {
+            record(Input::Policy(Arc::clone(&policy)));
             pipeline.set_policy(Arc::clone(&policy));
             // The kernel heeds the verdicts of the new policy only from here on.
             if exits.changes.send(Change::Replace(policy)).is_err() {
                 tracing::error!("the policy's thread has ended: the kernel keeps the old policy");
             }
+        }
+        Control::Record { tap: new, reply } => {
+            let busy = tap.as_ref().is_some_and(Tap::is_wanted);
+            let begins = !busy && new.begin(pipeline.context().clone(), pipeline.state());
+            if begins {
+                *tap = Some(new);
+            }
+            // Who asked is gone: then the recorder's end is, too.
+            reply.send(begins).ok();
         }
     }
 }
@@ -275,6 +344,7 @@ fn report(pipeline: &Pipeline, exits: &Exits, cgroups: &[u64]) -> Report {
             verdicts: exits.untold,
             identity_waits: pipeline.unparked(),
             owner_waits: pipeline.unowned(),
+            recorded_inputs: exits.unrecorded,
             ..proto::GivenUp::default()
         },
         containers: cgroups.iter().map(|cgroup| identity.container(*cgroup).cloned()).collect(),

@@ -15,6 +15,7 @@ use super::{
     Reload, Threads,
     canary::{Book, Outcome},
     hot::{Control, Controls, Report},
+    recorder,
     start::KernelFacts,
 };
 use crate::clock::{self, BootClock};
@@ -29,7 +30,7 @@ use crate::proto;
 use crate::sources::{account::Accounts, delay::Delays, lapses::Lapses};
 use crate::stream::{
     encode::{self, class as class_of},
-    server::StatusRequest,
+    server::{RecordingRequest, StatusRequest},
     tls,
 };
 
@@ -83,6 +84,7 @@ impl Keeper {
     pub(super) async fn run(
         mut self,
         mut requests: mpsc::Receiver<StatusRequest>,
+        mut recordings: mpsc::Receiver<RecordingRequest>,
         mut ended: oneshot::Receiver<()>,
     ) -> Threads {
         let mut told = Told::default();
@@ -92,6 +94,11 @@ impl Keeper {
             tokio::select! {
                 // The client may have gone: fine.
                 Some(reply) = requests.recv() => drop(reply.send(self.status().await)),
+                Some(request) = recordings.recv() => {
+                    let release = self.kernel.release.clone();
+                    // It waits for the pipeline, which must not hold this up.
+                    tokio::spawn(recorder::begin(request, release, self.controls.clone()));
+                }
                 _ = rounds.tick() => self.round(&mut told),
                 // An error means that the canary has ended, which makes the round above a problem of it.
                 Ok(()) = self.canary.changed() => self.tell_readiness(),

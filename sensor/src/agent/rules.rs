@@ -4,6 +4,7 @@ mod compile;
 mod files;
 mod names;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ pub(super) use self::names::{Account as NameAccount, NameSource};
 use super::hot::{Control, Controls};
 use crate::clock::BootClock;
 use crate::config::resolved::Rules as Settings;
-use crate::detect::judge::Judge;
+use crate::detect::{judge::Judge, told::Bounds};
 use crate::proto;
 
 /// How often files are looked at.
@@ -62,6 +63,28 @@ pub(super) fn load(settings: &Settings) -> Result<Loaded, RulesError> {
         ..compiled.about
     };
     Ok(Loaded { judge: compiled.judge, about, domains: compiled.domains, look })
+}
+
+/// Who judges by the rules in these files and folders, as a replay does without any settings: the first rule that
+/// matches fires, and no name is looked up.
+///
+/// # Errors
+/// When they cannot be read or make no sense; says where.
+pub fn judge(paths: &[PathBuf]) -> Result<Option<Box<dyn Judge>>, RulesError> {
+    const BYTES_MAX: u64 = 16 << 20;
+    let settings = Settings {
+        paths: paths.to_vec(),
+        optional: false,
+        all: false,
+        minimum_priority: String::new(),
+        disable: Vec::new(),
+        enable: Vec::new(),
+        bytes_max: BYTES_MAX,
+        told: Bounds { window_ns: 0, burst: 0 },
+        addresses: Vec::new(),
+        resolve: false,
+    };
+    Ok(load(&settings)?.judge)
 }
 
 /// Keeps the rules as their files are.
@@ -157,7 +180,7 @@ impl Librarian {
     }
 
     /// Hands a judge over, and drops the one before where it costs no event.
-    async fn put(&self, judge: Option<Box<dyn Judge>>, told: crate::detect::told::Bounds) -> bool {
+    async fn put(&self, judge: Option<Box<dyn Judge>>, told: Bounds) -> bool {
         let (reply, before) = oneshot::channel();
         if !self.controls.send(Control::Judge { judge, told, reply }) {
             return false;

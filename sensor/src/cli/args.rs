@@ -1,10 +1,11 @@
 //! Arguments of each command.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{class::Choice, connect::ConnectArgs};
+use super::{class::Choice, connect::ConnectArgs, record};
 use crate::config::{Flag, Input, setting};
 use crate::proto::{Class, SubscribeRequest, finding::Severity};
 
@@ -139,6 +140,14 @@ pub struct WatchArgs {
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t)]
     pub output: WatchFormat,
+    /// Which events
+    #[command(flatten)]
+    pub select: SelectArgs,
+}
+
+/// Which events are shown.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SelectArgs {
     /// Show only what was found: rules that fired
     #[arg(long, conflicts_with = "class")]
     pub findings: bool,
@@ -176,13 +185,27 @@ impl WatchArgs {
     /// True if only findings are shown: Falco's form has no other.
     #[must_use]
     pub fn only_findings(&self) -> bool {
-        self.findings || self.output == WatchFormat::Falco
+        self.select.only_findings(self.output)
     }
 
     /// What to ask the agent for.
     #[must_use]
     pub fn request(&self) -> SubscribeRequest {
-        let classes = match self.only_findings() {
+        self.select.request(self.output)
+    }
+}
+
+impl SelectArgs {
+    /// True if only findings are shown in this form: Falco's has no other.
+    #[must_use]
+    pub fn only_findings(&self, output: WatchFormat) -> bool {
+        self.findings || output == WatchFormat::Falco
+    }
+
+    /// As an agent is asked for them.
+    #[must_use]
+    pub fn request(&self, output: WatchFormat) -> SubscribeRequest {
+        let classes = match self.only_findings(output) {
             true => vec![Class::Finding.into()],
             false => self.class.iter().flat_map(|choice| &choice.0).map(|&class| class.into()).collect(),
         };
@@ -203,6 +226,72 @@ impl WatchArgs {
             ancestors: self.ancestors,
         }
     }
+}
+
+/// Arguments of `picket record`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The file holds what happens on the node while the command runs, arguments of programs and names of files
+included: keep it as you would keep those. `picket replay` shows its events. docs/recordings.md says what is
+in it, and what --anonymise replaces.
+
+Examples:
+  picket record --duration 30s
+  picket record --output incident.recording --anonymise
+  picket record --output - --duration 5m | zstd > long.recording.zst
+
+Exit codes: 0 ended as asked or by SIGINT, 1 the file cannot be written, 2 the agent cannot be reached,
+refuses, or has ended (what came before is in the file), 64 wrong command line.")]
+pub struct RecordArgs {
+    /// Where the agent is
+    #[command(flatten)]
+    pub agent: ConnectArgs,
+    /// New file to write, or - for standard output
+    #[arg(long, value_name = "FILE", default_value = "picket.recording")]
+    pub output: PathBuf,
+    /// End after this time, such as 30s, 5m or 2h [default: at SIGINT or SIGTERM]
+    #[arg(long, value_name = "TIME", value_parser = record::duration)]
+    pub duration: Option<Duration>,
+    /// End before the file is longer, such as 64M or 2G
+    #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = record::size)]
+    pub size: u64,
+    /// Keep the environment of programs, with all values
+    #[arg(long, conflicts_with = "anonymise")]
+    pub environment: bool,
+    /// Keep the first bytes of connections and datagrams
+    #[arg(long, conflicts_with = "anonymise")]
+    pub payload: bool,
+    /// Replace names, addresses and what else names people, workloads and machines
+    #[arg(long)]
+    pub anonymise: bool,
+}
+
+/// Arguments of `picket replay`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Options that select are those of `picket watch`. The events are the same on every run, cursors included.
+
+Examples:
+  picket replay picket.recording
+  picket replay picket.recording --class exec,connect -o json
+  picket replay picket.recording --rules my_rules.yaml --findings
+  zstd -dc long.recording.zst | picket replay -
+
+Exit codes: 0 the whole recording was shown, 1 it cannot be read or is damaged (the events before are shown),
+64 wrong command line.")]
+pub struct ReplayArgs {
+    /// Recording, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: WatchFormat,
+    /// Rules by which the events are judged: files, or folders of such; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// Which events
+    #[command(flatten)]
+    pub select: SelectArgs,
 }
 
 /// A folder named on the command line is meant from the current one; in the file it is absolute.

@@ -38,7 +38,7 @@ fn watch_makes_a_request() {
     let line = "picket watch --connect unix:///s -o json --class exec,PROCESS_EXIT --class container-identified \
                 --namespace a,b --pod p --container c --containers-only --ancestors 16 --count 3";
     let Ok(Command::Watch(args)) = parsed(line) else { panic!("refused") };
-    assert_eq!((args.output, args.count), (WatchFormat::Json, Some(3)));
+    assert_eq!((args.output, args.select.count), (WatchFormat::Json, Some(3)));
     let request = args.request();
     let classes = [Class::ProcessExec, Class::ProcessExit, Class::ContainerIdentified].map(i32::from);
     assert_eq!(request.classes, classes);

@@ -13,7 +13,7 @@ use crate::stream::client;
 
 /// How a watch ended early.
 #[derive(Debug, Error)]
-enum WatchError {
+pub(super) enum WatchError {
     #[error("the agent ended the stream: {}", .0.message())]
     Stream(Box<tonic::Status>),
     #[error("the agent ended the stream")]
@@ -47,7 +47,7 @@ pub async fn run(args: &WatchArgs) -> ExitCode {
     };
     let (paint, only_findings) = (Paint::for_stdout(), args.only_findings());
     let printer = Printer { format: args.output, paint, only_findings };
-    match print(stream, printer, args.count, &mut io::stdout().lock()).await {
+    match print(stream, printer, args.select.count, &mut io::stdout().lock()).await {
         Ok(()) => ExitCode::SUCCESS,
         // The reader has what it wanted, as in `picket watch | head`.
         Err(WatchError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -81,16 +81,21 @@ async fn print(
 
 /// How events are printed.
 #[derive(Clone, Copy, Debug)]
-struct Printer {
-    format: WatchFormat,
-    paint: Paint,
+pub(super) struct Printer {
+    pub(super) format: WatchFormat,
+    pub(super) paint: Paint,
     /// Nothing else goes to standard output.
-    only_findings: bool,
+    pub(super) only_findings: bool,
 }
 
 impl Printer {
     /// Prints at most `left` events and flushes; gives what is left of that number.
-    fn print(self, events: &[Event], mut left: u64, out: &mut impl Write) -> Result<u64, WatchError> {
+    pub(super) fn print(
+        self,
+        events: &[Event],
+        mut left: u64,
+        out: &mut impl Write,
+    ) -> Result<u64, WatchError> {
         // One write for the batch: standard output would otherwise be written line by line.
         let mut text = Vec::new();
         for event in events {

@@ -47,6 +47,13 @@ impl Names {
         self.by_name.insert(name, [addresses, vec![address]].concat());
     }
 
+    /// The pairs from which it was made, in an order of their own.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, IpAddr)> {
+        self.by_name
+            .iter()
+            .flat_map(|(name, addresses)| addresses.iter().map(|address| (name.as_ref(), *address)))
+    }
+
     /// Names of an address.
     #[must_use]
     pub fn of(&self, address: IpAddr) -> &[Arc<str>] {

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::details::Details;
 
 /// A container and, where Kubernetes started it, its pod. What is not known is empty.
-#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, Hash, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct Container {
     /// Id that the runtime gave it (CRI `Container.id`; usually 64 hexadecimal digits).
     pub id: String,
@@ -34,7 +37,8 @@ pub struct Container {
 }
 
 /// A Kubernetes pod. What is not known is empty.
-#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, Hash, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct Pod {
     /// Namespace.
     pub namespace: String,
@@ -59,7 +63,8 @@ pub struct Pod {
 }
 
 /// A controller of a pod (`metadata.ownerReferences`).
-#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, Hash, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct PodOwner {
     /// Kind, such as `Deployment`.
     pub kind: String,
@@ -68,7 +73,8 @@ pub struct PodOwner {
 }
 
 /// Namespaces of the kernel that a pod shares.
-#[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Hash, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct Shares {
     /// The node's network (`spec.hostNetwork`).
     pub host_network: bool,
@@ -79,7 +85,7 @@ pub struct Shares {
 }
 
 /// Role of a container within its pod.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Hash, PartialEq, Eq, Serialize)]
 pub enum Role {
     /// `spec.containers`
     Main,
@@ -122,7 +128,7 @@ impl Source {
 }
 
 /// A set of sources.
-#[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Hash, PartialEq, Eq, Serialize)]
 pub struct Sources(u8);
 
 impl Sources {
@@ -157,7 +163,7 @@ impl From<Source> for Sources {
 }
 
 /// Container runtimes.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Hash, PartialEq, Eq, Serialize)]
 pub enum Runtime {
     /// containerd
     Containerd,

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::users::{ROOT, User, Users};
+use crate::shared;
 
 /// Most mounts of a container that are kept.
 pub const MOUNTS_MAX: usize = 128;
@@ -15,7 +18,8 @@ const MOUNTS_BYTES_MAX: usize = 64 << 10;
 pub const RANGES_MAX: usize = 16;
 
 /// Facts that are no part of the container's message.
-#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, Hash, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct Details {
     /// Hostname that the runtime set; empty where it is not known.
     pub hostname: String,
@@ -23,12 +27,14 @@ pub struct Details {
     /// creation of the control group.
     pub started_ns: Option<i64>,
     /// What of the host is mounted into it.
+    #[serde(with = "shared::optional")]
     pub mounts: Option<Arc<Mounts>>,
     /// How its users are numbered on the host.
     pub uids: IdMap,
     /// How its groups are numbered on the host.
     pub gids: IdMap,
     /// Names of its users and groups, from its own files; read a moment after its start, until then not known.
+    #[serde(with = "shared::optional")]
     pub users: Option<Arc<Users>>,
 }
 
@@ -80,11 +86,11 @@ impl Details {
 
 /// Numbers of users or groups within a container and on the host (OCI `linux.uidMappings`). Without ranges they are
 /// the same.
-#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, Hash, PartialEq, Eq, Serialize)]
 pub struct IdMap(Vec<IdRange>);
 
 /// Numbers that follow each other.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Hash, PartialEq, Eq, Serialize)]
 pub struct IdRange {
     /// The first one in the container.
     pub inside: u32,
@@ -121,7 +127,8 @@ impl IdMap {
 }
 
 /// A folder or file of the host that is mounted into a container.
-#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, Hash, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct Mount {
     /// Path on the host.
     pub source: String,
@@ -136,7 +143,7 @@ pub struct Mount {
 }
 
 /// Mounts of a container, bounded.
-#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, Hash, PartialEq, Eq, Serialize)]
 pub struct Mounts {
     list: Vec<Mount>,
     bytes: usize,

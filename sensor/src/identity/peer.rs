@@ -4,9 +4,11 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// What has the address; of two that claim it, the later of these keeps it: a service may be reached through a
 /// node's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Kind {
     /// A service: its cluster address, or that of its load balancer.
     Service,
@@ -17,7 +19,7 @@ pub enum Kind {
 }
 
 /// A pod, service or node with an address. Takes 24 bytes and those of its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Peer {
     kind: Kind,
     /// Namespace, name and uid behind one another.
@@ -66,7 +68,7 @@ impl Peer {
 }
 
 /// A change of the table; an input of the pipeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub enum PeerNews {
     /// All of this kind are told anew.
     Begin(Kind),
@@ -136,6 +138,28 @@ impl Peers {
             }
             PeerNews::Moved(uid) => self.entries.retain(|_, entry| entry.peer.uid() != &*uid),
         }
+    }
+
+    /// News from which an empty table becomes this one.
+    #[must_use]
+    pub fn state(&self) -> Vec<PeerNews> {
+        let has = |(address, entry): (&IpAddr, &Entry)| PeerNews::Has(*address, entry.peer.clone());
+        let is_current = |entry: &Entry| self.rounds.get(entry.peer.kind as usize) == Some(&entry.round);
+        let (current, stale): (Vec<_>, Vec<_>) =
+            self.in_order().into_iter().partition(|(_, entry)| is_current(entry));
+        let rounds = [Kind::Service, Kind::Pod, Kind::Node].map(PeerNews::Begin);
+        stale.into_iter().map(has).chain(rounds).chain(current.into_iter().map(has)).collect()
+    }
+
+    /// Those of pods in the order in which they came, the others by their address.
+    fn in_order(&self) -> Vec<(&IpAddr, &Entry)> {
+        let mut places = HashMap::new();
+        for (place, address) in self.order.iter().enumerate() {
+            places.entry(address).or_insert(place);
+        }
+        let mut entries: Vec<_> = self.entries.iter().collect();
+        entries.sort_by_key(|(address, _)| (places.get(address).copied(), **address));
+        entries
     }
 
     /// Number of addresses.

@@ -1,13 +1,16 @@
 //! What is known of each control group: bounded, filled by answers, read for every event.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     cgroup_path::{self, Certainty},
     container::{Container, Pod, Source},
     users::Users,
 };
+use crate::shared;
 
 /// Who owns a control group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +25,14 @@ pub enum Owner {
 }
 
 /// What is known of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Known {
     /// The container; only its id, until it is identified.
     pub container: Container,
     /// Why it is not identified.
     pub unresolved: Option<Box<str>>,
     /// Its message, once an event carried it.
+    #[serde(skip)]
     pub encoded: Encoded,
 }
 
@@ -76,14 +80,35 @@ pub struct Question {
 }
 
 /// What the sources found out about a control group; an input of the pipeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Answer {
     /// Control group id.
     pub cgroup: u64,
     /// Control group path from the hierarchy's root.
     pub path: String,
     /// The container, as far as it is known; `None` where the path is the host's.
+    #[serde(with = "shared::optional")]
     pub identity: Option<Arc<Known>>,
+}
+
+/// What is known of one control group, as a recording begins with it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct GroupState {
+    /// Control group id.
+    pub cgroup: u64,
+    /// Control group path from the hierarchy's root; empty where unknown.
+    pub path: String,
+    /// The container; `None` for the host.
+    #[serde(with = "shared::optional")]
+    pub container: Option<Arc<Known>>,
+    /// Unit of the host.
+    pub unit: Option<String>,
+    /// Events of it were sent as it is known now.
+    pub sent: bool,
+    /// An executed program of it was seen.
+    pub executed: bool,
+    /// Nothing is known of it.
+    pub unknown: bool,
 }
 
 #[derive(Debug)]
@@ -232,6 +257,46 @@ impl Store {
         }
         while self.removed.len() > self.groups_max / 4 {
             self.drop_oldest_removed();
+        }
+    }
+
+    /// Every control group, in the order in which they came, and those that were removed.
+    #[must_use]
+    pub fn state(&self) -> (Vec<GroupState>, Vec<u64>) {
+        let mut listed = HashSet::new();
+        let groups = self.order.iter().filter(|cgroup| listed.insert(**cgroup)).filter_map(|cgroup| {
+            let Group { owner, sent, executed, path, unknown } = self.groups.get(cgroup)?;
+            let (container, unit) = match owner {
+                Owner::Container(known) => (Some(Arc::clone(known)), None),
+                Owner::Host { unit } => (None, unit.as_deref().map(str::to_owned)),
+            };
+            Some(GroupState {
+                cgroup: *cgroup,
+                path: path.as_ref().to_owned(),
+                container,
+                unit,
+                sent: *sent,
+                executed: *executed,
+                unknown: *unknown,
+            })
+        });
+        (groups.collect(), self.removed.iter().copied().collect())
+    }
+
+    /// Takes in what [`Store::state`] gave.
+    pub fn restore(&mut self, groups: Vec<GroupState>, removed: Vec<u64>) {
+        for state in groups {
+            let owner = match state.container {
+                Some(known) => Owner::Container(known),
+                None => Owner::Host { unit: state.unit.map(Arc::from) },
+            };
+            self.insert(state.cgroup, owner, &state.path);
+            if let Some(group) = self.groups.get_mut(&state.cgroup) {
+                (group.sent, group.executed, group.unknown) = (state.sent, state.executed, state.unknown);
+            }
+        }
+        for cgroup in removed {
+            self.removed(cgroup);
         }
     }
 

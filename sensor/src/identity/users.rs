@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +34,7 @@ impl Bounds {
 }
 
 /// A user.
-#[derive(Clone, Debug, Hash, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Hash, PartialEq, Eq, Serialize)]
 pub struct User {
     /// Name.
     pub name: Box<str>,
@@ -43,7 +45,7 @@ pub struct User {
 }
 
 /// Users and groups by their numbers, as they are within the container.
-#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, Hash, PartialEq, Eq, Serialize)]
 pub struct Users {
     users: BTreeMap<u32, User>,
     groups: BTreeMap<u32, Box<str>>,

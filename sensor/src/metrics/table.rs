@@ -271,6 +271,7 @@ fn given_up(status: &GetStatusResponse, samples: &mut Samples<'_>) {
         ("owner_waits", given_up.owner_waits),
         ("inquiries", given_up.inquiries),
         ("users", given_up.users),
+        ("recorded_inputs", given_up.recorded_inputs),
     ] {
         samples.add(&[what], count);
     }

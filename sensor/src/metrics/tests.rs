@@ -144,7 +144,13 @@ async fn start() -> (SocketAddr, tokio::sync::mpsc::Receiver<StatusRequest>) {
     let (_, stop) = tokio::sync::watch::channel(false);
     let endpoint = Endpoint::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = endpoint.0.local_addr().unwrap();
-    tokio::spawn(endpoint.serve(Backend { hub, status, ready, stop }));
+    tokio::spawn(endpoint.serve(Backend {
+        hub,
+        status,
+        recordings: tokio::sync::mpsc::channel(1).0,
+        ready,
+        stop,
+    }));
     (address, requests)
 }
 

@@ -69,6 +69,12 @@ impl Pipeline {
         std::mem::replace(&mut self.detection.names, names)
     }
 
+    /// The addresses of names that rules compare.
+    #[must_use]
+    pub const fn names(&self) -> &Arc<Names> {
+        &self.detection.names
+    }
+
     /// What was judged and found.
     #[must_use]
     pub fn judged(&self) -> Judged {

@@ -1,5 +1,7 @@
 //! Which events the agent's own trials made: they go to the canary and not to subscribers.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Event, Facts};
 use crate::process::Key;
 
@@ -7,7 +9,7 @@ use crate::process::Key;
 const CHILDREN_MAX: usize = 16;
 
 /// The canary, as the kernel numbers it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Own {
     process: u32,
     thread: u32,

@@ -6,6 +6,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::state::Waiting;
+
 /// Most records that wait at once; further ones go on without waiting.
 pub(super) const RECORDS_MAX: usize = 4096;
 /// Most bytes of them.
@@ -56,6 +58,17 @@ impl Parked {
         self.records -= group.records.len();
         self.bytes -= group.records.iter().map(|record| record.len()).sum::<usize>();
         group.records
+    }
+
+    /// The records in the order of their groups.
+    pub(super) fn state(&self) -> Vec<Waiting> {
+        let groups = self.order.iter().filter_map(|cgroup| Some((*cgroup, self.groups.get(cgroup)?)));
+        let mut waiting = Vec::with_capacity(self.records);
+        for (on, Group { until_ns, records }) in groups {
+            let records = records.iter().cloned();
+            waiting.extend(records.map(|record| Waiting { on, until_ns: *until_ns, record }));
+        }
+        waiting
     }
 
     /// A group whose time is over.

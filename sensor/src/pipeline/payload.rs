@@ -10,7 +10,7 @@ use sensor_common::{
     record::network::{Facts as NetFacts, NetRecord},
 };
 
-use super::{Before, Output, Pipeline};
+use super::{Before, Output, Pipeline, state::Waiting};
 use crate::event::{
     Event, Facts,
     content::Content,
@@ -40,7 +40,7 @@ const EVENTS_MAX: usize = 4;
 #[derive(Debug)]
 pub(super) struct Payloads {
     flows: Flows,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Unowned>,
     /// Records that went on before their time for others.
     unowned: u64,
     swept_ns: u64,
@@ -48,10 +48,10 @@ pub(super) struct Payloads {
 
 /// A record whose socket has no known owner.
 #[derive(Debug)]
-struct Waiting {
-    until_ns: u64,
-    socket: u64,
-    record: Box<[u8]>,
+pub(super) struct Unowned {
+    pub(super) until_ns: u64,
+    pub(super) socket: u64,
+    pub(super) record: Box<[u8]>,
 }
 
 impl Default for Payloads {
@@ -66,8 +66,24 @@ impl Payloads {
         !self.waiting.is_empty()
     }
 
+    /// The records that wait, in order.
+    pub(super) fn state(&self) -> Vec<Waiting> {
+        let waiting = |unowned: &Unowned| {
+            let Unowned { until_ns, socket, record } = unowned;
+            Waiting { on: *socket, until_ns: *until_ns, record: record.clone() }
+        };
+        self.waiting.iter().map(waiting).collect()
+    }
+
+    /// A record waits again.
+    pub(super) fn restore(&mut self, unowned: Unowned) {
+        if self.waiting.len() < WAITING_MAX {
+            self.waiting.push_back(unowned);
+        }
+    }
+
     /// Takes out the records that wait for this socket's owner, in order.
-    fn take(&mut self, socket: u64) -> Vec<Waiting> {
+    fn take(&mut self, socket: u64) -> Vec<Unowned> {
         if self.waiting.iter().all(|waiting| waiting.socket != socket) {
             return Vec::new();
         }
@@ -240,7 +256,7 @@ impl Pipeline {
             self.go_on(&oldest, output);
         }
         let until_ns = event.time_ns.saturating_add(OWNER_WAIT_NS);
-        self.payloads.waiting.push_back(Waiting {
+        self.payloads.waiting.push_back(Unowned {
             until_ns,
             socket: socket.record.socket,
             record: record.into(),
@@ -257,7 +273,7 @@ impl Pipeline {
         }
     }
 
-    fn go_on(&mut self, waiting: &Waiting, output: &mut impl Output) {
+    fn go_on(&mut self, waiting: &Unowned, output: &mut impl Output) {
         if let Ok(event) = decode(&waiting.record) {
             self.content(&event, false, output);
         }

@@ -25,8 +25,8 @@ const CGROUP: u64 = 77;
 
 /// Keeps everything that comes out.
 #[derive(Default)]
-struct Kept {
-    events: Vec<proto::Event>,
+pub(super) struct Kept {
+    pub(super) events: Vec<proto::Event>,
     questions: Vec<Question>,
     changes: Vec<Change>,
     canary: Vec<Class>,
@@ -62,7 +62,7 @@ impl Kept {
     }
 }
 
-fn pipeline(processes_max: usize) -> Pipeline {
+pub(super) fn pipeline(processes_max: usize) -> Pipeline {
     let context = Context {
         node: "n".into(),
         instance: "i".into(),
@@ -92,7 +92,7 @@ fn finish(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn exec(pid: u32, time_ns: u64) -> Vec<u8> {
+pub(super) fn exec(pid: u32, time_ns: u64) -> Vec<u8> {
     let record = ExecRecord { header: header(Class::ProcessExec, pid, time_ns), ..ExecRecord::default() };
     let mut bytes = record.as_bytes().to_vec();
     let cgroup = [ID.as_bytes(), b"\0k8s.io\0"].concat();
@@ -112,17 +112,17 @@ fn exec(pid: u32, time_ns: u64) -> Vec<u8> {
     finish(bytes)
 }
 
-fn fork(pid: u32, time_ns: u64) -> Vec<u8> {
+pub(super) fn fork(pid: u32, time_ns: u64) -> Vec<u8> {
     let record = ForkRecord { header: header(Class::ProcessFork, pid, time_ns), ..ForkRecord::default() };
     finish(record.as_bytes().to_vec())
 }
 
-fn exit(pid: u32, time_ns: u64) -> Vec<u8> {
+pub(super) fn exit(pid: u32, time_ns: u64) -> Vec<u8> {
     let record = ExitRecord { header: header(Class::ProcessExit, pid, time_ns), ..ExitRecord::default() };
     finish(record.as_bytes().to_vec())
 }
 
-fn answer() -> Answer {
+pub(super) fn answer() -> Answer {
     let container = Container { id: ID.into(), name: "main".into(), ..Container::default() };
     Answer {
         cgroup: CGROUP,

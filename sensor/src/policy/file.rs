@@ -2,16 +2,43 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use sensor_common::policy::Verdict;
+use serde::{Deserialize, Serialize};
 
 /// `S_IFMT` and `S_IFBLK` of `include/uapi/linux/stat.h`.
 const TYPE: u32 = 0o170_000;
 const BLOCK_DEVICE: u32 = 0o060_000;
 
 /// Patterns of paths.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(try_from = "Patterns", into = "Patterns")]
 pub struct FileRules {
     sensitive: GlobSet,
     quiet: GlobSet,
+    patterns: Patterns,
+}
+
+/// The same as they were written.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Patterns {
+    /// Of files that are told whoever opens them and however.
+    pub sensitive: Vec<String>,
+    /// Of files whose changes are not told.
+    pub quiet: Vec<String>,
+}
+
+impl TryFrom<Patterns> for FileRules {
+    type Error = PatternError;
+
+    fn try_from(patterns: Patterns) -> Result<Self, PatternError> {
+        let Patterns { sensitive, quiet } = &patterns;
+        Ok(Self { sensitive: set(sensitive)?, quiet: set(quiet)?, patterns })
+    }
+}
+
+impl From<FileRules> for Patterns {
+    fn from(rules: FileRules) -> Self {
+        rules.patterns
+    }
 }
 
 /// A pattern that makes no sense.
@@ -31,15 +58,16 @@ impl FileRules {
     /// # Errors
     /// Names the pattern that makes no sense.
     pub fn new(sensitive: &[String], quiet: &[String]) -> Result<Self, PatternError> {
-        Ok(Self { sensitive: set(sensitive)?, quiet: set(quiet)? })
+        Patterns { sensitive: sensitive.to_vec(), quiet: quiet.to_vec() }.try_into()
     }
 
     /// Every file is wanted.
     #[must_use]
     pub fn everything() -> Self {
+        let patterns = Patterns { sensitive: vec!["/**".to_owned()], quiet: Vec::new() };
         // The pattern is a constant that is known to be good.
-        let all = set(&["/**".to_owned()]).unwrap_or_default();
-        Self { sensitive: all, quiet: GlobSet::empty() }
+        let all = set(&patterns.sensitive).unwrap_or_default();
+        Self { sensitive: all, quiet: GlobSet::empty(), patterns }
     }
 
     /// The verdict on a file that was opened; `None` for one that is told within the bounds.

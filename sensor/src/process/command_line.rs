@@ -4,8 +4,10 @@
 //! for each event. So it is kept as they know it, the first argument before it:
 //! `/usr/bin/python3` `python3` ` ` `-m http.server`.
 
+use serde::{Deserialize, Serialize};
+
 /// Command name and arguments. Empty where they are not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct CommandLine {
     text: Box<str>,
     /// Bytes of the first argument.

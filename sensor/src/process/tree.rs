@@ -162,6 +162,43 @@ impl Tree {
         self.count_children();
     }
 
+    /// Every process, those that ended included, in no order.
+    #[must_use]
+    pub fn state(&self) -> Vec<Process> {
+        self.processes.values().map(|entry| entry.process.clone()).collect()
+    }
+
+    /// Takes in what [`Tree::state`] gave.
+    pub fn restore(&mut self, mut processes: Vec<Process>) {
+        // The later of two with the same pid is the one that has it.
+        processes.sort_by_key(|process| (process.start_ns, process.key.start_ticks, process.key.pid));
+        let mut ended = Vec::new();
+        for process in processes {
+            if self.processes.len() >= self.limits.processes_max {
+                self.evicted += 1;
+                continue;
+            }
+            let key = process.key;
+            match process.exited_ns {
+                Some(at_ns) => ended.push((at_ns, key)),
+                None => drop(self.running.insert(key.pid, key)),
+            }
+            self.latest.insert(key.pid, key);
+            self.processes.insert(key, Entry { process, children: 0, expired: false });
+        }
+        ended.sort_by_key(|(at_ns, key)| (*at_ns, key.start_ticks, key.pid));
+        for (at_ns, key) in ended {
+            self.ended.add(at_ns, key);
+        }
+        self.count_children();
+    }
+
+    /// The bounds.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Forgets ended processes whose time is over and from which no known process descends.
     pub fn expire(&mut self, now_ns: u64) {
         while let Some(key) = self.ended.due(now_ns.saturating_sub(self.limits.retention_ns)) {

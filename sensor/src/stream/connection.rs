@@ -11,6 +11,15 @@ use tonic::transport::server::Connected;
 
 use super::tls::Seat;
 
+/// How a client came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Through the socket of the node.
+    Local,
+    /// By TCP.
+    Remote,
+}
+
 /// One of both.
 #[derive(Debug)]
 pub(super) enum Connection {
@@ -24,9 +33,14 @@ pub(super) enum Connection {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = ();
+    type ConnectInfo = Way;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> Way {
+        match self {
+            Self::Unix(_) => Way::Local,
+            Self::Tls(..) => Way::Remote,
+        }
+    }
 }
 
 impl AsyncRead for Connection {

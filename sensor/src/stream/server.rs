@@ -21,6 +21,7 @@ use self::generated::sensor_server::SensorServer;
 use super::hub::HubHandle;
 use super::{connection::Connection, listener::Listener, tls::TlsListener};
 use crate::proto;
+use crate::record::Options;
 
 /// Largest request that is accepted, in bytes: room for thousands of names in a filter.
 const REQUEST_BYTES_MAX: usize = 256 * 1024;
@@ -43,6 +44,26 @@ const STATUS_PATIENCE: Duration = Duration::from_secs(5);
 /// A question for the agent's status. The server itself adds the subscribers to the answer.
 pub type StatusRequest = oneshot::Sender<proto::GetStatusResponse>;
 
+/// Asks for a recording, in parts that each end where a frame ends.
+#[derive(Debug)]
+pub struct RecordingRequest {
+    /// What it is to hold.
+    pub options: Options,
+    /// Where it comes from, or why not.
+    pub reply: oneshot::Sender<Result<mpsc::Receiver<Vec<u8>>, NoRecording>>,
+}
+
+/// Why there is no recording.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum NoRecording {
+    /// There is one already.
+    #[error("somebody records already, and one recording at a time is possible: wait for its end, or end it")]
+    Busy,
+    /// Something else.
+    #[error("the agent cannot record: it is ending, or its pipeline does not answer (see its log)")]
+    Failed,
+}
+
 /// Why the server stopped.
 #[derive(Debug, Error)]
 pub enum ServeError {
@@ -61,6 +82,8 @@ pub struct Backend {
     pub hub: HubHandle,
     /// Who answers for the status.
     pub status: mpsc::Sender<StatusRequest>,
+    /// Who makes recordings.
+    pub recordings: mpsc::Sender<RecordingRequest>,
     /// Whether every hook is attached and events flow; health follows it.
     pub ready: watch::Receiver<bool>,
     /// Turns true, or loses its sender, when the agent ends.
@@ -88,6 +111,16 @@ impl NoStatus {
 }
 
 impl Backend {
+    /// Begins a recording.
+    ///
+    /// # Errors
+    /// When there is one already, or the agent does not answer.
+    pub async fn record(&self, options: Options) -> Result<mpsc::Receiver<Vec<u8>>, NoRecording> {
+        let (reply, begun) = oneshot::channel();
+        self.recordings.send(RecordingRequest { options, reply }).await.map_err(|_| NoRecording::Failed)?;
+        begun.await.unwrap_or(Err(NoRecording::Failed))
+    }
+
     /// Asks the agent how it is.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use super::address::Address;
 use super::frame::EncodedAncestors;
 use super::hub::{Hub, Limits, Published};
 use super::listener::Listener;
-use super::server::{Backend, ServeError, StatusRequest, serve};
+use super::server::{Backend, NoRecording, RecordingRequest, ServeError, StatusRequest, serve};
 use super::tls::TlsListener;
 use super::{client, hub};
 use crate::identity::container::{Container, Pod};
@@ -65,7 +65,9 @@ impl Agent {
         tokio::spawn(answer(requests));
         let (ready, ready_seen) = watch::channel(false);
         let (stop, stop_seen) = watch::channel(false);
-        let backend = Backend { hub: handle, status, ready: ready_seen, stop: stop_seen };
+        let (recordings, asked) = mpsc::channel(1);
+        tokio::spawn(record(asked));
+        let backend = Backend { hub: handle, status, recordings, ready: ready_seen, stop: stop_seen };
         let served = tokio::spawn(serve(Listener::bind(&address).unwrap(), remote, backend));
         Self { address, publish, ready, stop, served, ended, pipeline: Some(pipeline), _folder: folder }
     }
@@ -123,6 +125,17 @@ async fn answer(mut requests: mpsc::Receiver<StatusRequest>) {
     }
 }
 
+/// One recording of one part, then somebody records already.
+async fn record(mut requests: mpsc::Receiver<RecordingRequest>) {
+    let mut busy = false;
+    while let Some(request) = requests.recv().await {
+        let (parts, recording) = mpsc::channel(1);
+        parts.send(format!("{:?}", request.options).into_bytes()).await.unwrap();
+        let answer = if std::mem::replace(&mut busy, true) { Err(NoRecording::Busy) } else { Ok(recording) };
+        request.reply.send(answer).unwrap();
+    }
+}
+
 pub(super) const LIMITS: Limits = Limits { subscribers_max: 4, queue_events: 8192, queue_bytes: 64 << 20 };
 
 /// Reads until so many events have been delivered or reported lost; gives both numbers.
@@ -167,6 +180,21 @@ async fn a_stalled_subscriber_loses_only_its_own_events_and_is_told_how_many() {
     assert!(lost > 0, "the queue was meant to overflow");
     assert_eq!(delivered + lost, EVENTS);
     assert_eq!((delivered, lost), (subscribers[0].sent, subscribers[0].lost));
+}
+
+#[tokio::test]
+async fn a_recording_is_passed_on_until_its_end_and_there_is_one_at_a_time() {
+    let agent = Agent::start(LIMITS);
+    let mut client = client::connect(&agent.target()).await.unwrap();
+    let both = proto::RecordRequest { payload: true, anonymise: true, ..Default::default() };
+    assert_eq!(client.record(both).await.unwrap_err().code(), Code::InvalidArgument);
+    let request = proto::RecordRequest { payload: true, ..Default::default() };
+    let mut recording = client.record(request).await.unwrap().into_inner();
+    let part = recording.message().await.unwrap().unwrap();
+    let options = crate::record::Options { payload: true, ..Default::default() };
+    assert_eq!(part.data, format!("{options:?}").into_bytes());
+    assert_eq!(client.record(request).await.unwrap_err().code(), Code::ResourceExhausted);
+    assert_eq!(recording.message().await.unwrap_err().code(), Code::Unavailable, "its end is the agent's");
 }
 
 #[tokio::test]

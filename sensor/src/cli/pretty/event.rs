@@ -170,6 +170,7 @@ fn lost(loss: &Loss) -> String {
         Ok(loss::Reason::Unreadable) => "the kernel program could not read them",
         Ok(loss::Reason::NotCalled) => "the kernel did not call the program",
         Ok(loss::Reason::Preempted) => "another program preempted the one that made them",
+        Ok(loss::Reason::Recording) => "the recording has a gap",
         Ok(loss::Reason::RateLimited) => "the container made more than it may",
         Ok(loss::Reason::SlowSubscriber) => "this subscriber reads too slowly",
         Ok(loss::Reason::Unspecified) | Err(_) => "reason unknown",

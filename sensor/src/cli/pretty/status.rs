@@ -142,6 +142,7 @@ impl Page {
             (given_up.identity_waits, "waits of events for their container"),
             (given_up.owner_waits, "waits of first bytes for the owner of their socket"),
             (flows, "flows before their protocol was known"),
+            (given_up.recorded_inputs, "inputs that a recording lacks"),
         ];
         let mut counts = counts.into_iter().filter(|(count, _)| *count > 0).peekable();
         if counts.peek().is_some() {

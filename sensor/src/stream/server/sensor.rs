@@ -2,12 +2,15 @@
 
 use std::pin::Pin;
 
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, stream};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::generated::sensor_server::Sensor;
-use super::{Backend, NoStatus, stopped};
-use crate::proto::{GetStatusRequest, GetStatusResponse, SubscribeRequest};
+use super::{Backend, NoRecording, NoStatus, stopped};
+use crate::proto::{GetStatusRequest, GetStatusResponse, RecordRequest, RecordResponse, SubscribeRequest};
+use crate::record::Options;
+use crate::stream::connection::Way;
 use crate::stream::filter::Filter;
 use crate::stream::frame::Frames;
 use crate::stream::hub::SubscribeError;
@@ -25,6 +28,7 @@ impl Service {
     }
 }
 
+type Parts = Pin<Box<dyn Stream<Item = Result<RecordResponse, Status>> + Send>>;
 type Responses = Pin<Box<dyn Stream<Item = Result<Frames, Status>> + Send>>;
 
 #[tonic::async_trait]
@@ -42,6 +46,32 @@ impl Sensor for Service {
         let end: End = Box::pin(stopped(stop));
         // The response headers go out now, and so tell the client that it misses nothing from here.
         Ok(Response::new(Box::pin(stream::unfold(Some((subscription, end)), next))))
+    }
+
+    type RecordStream = Parts;
+
+    async fn record(&self, request: Request<RecordRequest>) -> Result<Response<Parts>, Status> {
+        if request.extensions().get::<Way>() != Some(&Way::Local) {
+            return Err(Status::permission_denied(
+                "recordings are made through the socket on the node only, not by TCP",
+            ));
+        }
+        let RecordRequest { environment, payload, anonymise } = request.into_inner();
+        let options = Options { environment, payload, anonymise };
+        if !options.is_possible() {
+            return Err(Status::invalid_argument(
+                "`anonymise` is not possible with `environment` or `payload`: what they hold cannot be anonymised",
+            ));
+        }
+        let parts = self.backend.record(options).await.map_err(|error| match error {
+            NoRecording::Busy => Status::resource_exhausted(error.to_string()),
+            NoRecording::Failed => Status::unavailable(error.to_string()),
+        })?;
+        let parts = ReceiverStream::new(parts).map(|data| Ok(RecordResponse { data }));
+        // The client asks for an end itself: one that comes by itself is the agent's.
+        let end = stream::once(async { Err(Status::unavailable("the agent is ending")) });
+        let stop = stopped(self.backend.stop.clone());
+        Ok(Response::new(Box::pin(parts.take_until(stop).chain(end))))
     }
 
     async fn get_status(&self, _: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {

@@ -136,6 +136,20 @@ async fn ask(target: &Target) -> Result<(), String> {
 }
 
 #[tokio::test]
+async fn recordings_are_not_made_by_tcp() {
+    let place = Place::new();
+    let server = place.start(&[], 4).await;
+    let target = server.target(&place.servers, place.clients.sign("client"));
+    let mut client = client::connect(&target).await.unwrap();
+    let refused = client.record(proto::RecordRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    assert!(refused.message().contains("socket"), "{refused}");
+    let local =
+        client::connect(&server.agent.target()).await.unwrap().record(proto::RecordRequest::default()).await;
+    assert!(local.is_ok(), "{local:?}");
+}
+
+#[tokio::test]
 async fn who_has_a_certificate_gets_events_and_the_socket_serves_on() {
     let place = Place::new();
     let server = place.start(&[], 8).await;
