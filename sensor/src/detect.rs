@@ -2,6 +2,7 @@
 //!
 //! Pure: a finding follows from the event, the process tree, what is known of the container, and the rules.
 
+pub mod context;
 pub mod field;
 pub mod finding;
 pub mod rules;

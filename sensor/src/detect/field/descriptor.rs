@@ -53,13 +53,13 @@ fields! { Descriptor;
         "", "never has a value: ports have numbers";
     Name = "fd.name", Text, Nothing, true;
         "path of the file, or both ends of the socket (client->server)",
-        "of a file that was opened the path that the kernel resolved, and where the record has the asked one, that \
-         too: a comparison holds if it holds for one of them; relative parts are taken away as Falco does";
+        "there are two paths of a file: as it was asked for (as in Falco, with .. taken as text), and as the kernel \
+         resolved it. A comparison holds if it holds for one of them; shown is the first";
     NameChanged = "fd.name_changed", Bool, Nothing, false;
-        "true for the first datagram to another peer",
-        "repeated datagrams to one peer are counted by the kernel and not judged";
-    NameRaw = "fd.nameraw", Text, Nothing, true;
-        "path as the program wrote it", "of opens that succeeded only where the record has it";
+        "true for datagrams that name their receiver",
+        "repeated datagrams to one peer are counted by the kernel and not judged; never true of what is received";
+    NameRaw = "fd.nameraw", Text, Nothing, false;
+        "path as the program wrote it; fd.name where that is not known", "";
     Net = "fd.net", Network, Nothing, false;
         "addresses of both sides", "";
     Number = "fd.num", Number, Nothing, false;
@@ -101,14 +101,14 @@ fields! { Descriptor;
         "", "never has a value";
     PathName = "fs.path.name", Path, Nothing, true;
         "path that a call works on, from the root", "as fd.name";
-    PathNameRaw = "fs.path.nameraw", Text, Nothing, true;
+    PathNameRaw = "fs.path.nameraw", Text, Nothing, false;
         "that path as the program wrote it", "as fd.nameraw";
     PathSource = "fs.path.source", Path, Nothing, true;
         "first of two paths: what is renamed, linked to or mounted", "as fd.name";
-    PathSourceRaw = "fs.path.sourceraw", Text, Nothing, true;
+    PathSourceRaw = "fs.path.sourceraw", Text, Nothing, false;
         "that path as the program wrote it", "only where the record has it";
     PathTarget = "fs.path.target", Path, Nothing, true;
         "second of two paths: the new name, the place of a mount", "as fd.name";
-    PathTargetRaw = "fs.path.targetraw", Text, Nothing, true;
+    PathTargetRaw = "fs.path.targetraw", Text, Nothing, false;
         "that path as the program wrote it", "only where the record has it";
 }
