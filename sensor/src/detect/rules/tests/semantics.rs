@@ -150,7 +150,6 @@ fn kinds_follow_from_the_condition() {
     assert_eq!(kinds("not (evt.type!=open and evt.type!=openat)"), "open openat");
     assert_eq!(kinds("not (evt.type!=open or proc.name=a)"), "open");
     assert_eq!(kinds("(evt.type=open or evt.type=creat) and not evt.type=open"), "creat");
-    assert_eq!(kinds("evt.type=accept"), kinds("evt.type=accept4"));
     assert_eq!(kinds("evt.type=execveat"), "execve");
     assert!(kinds("proc.name=a").split(' ').count() > 40);
     assert!(kinds("not (evt.type=open and proc.name=a)").split(' ').count() > 40);
