@@ -36,6 +36,10 @@ pub struct Filters {
     pub containers_only: bool,
     /// Ancestors to add to each event.
     pub ancestors: u32,
+    /// What was found, and nothing else.
+    pub findings: bool,
+    /// The same in the form of Falco's alerts.
+    pub alerts: bool,
 }
 
 impl Filters {
@@ -50,6 +54,10 @@ impl Filters {
             pairs.flat_map(|(option, value)| [option.to_owned(), value]).collect();
         if self.containers_only {
             arguments.push("--containers-only".to_owned());
+        }
+        arguments.extend(["-o".to_owned(), if self.alerts { "falco" } else { "json" }.to_owned()]);
+        if self.findings {
+            arguments.push("--findings".to_owned());
         }
         if self.ancestors > 0 {
             arguments.extend(["--ancestors".to_owned(), self.ancestors.to_string()]);
@@ -88,7 +96,6 @@ impl Client {
         let before = subscribers(agent);
         let mut child = agent
             .client("watch")
-            .args(["-o", "json"])
             .args(filters.arguments())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
