@@ -85,6 +85,11 @@ impl Users {
         self.groups.get(&gid).map(AsRef::as_ref)
     }
 
+    /// Users by their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &User)> {
+        self.users.iter().map(|(uid, user)| (*uid, user))
+    }
+
     /// Entries for which there was no room.
     #[must_use]
     pub const fn left_out(&self) -> u32 {

@@ -110,6 +110,7 @@ impl Pipeline {
             parent_owner: parent.and_then(|parent| self.identity.owner(parent.cgroup)),
             host_users: None,
             node: &self.context.node,
+            host_users: self.identity.host_users().map(AsRef::as_ref),
             wall_ns: self.context.time(event.time_ns).unix_nanos(),
             names: self.detection.names.as_ref(),
         }

@@ -87,7 +87,8 @@ fn labels_that_an_image_brings_make_no_pod() {
 #[test]
 fn little_is_enough() {
     let found = parse(format!(r#"{{"ID":"{ID}"}}"#).as_bytes());
-    assert_eq!(found, Ok(Container { image: String::new(), ..plain("") }));
+    let details = Details::default();
+    assert_eq!(found, Ok(Container { image: String::new(), details, ..plain("") }));
 }
 
 #[test]
