@@ -108,7 +108,6 @@ impl Pipeline {
             other,
             other_owner,
             parent_owner: parent.and_then(|parent| self.identity.owner(parent.cgroup)),
-            host_users: None,
             node: &self.context.node,
             host_users: self.identity.host_users().map(AsRef::as_ref),
             wall_ns: self.context.time(event.time_ns).unix_nanos(),
