@@ -7,6 +7,7 @@ pub(crate) mod event;
 pub(crate) mod kind;
 pub(crate) mod own;
 pub(crate) mod process;
+pub mod reference;
 pub(crate) mod user;
 
 /// A field of a rule, with its argument.
@@ -113,6 +114,7 @@ macro_rules! fields {
         $variant:ident = $name:literal, $kind:ident, $takes:ident, $many:literal; $from:literal, $differs:literal;
     )*) => {
         /// A field.
+        #[allow(clippy::enum_variant_names, reason = "each is named for what it is, whatever the others are")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Name { $($variant,)* }
 
@@ -151,7 +153,7 @@ const COUNT: usize = {
 };
 
 /// Every field with what it is, in the order of their names.
-const TABLE: [(Definition, Which); COUNT] = {
+static TABLE: [(Definition, Which); COUNT] = {
     let mut table = [GROUPS[0][0]; COUNT];
     let (mut count, mut group) = (0, 0);
     while group < GROUPS.len() {
@@ -264,4 +266,4 @@ impl Kind {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
