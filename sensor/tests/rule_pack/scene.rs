@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use sensor::detect::context::{Context, Given, Names};
+use sensor::detect::context::{Given, Names};
 use sensor::event::{
     Event, Facts,
     call::PrivilegedCall,
@@ -133,8 +133,8 @@ impl Names for Named {
     }
 }
 
-/// Judges a line.
-pub(crate) fn with<T>(text: &str, judge: impl FnOnce(&Context<'_>) -> T) -> T {
+/// Shows what a line says, as the pipeline would.
+pub(crate) fn with<T>(text: &str, judge: impl FnOnce(Given<'_>) -> T) -> T {
     let line = Line::parse(text);
     let (class, facts) = facts(&line);
     let event = Event {
@@ -153,7 +153,7 @@ pub(crate) fn with<T>(text: &str, judge: impl FnOnce(&Context<'_>) -> T) -> T {
     let parent_owner = if outside { Owner::Host { unit: None } } else { own.clone() };
     let names = Named(line.get("name").map(str::to_owned));
     let target = line.has("target").then(|| tree.by_pid(TARGET)).flatten();
-    judge(&Context::new(Given {
+    judge(Given {
         event: &event,
         tree: &tree,
         owner: Some(&own),
@@ -165,7 +165,7 @@ pub(crate) fn with<T>(text: &str, judge: impl FnOnce(&Context<'_>) -> T) -> T {
         host_users: None,
         wall_ns: 1_700_000_000_000_000_000,
         names: &names,
-    }))
+    })
 }
 
 fn owner(line: &Line, which: &str) -> Owner {
@@ -217,7 +217,13 @@ fn tree(line: &Line) -> Tree {
 }
 
 fn process(pid: u32, parent_pid: u32) -> Running {
-    Running { pid, start_ticks: pid.into(), parent_pid, cgroup: Some((1, String::new())), ..Running::default() }
+    Running {
+        pid,
+        start_ticks: pid.into(),
+        parent_pid,
+        cgroup: Some((1, String::new())),
+        ..Running::default()
+    }
 }
 
 fn ids(line: &Line) -> Ids {

@@ -107,9 +107,10 @@ impl<'a> Context<'a> {
             }
             _ => None,
         };
-        NAMESPACES.iter().filter(move |entry| record.is_some_and(|record| is_entered(entry, record))).map(
-            |(name, _, _)| *name,
-        )
+        NAMESPACES
+            .iter()
+            .filter(move |entry| record.is_some_and(|record| is_entered(entry, record)))
+            .map(|(name, _, _)| *name)
     }
 
     fn is_parent_outside(&self) -> Option<bool> {
