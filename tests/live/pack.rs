@@ -33,7 +33,11 @@ const ATTACKS: &[(&str, &str, &str)] = &[
         "program-that-is-not-of-the-image-run-in-a-container",
         "MEDIUM",
     ),
-    ("cp W /tmp/w; /tmp/w say dropped", "dropped-program-run-from-a-temporary-folder", "HIGH"),
+    (
+        "cp /bin/picket-workload /tmp/w; /tmp/w say dropped",
+        "dropped-program-run-from-a-temporary-folder",
+        "HIGH",
+    ),
     (
         "cat /run/secrets/kubernetes.io/serviceaccount/token",
         "token-of-a-service-account-read-by-hand",
@@ -68,21 +72,14 @@ fn agent(lab: &Lab) -> Agent {
     Agent::start(&options)
 }
 
-/// A container with a token, which runs a script. `W` stands for the workload program.
+/// A container with a token, which runs a script. `W` is the workload program.
 fn container(lab: &Lab, script: &str) -> Container {
     let length = (LOGIN.len() - "text:".len() - 1).to_string();
-    let script = script
-        .replace("LENGTH", &length)
-        .replace("LOGIN", &format!("'{LOGIN}'"))
-        .split(' ')
-        .map(|word| if word == "W" { "/bin/picket-workload" } else { word })
-        .collect::<Vec<_>>()
-        .join(" ")
-        .replace("/bin/picket-workload ", "/bin/picket-workload --may-fail ")
-        .replace("cp /bin/picket-workload --may-fail", "cp /bin/picket-workload");
-    let token = "mkdir -p /tmp /run/secrets/kubernetes.io/serviceaccount /opt /mnt /etc; \
-                 echo token > /run/secrets/kubernetes.io/serviceaccount/token; touch /etc/passwd";
-    lab.container(&["/bin/sh", "-c", &format!("{token}\n{script}\nexit 0")])
+    let script = script.replace("LENGTH", &length).replace("LOGIN", &format!("'{LOGIN}'"));
+    let before = "W() { /bin/picket-workload --may-fail \"$@\"; }; \
+                  mkdir -p /tmp /run/secrets/kubernetes.io/serviceaccount /opt /mnt /etc; touch /etc/passwd; \
+                  echo token > /run/secrets/kubernetes.io/serviceaccount/token";
+    lab.container(&["/bin/sh", "-c", &format!("{before}\n{script}\nexit 0")])
 }
 
 fn of(container: &Container) -> Filters {
@@ -130,13 +127,23 @@ fn ordinary_work(lab: &mut Lab) {
     let mut client = Client::subscribe(&agent, &of(&container));
     let mut everything = Client::subscribe(&agent, &Filters::default());
     container.run_ok();
+    let probed = lab.container(&["/bin/sh", "-c", "sleep 600"]);
+    let mut probes = Client::subscribe(&agent, &of(&probed));
+    probed.start();
+    probed.exec(&["/bin/sh", "-c", "test -d / && wget -T 1 -O - http://127.0.0.1:1/ || true"]);
     lab.fence(&mut everything);
+    probes.wait_for("the probe's program", |event| {
+        text(event, "class") == "PROCESS_EXEC"
+            && text(event, "process.executable") == "/bin/busybox"
+            && event["process"]["arguments"][0] == "wget"
+    });
     // Both are told in the order of the pipeline.
     client.wait_for("the end of the container's program", |event| {
         text(event, "class") == "PROCESS_EXIT" && number(event, "process.containerPid") == Some(1)
     });
-    let above: Vec<_> = found(&client).into_iter().filter(|(_, severity, _)| severity != "LOW").collect();
+    let all = [found(&client), found(&probes)].concat();
+    let above: Vec<_> = all.into_iter().filter(|(_, severity, _)| severity != "LOW").collect();
     assert!(above.is_empty(), "{above:#?}");
-    drop((client, everything));
+    drop((client, probes, everything));
     agent.stop();
 }

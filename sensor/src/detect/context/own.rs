@@ -3,7 +3,7 @@
 use sensor_common::{
     class::Class,
     record::{
-        privilege::CallRecord,
+        privilege::{CallRecord, Facts as CallFacts},
         process::{FileIdentity, Namespaces},
     },
 };
@@ -14,6 +14,8 @@ use crate::detect::value::Value;
 use crate::event::{Facts, content::Content, file, request, text::until_nul, wire::dns::Question};
 use crate::identity::store::{Known, Owner};
 
+/// Commands of bpf(2) that are about maps: `BPF_MAP_CREATE`, `BPF_MAP_GET_FD_BY_ID`.
+const MAP_COMMANDS: [u64; 2] = [0, 14];
 /// Part of an inode's mode that says what it is.
 const FILE_TYPE: u32 = 0o170_000;
 
@@ -134,8 +136,16 @@ impl<'a> Context<'a> {
     fn object<'b>(&self, name: Name, buffer: &'b mut Vec<u8>) -> Option<Value<'b>> {
         let Facts::Call(call) = &self.given.event.facts else { return None };
         let record = &call.record;
+        if record.facts & CallFacts::NUMBERS == 0 {
+            return None;
+        }
+        let [command, ..] = record.arguments;
         let text = match (name, self.given.event.class) {
-            (Name::AttachType, Class::Bpf) => request::attach(record.detail),
+            // 0 is one of them as well as none.
+            (Name::AttachType, Class::Bpf) if record.detail != 0 => request::attach(record.detail),
+            (Name::ObjectKind, Class::Bpf) if MAP_COMMANDS.contains(&command) => {
+                request::map(record.number.into())
+            }
             (Name::ObjectKind, Class::Bpf) => request::program(record.number.into()),
             (Name::ObjectKind, Class::PerfEvent) => request::perf_event(record.number.into()),
             _ => return None,

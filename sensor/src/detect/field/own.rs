@@ -22,7 +22,7 @@ fields! { Own;
     FileKind = "picket.file.kind", Text, Nothing, false;
         "what the file is, or mknod makes: file, directory, block, character, fifo, socket", "only Picket has it";
     ObjectKind = "picket.kind", Text, Nothing, false;
-        "type of a BPF program or of a performance event, such as BPF_PROG_TYPE_KPROBE", "only Picket has it";
+        "type of a BPF program or map, or of a performance event, such as BPF_PROG_TYPE_KPROBE", "only Picket has it";
     MountType = "picket.mount.type", Text, Nothing, false;
         "type of the file system of a mount, with the old calls and the new ones", "only Picket has it";
     CallName = "picket.name", Text, Nothing, false;
