@@ -314,7 +314,7 @@ fn tables() -> String {
     text
 }
 
-const MARK: &str = "<!-- From here on made from deploy/rules: PICKET_WRITE_DOCS=1 cargo test -p sensor --test rule_pack -->\n";
+const MARK: &str = "<!-- From here on made from deploy/rules: PICKET_BLESS=1 cargo test -p sensor --test rule_pack -->\n";
 
 #[test]
 fn the_page_is_what_the_files_say() {
@@ -322,9 +322,9 @@ fn the_page_is_what_the_files_say() {
     let page = fs::read_to_string(&file).unwrap();
     let (introduction, _) = page.split_once(MARK).expect("the page has its mark");
     let wanted = format!("{introduction}{MARK}{}", tables());
-    if std::env::var_os("PICKET_WRITE_DOCS").is_some() {
+    if std::env::var_os("PICKET_BLESS").is_some() {
         fs::write(&file, wanted).unwrap();
     } else {
-        assert_eq!(page, wanted, "PICKET_WRITE_DOCS=1 cargo test -p sensor --test rule_pack writes it anew");
+        assert_eq!(page, wanted, "PICKET_BLESS=1 cargo test -p sensor --test rule_pack writes it anew");
     }
 }
