@@ -314,7 +314,8 @@ fn tables() -> String {
     text
 }
 
-const MARK: &str = "<!-- From here on made from deploy/rules: PICKET_BLESS=1 cargo test -p sensor --test rule_pack -->\n";
+const MARK: &str =
+    "<!-- From here on made from deploy/rules: PICKET_BLESS=1 cargo test -p sensor --test rule_pack -->\n";
 
 #[test]
 fn the_page_is_what_the_files_say() {

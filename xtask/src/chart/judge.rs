@@ -53,7 +53,7 @@ const WRONG: [(&str, &str); 10] = [
     ("securityContext.seccompProfile.type=Off", "/securityContext/seccompProfile/type"),
     ("host.cgroup=sys/fs/cgroup", "/host/cgroup"),
     ("config.limits.burst={\"a\":1}", "/config/limits/burst"),
-    ("rules.extra={\"own\":\"\"}", "/rules/extra"),
+    ("rules.extra={\"own\":\"\"}", "does not match pattern"),
     ("probes.liveness.periodSeconds=0", "/probes/liveness/periodSeconds"),
 ];
 
