@@ -17,6 +17,7 @@ mod identity;
 mod input;
 mod network;
 mod objects;
+mod pack;
 mod packets;
 mod policy;
 mod process;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         workload::TESTS,
         process::TESTS,
         file::TESTS,
+        pack::TESTS,
         packets::TESTS,
         input::TESTS,
         network::TESTS,

@@ -105,6 +105,7 @@ impl Pipeline {
     /// What is known of an event.
     fn given<'a>(&'a self, event: &'a event::Event<'a>, before: Before) -> Given<'a> {
         let (other, other_owner) = self.other(&event.facts);
+        let parent = self.tree.ancestors(event.process.into()).next();
         Given {
             event,
             tree: &self.tree,
@@ -112,6 +113,7 @@ impl Pipeline {
             ids_before: before.ids,
             other,
             other_owner,
+            parent_owner: parent.and_then(|parent| self.identity.owner(parent.cgroup)),
             node: &self.context.node,
             host_users: self.identity.host_users().map(AsRef::as_ref),
             wall_ns: self.context.time(event.time_ns).unix_nanos(),
