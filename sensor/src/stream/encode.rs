@@ -224,6 +224,7 @@ impl Context {
             gained: exec.gained().map(|gain| gained(gain).into()).collect(),
             namespaces: Some(namespaces(&record.namespaces)),
             tty: exec.terminal.map(|name| lossy(name).into_owned()).unwrap_or_default(),
+            tty_device: device(record.terminal),
             stdin: Some(stream(&stdin)),
             stdout: Some(stream(&stdout)),
             stderr: Some(stream(&stderr)),
@@ -387,7 +388,11 @@ fn exited(exit: &Exit, run_time_ns: u64) -> proto::Exit {
 }
 
 fn executed_file(exec: &Exec<'_>) -> proto::FileIdentity {
-    file::identity(&exec.record.file, exec.executable.leaf())
+    let modified = i64::try_from(exec.record.modified_ns).unwrap_or_default();
+    proto::FileIdentity {
+        modified: (modified != 0).then(|| proto::Timestamp::from_unix_nanos(modified)),
+        ..file::identity(&exec.record.file, exec.executable.leaf())
+    }
 }
 
 const fn gained(gain: Gain) -> proto::PrivilegeGain {
@@ -425,8 +430,12 @@ fn stream(stdio: &Stdio) -> proto::Stream {
         StreamKind::BlockDevice => Kind::BlockDevice,
         StreamKind::Other => Kind::Other,
     };
-    let device = if stdio.rdev == 0 { String::new() } else { Device::from_kernel(stdio.rdev).to_string() };
-    proto::Stream { kind: kind.into(), inode: stdio.inode, device }
+    proto::Stream { kind: kind.into(), inode: stdio.inode, device: device(stdio.rdev) }
+}
+
+/// A device as major:minor; nothing for none.
+fn device(number: u32) -> String {
+    if number == 0 { String::new() } else { Device::from_kernel(number).to_string() }
 }
 
 /// Names of the fields that are incomplete.

@@ -158,6 +158,7 @@ pub(super) fn identity(of: &FileIdentity, leaf: &[u8]) -> proto::FileIdentity {
         memfd,
         unlinked: of.links == 0 && !memfd,
         mount_id: of.mount_id,
+        modified: None,
     }
 }
 
