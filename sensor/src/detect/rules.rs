@@ -262,6 +262,12 @@ impl Ruleset {
         State::new(&self.program)
     }
 
+    /// True if an event is judged until one rule fires.
+    #[must_use]
+    pub fn stops_at_first(&self) -> bool {
+        self.matching == Matching::First
+    }
+
     /// Judges an event: tells the rules that fire, in the order of loading.
     pub fn evaluate(&self, state: &mut State, facts: &impl Facts, hit: &mut dyn FnMut(&Rule)) {
         let Some(rules) = self.by_kind.get(usize::from(facts.kind().0)).filter(|rules| !rules.is_empty())
