@@ -241,16 +241,27 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits) {
             }
         }
         Control::Clock(clock) => pipeline.set_clock(clock),
-        // If nobody waits any more, the agent ends.
-        Control::Judge { judge, told, reply } => drop(reply.send(pipeline.set_judge(judge, told))),
+        Control::Judge { judge, told, reply } => {
+            let some = judge.is_some();
+            let before = pipeline.set_judge(judge, told);
+            if some || before.is_some() {
+                replace(pipeline, exits);
+            }
+            // If nobody waits any more, the agent ends.
+            drop(reply.send(before));
+        }
         Control::Names { names, reply } => drop(reply.send(pipeline.set_names(names))),
         Control::Policy(policy) => {
-            pipeline.set_policy(Arc::clone(&policy));
-            // The kernel heeds the verdicts of the new policy only from here on.
-            if exits.changes.send(Change::Replace(policy)).is_err() {
-                tracing::error!("the policy's thread has ended: the kernel keeps the old policy");
-            }
+            pipeline.set_policy(policy);
+            replace(pipeline, exits);
         }
+    }
+}
+
+/// Tells the kernel the pipeline's new policy, the verdicts of which it heeds only from here on.
+fn replace(pipeline: &Pipeline, exits: &Exits) {
+    if exits.changes.send(Change::Replace(Arc::clone(pipeline.policy()))).is_err() {
+        tracing::error!("the policy's thread has ended: the kernel keeps the old policy");
     }
 }
 

@@ -5,5 +5,6 @@ mod hostile;
 mod loading;
 mod mock;
 mod output;
+mod partial;
 mod semantics;
 mod upstream;
