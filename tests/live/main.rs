@@ -20,6 +20,7 @@ mod objects;
 mod packets;
 mod policy;
 mod process;
+mod pushdown;
 mod restart;
 mod serve;
 mod verdict;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         serve::TESTS,
         examples::TESTS,
         findings::TESTS,
+        pushdown::TESTS,
     ]
     .concat();
     runner::main(&tests)

@@ -170,9 +170,6 @@ pub(super) static ALL: &[Metric] = metrics! {
     "picket_events_judged_total" Counter [],
         "Events that were judged by rules.",
         |status, samples| if let Some(rules) = &status.rules { samples.one(rules.events_judged) };
-    "picket_events_filtered_total" Counter [],
-        "Events that the kernel did not send since neither the settings nor any rule could want them.",
-        |status, samples| if let Some(rules) = &status.rules { samples.one(rules.events_filtered) };
     "picket_rules_classes" Gauge ["of"],
         "Classes of events that rules make the kernel send, of containers (`containers`) and of the host (`host`).",
         |status, samples| if let Some(rules) = &status.rules {

@@ -41,14 +41,14 @@ impl Page {
     fn pushed_down(&mut self, rules: &Rules) {
         if !rules.pushdown {
             if rules.enabled > 0 {
-                self.line(format_args!("  rules.pushdown is off: the kernel sends every event"));
+                self.line(format_args!("  looked at: every event, since rules.pushdown is off"));
             }
             return;
         }
         let (containers, host) = (rules.container_classes.len(), rules.host_classes.len());
         let (filtered, seen) = (rules.events_filtered, rules.events_seen);
         self.line(format_args!(
-            "  rules look at {containers} classes of containers and {host} of the host; filtered in the kernel, since nothing could match: {filtered} of {seen} events"
+            "  looked at: {containers} classes of containers, {host} of the host; {filtered} of {seen} events filtered in the kernel, as nothing could match"
         ));
     }
 

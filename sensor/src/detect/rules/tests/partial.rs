@@ -15,7 +15,7 @@ fn own() -> Ruleset {
         "evt.type=openat and (fd.filename in (id_rsa, shadow) or fd.directory=/root) and container.id != host",
         "not (fd.num>=0 or fd.name contains a) and not evt.type in (connect, execve)",
         "evt.type=connect and fd.sport in (22, 80) and not (fd.snet in (10.0.0.0/8) or fd.sip=192.0.2.1)",
-        "proc.name=proc.pname or tolower(fd.name)=/etc/shadow or fd.name in (val(proc.exe), val(proc.pname))",
+        "proc.name=proc.pname or tolower(fd.name)=/etc/shadow or fd.name = val(proc.exe)",
         "evt.type!=openat and proc.aname in (bash, sshd) and not user.uid exists",
         "fd.name glob /e* and len(fd.name)>3 and not (proc.name=a and not (fd.name=b or proc.name=c))",
     ];
