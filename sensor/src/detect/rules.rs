@@ -1,9 +1,12 @@
 //! Rules in Falco's language: read from files, compiled once, judged for each event without allocating.
 //!
 //! Reading order: `document` (YAML) → `definition`, `collect` (what items say, what later ones change) → `text`
-//! (lists put in) → `lex`, `parse`, `tree` (conditions) → `compile`, `program` → `evaluate`.
+//! (lists put in) → `lex`, `parse`, `tree` (conditions) → `check`, `compile`, `program` → `specialise` (for each kind
+//! of event) → `evaluate`, `compare`, `transform`, and `output` for what is said.
 
+mod check;
 mod collect;
+mod compare;
 mod compile;
 mod definition;
 mod document;

@@ -7,4 +7,5 @@ mod mock;
 mod output;
 mod partial;
 mod semantics;
+mod tables;
 mod upstream;
