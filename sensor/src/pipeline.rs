@@ -22,7 +22,12 @@ pub use self::detection::Judged;
 use self::{detection::Detection, own::Own, parked::Parked, payload::Payloads};
 use crate::clock::BootClock;
 use crate::detect::finding::Finding;
-use crate::event::{self, Facts, decode::decode, network, operation::FileOperation};
+use crate::event::{
+    self, Facts,
+    decode::decode,
+    network::{self, SocketOperation},
+    operation::FileOperation,
+};
 use crate::identity::{
     container::Container,
     peer::{Peer, PeerNews, Peers},
@@ -79,7 +84,7 @@ pub struct ClassCount {
     pub received: u64,
     /// Events that went through every stage.
     pub published: u64,
-    /// Events that the policy does not want, once their path was known.
+    /// Events that are not told: the settings do not want them, once all of them was known. Rules may have judged them.
     pub quiet: u64,
     /// Events of the agent's own trials, which are not published.
     pub canary: u64,
@@ -221,11 +226,9 @@ impl Pipeline {
                 }
                 own || self.wants_class(event)
             }
-            Facts::File(operation) => {
-                own || (self.wants_class(event) && self.wants_file(event, operation, output))
-            }
+            Facts::File(operation) => own || self.wants_file(event, operation, output),
             Facts::Socket(operation) => {
-                self.socket(event, own, operation, output) && (own || self.wants_class(event))
+                self.socket(event, own, operation, output) && (own || self.wants_socket(event, operation))
             }
             Facts::CgroupCreate(_) | Facts::CgroupRemove(_) | Facts::Content(_) => true,
         };
@@ -246,17 +249,38 @@ impl Pipeline {
         self.tree.expire(event.time_ns);
     }
 
-    /// Whether the policy wants the class of whose event it is. The kernel sends those of a control group that it
-    /// was told nothing of yet.
-    fn wants_class(&mut self, event: &event::Event<'_>) -> bool {
-        let kind = match self.identity.owner(event.cgroup) {
+    /// Whose a control group is.
+    fn kind(&self, cgroup: u64) -> Option<GroupKind> {
+        match self.identity.owner(cgroup) {
             Some(Owner::Container(_)) => Some(GroupKind::Container),
             Some(Owner::Host { .. }) => Some(GroupKind::Host),
             // What has neither process nor control group is nobody's: only who wants the host wants it.
-            None if event.cgroup == 0 => Some(GroupKind::Host),
+            None if cgroup == 0 => Some(GroupKind::Host),
             None => None,
-        };
-        let wanted = self.policy.wants(event.class, kind);
+        }
+    }
+
+    /// Whether the policy wants the class of whose event it is. The kernel sends also those of a control group that it
+    /// was told nothing of yet, and those that only rules look at.
+    fn wants_class(&mut self, event: &event::Event<'_>) -> bool {
+        let wanted = self.policy.wants(event.class, self.kind(event.cgroup));
+        self.counted(event, wanted)
+    }
+
+    /// The same of a socket, whose other end may be quiet.
+    fn wants_socket(&mut self, event: &event::Event<'_>, socket: &SocketOperation<'_>) -> bool {
+        let wanted = self.is_wanted(event, socket);
+        self.counted(event, wanted)
+    }
+
+    fn is_wanted(&self, event: &event::Event<'_>, socket: &SocketOperation<'_>) -> bool {
+        let is_quiet = network::end(&socket.record.remote)
+            .is_some_and(|(address, port)| self.policy.is_quiet(address, port));
+        !is_quiet && self.policy.wants(event.class, self.kind(event.cgroup))
+    }
+
+    /// Counts what is not told.
+    fn counted(&mut self, event: &event::Event<'_>, wanted: bool) -> bool {
         if !wanted {
             self.count(event.class, |count| count.quiet += 1);
         }
@@ -272,9 +296,15 @@ impl Pipeline {
         output: &mut impl Output,
     ) -> bool {
         let (path, new_path) = operation.paths(event.incomplete);
+        let of_class = self.policy.wants(event.class, self.kind(event.cgroup));
         let wanted = if event.class == Class::FileOpen {
             let record = &operation.record;
-            let verdict = self.policy.files.opened(&path, record.file.mode, operation.is_written());
+            let told = self.told_when_opened(&path, operation);
+            // What subscribers do not want rules may.
+            let verdict = match told {
+                Some(Verdict::Quiet) if self.could_open(event) => None,
+                told => told,
+            };
             if let Some(verdict) = verdict
                 && record.file.inode != 0
             {
@@ -287,14 +317,20 @@ impl Pipeline {
                 };
                 output.change(Change::File { key, verdict, generation: self.policy.generation });
             }
-            verdict != Some(Verdict::Quiet)
+            told != Some(Verdict::Quiet)
         } else {
             self.policy.files.changed(&path, &new_path)
         };
-        if !wanted {
-            self.count(event.class, |count| count.quiet += 1);
+        self.counted(event, of_class && wanted)
+    }
+
+    /// The settings' verdict on a file that was opened. The kernel keeps one for containers and host.
+    fn told_when_opened(&self, path: &str, operation: &FileOperation<'_>) -> Option<Verdict> {
+        if self.policy.wants(Class::FileOpen, None) {
+            self.policy.files.opened(path, operation.record.file.mode, operation.is_written())
+        } else {
+            Some(Verdict::Quiet)
         }
-        wanted
     }
 
     /// Names the thread of the agent, by its numbers in the initial pid namespace, whose events are trials.
@@ -302,9 +338,17 @@ impl Pipeline {
         self.own.set(process, thread);
     }
 
-    /// Another policy holds from now on.
+    /// Another policy holds from now on, with what the judge wants.
     pub fn set_policy(&mut self, policy: Arc<Policy>) {
-        self.policy = policy;
+        let judged = self.wanted_by_judge();
+        let generation = self.policy.generation.wrapping_add(1);
+        self.policy = Arc::new(Policy { judged, generation, ..Arc::unwrap_or_clone(policy) });
+    }
+
+    /// The policy that holds.
+    #[must_use]
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
     }
 
     /// An answer about a control group.

@@ -21,6 +21,7 @@ mod pack;
 mod packets;
 mod policy;
 mod process;
+mod pushdown;
 mod record;
 mod restart;
 mod serve;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         record::TESTS,
         examples::TESTS,
         findings::TESTS,
+        pushdown::TESTS,
     ]
     .concat();
     runner::main(&tests)

@@ -91,6 +91,12 @@ impl Gate {
         self.policy.flags & GroupFlags::ALL_FILES != 0
     }
 
+    /// True if verdicts on files of this group are also by the name that was asked for.
+    #[inline(always)]
+    pub(crate) const fn tells_names(self) -> bool {
+        self.policy.flags & GroupFlags::NAMES != 0
+    }
+
     /// The event is not wanted after all.
     #[inline(always)]
     pub(crate) fn filter(self) {
