@@ -21,6 +21,7 @@ mod policy;
 mod process;
 mod restart;
 mod serve;
+mod upstream;
 mod verdict;
 mod workload;
 
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         restart::TESTS,
         serve::TESTS,
         examples::TESTS,
+        upstream::TESTS,
     ]
     .concat();
     runner::main(&tests)

@@ -36,6 +36,8 @@ pub struct Filters {
     pub containers_only: bool,
     /// Ancestors to add to each event.
     pub ancestors: u32,
+    /// Findings only, as alerts in Falco's form.
+    pub falco: bool,
 }
 
 impl Filters {
@@ -48,6 +50,8 @@ impl Filters {
         let pairs = classes.chain(namespaces).chain(pods).chain(containers);
         let mut arguments: Vec<String> =
             pairs.flat_map(|(option, value)| [option.to_owned(), value]).collect();
+        let form: &[&str] = if self.falco { &["--findings", "-o", "falco"] } else { &["-o", "json"] };
+        arguments.extend(form.iter().map(|word| (*word).to_owned()));
         if self.containers_only {
             arguments.push("--containers-only".to_owned());
         }
@@ -88,7 +92,6 @@ impl Client {
         let before = subscribers(agent);
         let mut child = agent
             .client("watch")
-            .args(["-o", "json"])
             .args(filters.arguments())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
