@@ -77,6 +77,8 @@ classes! {
     NetPayload = 39 in Network,
     /// A message of the domain name system.
     NetDns = 40 in Network,
+    /// A socket became a standard stream of a process: descriptor 0, 1 or 2.
+    NetStdio = 41 in Network,
     /// A task's credentials changed other than by executing a program.
     Credentials = 42 in Privilege,
     /// A capability was asked for that containers should not need.

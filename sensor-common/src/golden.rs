@@ -25,18 +25,18 @@ fn sizes_are_the_ones_of_this_version() {
         ("LossKey", size_of::<ledger::LossKey>()),
         ("Settings", size_of::<layout::Settings>()),
     ];
-    assert_eq!(crate::ABI_VERSION, 3);
+    assert_eq!(crate::ABI_VERSION, 4);
     assert_eq!(
         sizes,
         [
             ("TaskRef", 16),
             ("RecordHeader", 56),
             ("ForkRecord", 112),
-            ("ExecRecord", 296),
+            ("ExecRecord", 312),
             ("ExitRecord", 80),
             ("MoveRecord", 80),
             ("FileRecord", 160),
-            ("NetRecord", 192),
+            ("NetRecord", 200),
             ("CallRecord", 424),
             ("Account", 48),
             ("RepeatKey", 40),

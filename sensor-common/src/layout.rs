@@ -95,8 +95,18 @@ layout! {
     signal_tty,
     /// `signal_struct.pids[PIDTYPE_SID]`
     signal_session,
+    /// `signal_struct.pids[PIDTYPE_PGID]`
+    signal_group,
     /// `tty_struct.name`
     tty_name,
+    /// `tty_struct.driver`
+    tty_driver,
+    /// `tty_struct.index`
+    tty_index,
+    /// `tty_driver.major`
+    tty_driver_major,
+    /// `tty_driver.minor_start`
+    tty_driver_minor,
     /// `pid.level`
     pid_level,
     /// `pid.numbers`
@@ -219,6 +229,10 @@ layout! {
     inode_changed_s,
     /// `inode.i_ctime`, nanoseconds
     inode_changed_ns,
+    /// `inode.i_mtime`, seconds
+    inode_modified_s,
+    /// `inode.i_mtime`, nanoseconds
+    inode_modified_ns,
     /// size of `struct inode`, behind which overlayfs keeps its upper directory entry
     inode_size,
     /// `super_block.s_dev`
@@ -259,6 +273,10 @@ layout! {
     task_real_cred,
     /// `socket.sk`
     socket_sk,
+    /// `socket.file`
+    socket_file,
+    /// `sock.sk_socket`
+    sock_socket,
     /// `sock.__sk_common.skc_family`
     sock_family,
     /// `sock.__sk_common.skc_state`
@@ -345,6 +363,8 @@ layout! {
     file_private,
     /// `open_flags.open_flag`
     open_flag,
+    /// `open_flags.mode`
+    open_mode,
     /// `filename.name`
     filename_name,
     /// `task_struct.thread_info.status`

@@ -20,7 +20,7 @@ pub mod record;
 pub mod tail;
 
 /// Version of the record format: raised with every change of a size, an offset or a meaning.
-pub const ABI_VERSION: u16 = 3;
+pub const ABI_VERSION: u16 = 4;
 
 #[cfg(test)]
 mod golden;

@@ -41,6 +41,7 @@ fn opens(lab: &mut Lab) {
     let mut bench = Bench::new(lab);
     open::ways(&mut bench);
     open::flags(&mut bench);
+    open::requested(&mut bench);
     open::other_mount(&mut bench);
     open::refused(&mut bench);
     open::in_a_container(&mut bench);

@@ -4,6 +4,7 @@
 mod connect;
 mod local;
 mod other;
+mod stdio;
 
 use std::process::Stdio;
 
@@ -65,6 +66,11 @@ pub(crate) const TESTS: &[Test] = &[
     ]),
     Test::new("network::udp_connected", other::udp_connected).each_back_end().proves(&["NETWORK_CONNECT"]),
     Test::new("network::datagrams", other::datagrams).each_back_end().proves(&["NETWORK_DATAGRAM"]),
+    Test::new("network::standard_streams", stdio::connected).each_back_end().proves(&["NETWORK_STDIO"]),
+    Test::new("network::standard_streams_of_others", stdio::other_sockets)
+        .each_back_end()
+        .proves(&["NETWORK_STDIO"]),
+    Test::new("network::other_copies", stdio::nothing_else).each_back_end(),
     Test::new("network::bind_and_listen", other::bind_and_listen)
         .each_back_end()
         .proves(&["NETWORK_BIND", "NETWORK_LISTEN"]),

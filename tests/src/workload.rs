@@ -36,6 +36,7 @@ mod open;
 mod process;
 mod serve;
 mod socket;
+mod stdio;
 mod steps;
 mod uring;
 mod words;
@@ -70,10 +71,11 @@ impl Operation {
     }
 }
 
-const FAMILIES: [&[Operation]; 15] = [
+const FAMILIES: [&[Operation]; 16] = [
     open::OPERATIONS,
     file::OPERATIONS,
     network::OPERATIONS,
+    stdio::OPERATIONS,
     serve::OPERATIONS,
     dns::OPERATIONS,
     credentials::OPERATIONS,

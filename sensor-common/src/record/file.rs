@@ -17,7 +17,8 @@ pub struct FileRecord {
     pub error: i32,
     /// Open: `O_*` flags as the kernel keeps or got them. Rename: `RENAME_*`. Unlink: `AT_*`.
     pub flags: u32,
-    /// Mode that was set or asked for (`inode.i_mode` format); for mknod with the file type.
+    /// Mode that was set or asked for (`inode.i_mode` format); for mknod with the file type; of opens that may make
+    /// a file.
     pub mode: u32,
     /// Owner that was set, `u32::MAX` for unchanged.
     pub uid: u32,

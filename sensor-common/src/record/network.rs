@@ -59,8 +59,12 @@ pub struct NetRecord {
     pub offset: u32,
     /// Equal events since the last one that was sent.
     pub repeats: u32,
-    /// Unused; zero.
-    pub reserved: u32,
+    /// [`crate::call::Call`] as a number; 0 where the hook does not tell.
+    pub call: u32,
+    /// The descriptor that a socket was given ([`crate::class::Class::NetStdio`]).
+    pub descriptor: u32,
+    /// The descriptor of the same socket from which that one was made.
+    pub from: u32,
 }
 
 /// Where in its life a connection is.
@@ -98,4 +102,8 @@ impl Facts {
     pub const OWNER_UNKNOWN: u32 = 1 << 4;
     /// The IPv6 socket speaks IPv4.
     pub const MAPPED: u32 = 1 << 5;
+    /// The attempt does not wait: the call has ended with `EINPROGRESS`.
+    pub const NONBLOCKING: u32 = 1 << 6;
+    /// The connection came from the other end.
+    pub const ACCEPTED: u32 = 1 << 7;
 }

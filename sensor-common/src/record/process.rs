@@ -160,6 +160,13 @@ pub struct ExecRecord {
     pub facts: u32,
     /// Which one it is of those executed on its CPU, by the witness's count; 0 where nothing counts.
     pub number: u32,
+    /// Process group id in the initial pid namespace; 0 where unknown.
+    pub process_group: u32,
+    /// Device number of the controlling terminal, major << 20 | minor; 0 without one.
+    pub terminal: u32,
+    /// When the file's content was changed last (`inode.i_mtime`), in nanoseconds of the wall clock; 0 where
+    /// unknown.
+    pub modified_ns: u64,
 }
 
 /// Bits of [`ExecRecord::facts`].

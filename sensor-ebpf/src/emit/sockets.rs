@@ -6,8 +6,8 @@ use aya_ebpf::helpers::{bpf_get_smp_processor_id, generated::bpf_ktime_get_boot_
 use sensor_common::header::TaskRef;
 
 use crate::{
-    kobj::{Memory, Raw},
-    maps::{SOCKETS, offset},
+    kobj::{Raw, sock::Sock},
+    maps::SOCKETS,
 };
 
 /// The owner of a socket: the process that connected, accepted, bound it or sent by it first.
@@ -26,6 +26,8 @@ pub(crate) struct Owner {
     pub(crate) stage: u32,
     /// Thread whose attempt to connect has been told while its call goes on; 0 if there is none.
     pub(crate) thread: u32,
+    /// 1 if the connection was accepted.
+    pub(crate) accepted: u64,
 }
 
 /// How far a socket is.
@@ -36,7 +38,7 @@ pub(crate) enum Stage {
     Used = 1,
     /// A connection was attempted.
     Attempted = 2,
-    /// A connection stands.
+    /// A connection stands. Whoever begins with this has accepted it.
     Connected = 3,
     /// An attempt was refused within the call, whose result will say why.
     Refused = 4,
@@ -74,7 +76,7 @@ pub(crate) fn own(sock: u64, process: TaskRef, cgroup: u64, stage: Stage) -> u64
     }
     if id == 0 {
         // What went over it already was told by this name.
-        id = Raw(sock).number(offset!(sock_cookie));
+        id = Sock(Raw(sock)).cookie();
     }
     if id == 0 {
         // SAFETY: the helper reads nothing but the current CPU's number.
@@ -82,8 +84,9 @@ pub(crate) fn own(sock: u64, process: TaskRef, cgroup: u64, stage: Stage) -> u64
     }
     let thread = if stage == Stage::Attempted { process.tid } else { 0 };
     let since_ns = if matches!(stage, Stage::Attempted | Stage::Connected) { now } else { 0 };
+    let accepted = u64::from(stage == Stage::Connected);
     let stage = if stage == Stage::Adopted { Stage::Connected } else { stage } as u32;
-    SOCKETS.insert(sock, Owner { id, process, cgroup, since_ns, stage, thread }, 0).ok();
+    SOCKETS.insert(sock, Owner { id, process, cgroup, since_ns, stage, thread, accepted }, 0).ok();
     id
 }
 

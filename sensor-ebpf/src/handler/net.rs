@@ -6,4 +6,5 @@ pub(crate) mod connect;
 pub(crate) mod create;
 pub(crate) mod datagram;
 pub(crate) mod state;
+pub(crate) mod stdio;
 mod tell;

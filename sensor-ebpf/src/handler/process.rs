@@ -77,8 +77,8 @@ pub(crate) fn executed(lane: Lane, current: Typed, caller_tid: u32, binprm: Type
     fixed(task, caller_tid, binprm, record);
     // The small fields first: what may be cut is what may be long.
     writer.string::<COMM_BYTES>(Tail::Command, current.address() + u64::from(offset!(task_comm)));
-    if let Some(name) = terminal(current) {
-        writer.string::<TTY_NAME_BYTES>(Tail::Terminal, name);
+    if let Some(tty) = terminal(current) {
+        writer.string::<TTY_NAME_BYTES>(Tail::Terminal, tty.address() + u64::from(offset!(tty_name)));
     }
     if let Some(group) = group {
         cgroup_path(group, &writer, &mut record.header.incomplete);
@@ -145,15 +145,19 @@ fn fixed(task: Task, caller_tid: u32, binprm: Typed, record: &mut ExecRecord) {
     record.caller_tid = caller_tid;
     record.facts = if task.is_child_of_kernel() { ExecFacts::BY_KERNEL } else { 0 };
     record.number = watched();
+    record.process_group = task.process_group();
+    record.terminal = terminal(task.0).map_or(0, device);
 }
 
 /// The executed file.
 #[inline(always)]
 fn executable(current: Typed, writer: &Writer, record: &mut ExecRecord) {
     record.file = Default::default();
+    record.modified_ns = 0;
     let executable = current.follow(offset!(task_mm)).and_then(|mm| mm.follow(offset!(mm_exe_file)));
     if let Some(executable) = executable {
         file::identity(executable, &mut record.file);
+        record.modified_ns = file::modified_ns(executable);
         let place = Raw(executable.address() + u64::from(offset!(file_path)));
         record.file.mount_id = path::mount_id(place);
         match walk(Tail::Executable, place, writer) {
@@ -227,9 +231,16 @@ fn cgroup_path(group: Cgroup, writer: &Writer, incomplete: &mut u32) {
     writer.end_components(Tail::Cgroup, &field);
 }
 
-/// Address of the name of the controlling terminal.
+/// The controlling terminal.
 #[inline(always)]
-fn terminal(current: Typed) -> Option<u64> {
-    let tty = current.follow(offset!(task_signal))?.follow(offset!(signal_tty))?;
-    Some(tty.address() + u64::from(offset!(tty_name)))
+fn terminal(current: Typed) -> Option<Typed> {
+    current.follow(offset!(task_signal))?.follow(offset!(signal_tty))
+}
+
+/// Number of a terminal's device (`tty_devnum`).
+#[inline(always)]
+fn device(tty: Typed) -> u32 {
+    let Some(driver) = tty.follow(offset!(tty_driver)) else { return 0 };
+    let first = driver.number::<u32>(offset!(tty_driver_minor));
+    driver.number::<u32>(offset!(tty_driver_major)) << 20 | first.wrapping_add(tty.number(offset!(tty_index)))
 }

@@ -26,6 +26,13 @@ pub(crate) fn changed_ns<M: Memory>(inode: M) -> u64 {
     time(inode.number(offset!(inode_changed_s)), inode.number(offset!(inode_changed_ns)))
 }
 
+/// When the content of an opened file was changed last, in nanoseconds of the wall clock; 0 where unknown.
+#[inline(always)]
+pub(crate) fn modified_ns<M: Memory>(file: M) -> u64 {
+    let Some(inode) = file.follow(offset!(file_inode)) else { return 0 };
+    time(inode.number(offset!(inode_modified_s)), inode.number(offset!(inode_modified_ns)))
+}
+
 #[inline(always)]
 fn time(seconds: u64, nanoseconds: u32) -> u64 {
     seconds.wrapping_mul(1_000_000_000).wrapping_add(u64::from(nanoseconds & !QUERIED))

@@ -24,6 +24,9 @@ const KIND_SOCKET: u16 = 0o140_000;
 /// Bit of `enum sock_flags`: the other side has ended its direction (`SOCK_DONE`).
 const SOCK_DONE: u64 = 1 << 1;
 
+/// `O_NONBLOCK` of `include/uapi/asm-generic/fcntl.h`.
+const NONBLOCK: u32 = 0o4_000;
+
 /// A `struct sock`.
 #[derive(Clone, Copy)]
 pub(crate) struct Sock(pub(crate) Raw);
@@ -73,6 +76,25 @@ impl Sock {
     #[inline(always)]
     pub(crate) fn state(self) -> u8 {
         self.0.number(offset!(sock_state))
+    }
+
+    /// A name that the kernel gave it for all of its life; 0 if nobody asked for one yet.
+    #[inline(always)]
+    pub(crate) fn cookie(self) -> u64 {
+        self.0.number(offset!(sock_cookie))
+    }
+
+    /// True if its other end is known: only of sockets of the internet.
+    #[inline(always)]
+    pub(crate) fn has_remote(self) -> bool {
+        self.0.number::<u16>(offset!(sock_dport)) != 0
+    }
+
+    /// True if calls on it do not wait.
+    #[inline(always)]
+    pub(crate) fn is_nonblocking(self) -> bool {
+        let file = self.0.follow(offset!(sock_socket)).and_then(|socket| socket.follow(offset!(socket_file)));
+        file.is_some_and(|file| file.number::<u32>(offset!(file_flags)) & NONBLOCK != 0)
     }
 
     /// Positive error number that waits to be told to the process.

@@ -110,12 +110,24 @@ impl<M: Memory> Task<M> {
     /// Session id in the initial pid namespace.
     #[inline(always)]
     pub(crate) fn session(self) -> u32 {
-        let session = self
+        self.group(offset!(signal_session))
+    }
+
+    /// Process group id in the initial pid namespace.
+    #[inline(always)]
+    pub(crate) fn process_group(self) -> u32 {
+        self.group(offset!(signal_group))
+    }
+
+    /// Number, in the initial pid namespace, of a group to which the process belongs.
+    #[inline(always)]
+    fn group(self, field: u32) -> u32 {
+        let group = self
             .0
             .follow(offset!(task_signal))
-            .and_then(|signal| signal.read::<u64>(offset!(signal_session)))
+            .and_then(|signal| signal.read::<u64>(field))
             .filter(|pid| *pid != 0);
-        match session {
+        match group {
             Some(pid) => Raw(pid).number(offset!(pid_numbers).wrapping_add(offset!(upid_nr))),
             None => 0,
         }

@@ -74,6 +74,9 @@ pub const CALLS: &[Entry] = table! {
     Sendto NetDatagram libc::SYS_sendto;
     Sendmsg NetDatagram libc::SYS_sendmsg;
     Sendmmsg NetDatagram libc::SYS_sendmmsg;
+    Dup NetStdio libc::SYS_dup;
+    Dup3 NetStdio libc::SYS_dup3;
+    Fcntl NetStdio libc::SYS_fcntl;
     Setuid Credentials libc::SYS_setuid;
     Setgid Credentials libc::SYS_setgid;
     Setreuid Credentials libc::SYS_setreuid;
@@ -179,6 +182,7 @@ pub const OLD_CALLS: &[Entry] = table! {
     Chown FileOwner libc::SYS_chown;
     Lchown FileOwner libc::SYS_lchown;
     Mknod FileMknod libc::SYS_mknod;
+    Dup2 NetStdio libc::SYS_dup2;
 };
 /// Calls that only older kinds of machines have.
 #[cfg(not(target_arch = "x86_64"))]

@@ -118,7 +118,7 @@ impl Context {
             }
             Some(_) | None => {}
         }
-        message.incomplete = incomplete(event.incomplete);
+        message.incomplete = incomplete(event.class, event.incomplete);
         message.facts = match &event.facts {
             Facts::Fork(fork) => Some(proto::event::Facts::Fork(forked(fork))),
             Facts::Exec(exec) => {
@@ -216,6 +216,7 @@ impl Context {
             gained: exec.gained().map(|gain| gained(gain).into()).collect(),
             namespaces: Some(namespaces(&record.namespaces)),
             tty: exec.terminal.map(|name| lossy(name).into_owned()).unwrap_or_default(),
+            tty_device: device(record.terminal),
             stdin: Some(stream(&stdin)),
             stdout: Some(stream(&stdout)),
             stderr: Some(stream(&stderr)),
@@ -225,6 +226,7 @@ impl Context {
             login_uid: (record.login_uid != u32::MAX).then_some(record.login_uid),
             seccomp: (record.seccomp != u32::MAX).then_some(record.seccomp),
             started_by_kernel: record.facts & ExecFacts::BY_KERNEL != 0,
+            process_group_id: (record.process_group != 0).then_some(record.process_group),
             number: (record.number != 0)
                 .then(|| proto::ExecNumber { cpu: record.header.cpu.into(), count: record.number }),
         }
@@ -377,7 +379,11 @@ fn exited(exit: &Exit, run_time_ns: u64) -> proto::Exit {
 }
 
 fn executed_file(exec: &Exec<'_>) -> proto::FileIdentity {
-    file::identity(&exec.record.file, exec.executable.leaf())
+    let modified = i64::try_from(exec.record.modified_ns).unwrap_or_default();
+    proto::FileIdentity {
+        modified: (modified != 0).then(|| proto::Timestamp::from_unix_nanos(modified)),
+        ..file::identity(&exec.record.file, exec.executable.leaf())
+    }
 }
 
 const fn gained(gain: Gain) -> proto::PrivilegeGain {
@@ -415,24 +421,29 @@ fn stream(stdio: &Stdio) -> proto::Stream {
         StreamKind::BlockDevice => Kind::BlockDevice,
         StreamKind::Other => Kind::Other,
     };
-    let device = if stdio.rdev == 0 { String::new() } else { Device::from_kernel(stdio.rdev).to_string() };
-    proto::Stream { kind: kind.into(), inode: stdio.inode, device }
+    proto::Stream { kind: kind.into(), inode: stdio.inode, device: device(stdio.rdev) }
+}
+
+/// A device as major:minor; nothing for none.
+fn device(number: u32) -> String {
+    if number == 0 { String::new() } else { Device::from_kernel(number).to_string() }
 }
 
 /// Names of the fields that are incomplete.
-fn incomplete(bits: u32) -> Vec<String> {
-    const NAMES: [(u32, &str); 11] = [
+fn incomplete(class: Class, bits: u32) -> Vec<String> {
+    let requested = if class == Class::FileOpen { "file.requestedPath" } else { "exec.requestedPath" };
+    let names = [
         (Incomplete::EXECUTABLE, "process.executable"),
         (Incomplete::DIRECTORY, "process.workingDirectory"),
         (Incomplete::ARGUMENTS | Incomplete::ARGUMENTS_UNREADABLE, "process.arguments"),
         (Incomplete::ENVIRONMENT | Incomplete::ENVIRONMENT_UNREADABLE, "exec.environment"),
         (Incomplete::CGROUP, "exec.cgroup"),
-        (Incomplete::REQUESTED, "exec.requestedPath"),
+        (Incomplete::REQUESTED, requested),
         (Incomplete::PATH, "path"),
         (Incomplete::NEW_PATH, "newPath"),
         (Incomplete::NAME, "name"),
         (Incomplete::VALUE, "value"),
         (Incomplete::PAYLOAD, "socket.payload"),
     ];
-    NAMES.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect()
+    names.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect()
 }

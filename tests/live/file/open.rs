@@ -63,6 +63,10 @@ pub(super) fn ways(bench: &mut Bench<'_>) {
             (_, true) => expect.is("file.compat", true),
             _ => expect.is("file.call", call).absent("file.ioUring").absent("file.compat"),
         };
+        // It says the same, or is the end of it.
+        if way != "proc-root" {
+            Expect::of(event).absent("file.requestedPath");
+        }
     }
 }
 
@@ -89,10 +93,12 @@ pub(super) fn flags(bench: &mut Bench<'_>) {
         .is("file.access", "READ_WRITE")
         .is("file.created", true)
         .lists("file.flags", &["O_CREAT"])
+        .is("file.mode", "0600")
         .is("file.file.mode", "0600");
     Expect::of(ran.event("FILE_OPEN", "file"))
         .is("file.access", "WRITE")
         .absent("file.created")
+        .absent("file.mode")
         .lists("file.flags", &["O_TRUNC", "O_APPEND"]);
     Expect::of(ran.event("FILE_OPEN", "other")).is("file.access", "PATH");
     Expect::of(ran.event("FILE_OPEN", "folder")).lists("file.flags", &["O_DIRECTORY"]);
@@ -103,6 +109,25 @@ pub(super) fn flags(bench: &mut Bench<'_>) {
     Expect::of(nameless.expect("an event of the file without a name"))
         .is("file.file.unlinked", true)
         .has("file.flags", "O_TMPFILE");
+}
+
+/// The path as it was written is told where it is another one than the kernel came to.
+pub(super) fn requested(bench: &mut Bench<'_>) {
+    for (way, path, told) in [
+        ("openat", "folder/../file", "folder/../file"),
+        ("open", "@/folder/../file", "@/folder/../file"),
+        ("openat2", "./file", "./file"),
+        ("openat", "link", "link"),
+        ("openat", "/proc/self/cwd/file", "/proc/self/cwd/file"),
+        ("creat", "folder/../file", "folder/../file"),
+    ] {
+        let ran = bench.run(&format!("symlink symlink file link , open {way} rdonly {path}"));
+        if ran.lacks(way) {
+            continue;
+        }
+        let told = told.replace('@', &ran.folder.to_string_lossy());
+        Expect::of(ran.event("FILE_OPEN", "file")).is("file.requestedPath", told).absent("file.unverified");
+    }
 }
 
 /// Through another mount of the same folder: the same inode, the path through that mount.

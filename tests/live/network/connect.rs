@@ -63,7 +63,9 @@ pub(super) fn tcp(lab: &mut Lab) {
     for how in ["blocking", "nonblocking"] {
         let seen = exchange(lab, how, "127.0.0.1");
         check_exchange(&seen, "127.0.0.1");
-        Expect::of(seen.one("NETWORK_CONNECT", "socket.phase", "ATTEMPT")).is("socket.family", "ipv4");
+        let attempt = seen.one("NETWORK_CONNECT", "socket.phase", "ATTEMPT");
+        Expect::of(attempt).is("socket.family", "ipv4");
+        assert_eq!(attempt["socket"]["nonblocking"] == true, how == "nonblocking", "{attempt:#}");
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) fn datagrams(lab: &mut Lab) {
             .is("socket.protocol", "udp")
             .is("socket.family", family)
             .is("socket.remote.address", address)
+            .is("socket.call", how)
             .absent("socket.error");
         assert_eq!(sent["socket"]["unverified"] == true, unverified, "{sent:#}");
     }

@@ -52,6 +52,8 @@ pub(super) fn container_exec(lab: &mut Lab) {
         .absent("exec.file.unlinked")
         .is("exec.file.mountId", root_mount(pid))
         .is("exec.sessionId", session(pid))
+        .is("exec.processGroupId", group(pid))
+        .absent("exec.ttyDevice")
         .is("exec.seccomp", truth::status(pid, "Seccomp").parse::<u32>().expect("a number"));
     truth::check_file(&event, &container.file("/bin/busybox"));
     truth::check_namespaces(&event, pid);
@@ -81,10 +83,20 @@ fn root_mount(pid: u32) -> u32 {
 /// The session of a process. It is 0 where the test was started by a process that never called `setsid`,
 /// such as PID 1: `getsid` of `rustix` can't tell that.
 fn session(pid: u32) -> u32 {
+    stat(pid, 3)
+}
+
+/// The process group of a process.
+fn group(pid: u32) -> u32 {
+    stat(pid, 2)
+}
+
+/// A field of `/proc/PID/stat`, counted from the state on.
+fn stat(pid: u32, field: usize) -> u32 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
     // The name may hold blanks and brackets; what follows its last bracket is state, parent, group, session.
     let (_, fields) = stat.rsplit_once(')').expect("proc_pid_stat(5)");
-    fields.split_ascii_whitespace().nth(3).and_then(|field| field.parse().ok()).expect("proc_pid_stat(5)")
+    fields.split_ascii_whitespace().nth(field).and_then(|field| field.parse().ok()).expect("proc_pid_stat(5)")
 }
 
 pub(super) fn host_exec(lab: &mut Lab) {
@@ -190,10 +202,13 @@ pub(super) fn terminal(lab: &mut Lab) {
     assert!(status.success(), "setsid -c true: {status}");
     let program = path_text(&lab.image().applet("true"));
     let event = exec_as(&mut client, &program, &marker);
+    let device = fs::metadata(&name).expect("the terminal's other side").rdev();
     let short = name.trim_start_matches("/dev/").replace('/', "");
     Expect::of(&event)
         .is("exec.tty", short)
+        .is("exec.ttyDevice", truth::device(device))
         .is("exec.stdin.kind", "TERMINAL")
+        .is("exec.processGroupId", truth::pid(&event))
         .is("exec.sessionId", truth::pid(&event));
 }
 

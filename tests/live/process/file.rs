@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::{Duration, UNIX_EPOCH};
 
 use picket_tests::expect::Expect;
 use picket_tests::image::copy_program;
@@ -61,6 +62,9 @@ pub(super) fn unlinked(lab: &mut Lab) {
     let marker = marker("unlinked");
     let path = lab.scratch().folder("unlinked").join("gone");
     copy_program(&lab.image().busybox(), &path, 0o755);
+    let written = File::options().write(true).open(&path).expect("the copy");
+    written.set_modified(UNIX_EPOCH + Duration::new(1_000_000_000, 123_000_000)).expect("our own file");
+    drop(written);
     let file = File::open(&path).expect("the copy");
     fcntl_setfd(&file, FdFlags::empty()).expect("an open file");
     fs::remove_file(&path).expect("the copy");
@@ -69,6 +73,7 @@ pub(super) fn unlinked(lab: &mut Lab) {
     assert!(status.success(), "{by_descriptor}: {status}");
     Expect::of(&client.exec(&marker))
         .is("exec.file.unlinked", true)
+        .is("exec.file.modified", "2001-09-09T01:46:40.123Z")
         .absent("exec.file.memfd")
         .is("exec.file.links", 0)
         .is("exec.file.inode", file.metadata().expect("an open file").ino())

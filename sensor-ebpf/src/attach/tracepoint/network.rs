@@ -5,7 +5,7 @@ use sensor_common::call::Call;
 
 use super::{ended, entry};
 use crate::{
-    handler::net::{accept, bind, connect, create, datagram},
+    handler::net::{accept, bind, connect, create, datagram, stdio},
     kobj::{
         current::Current,
         file,
@@ -102,6 +102,18 @@ pub(crate) fn exit_send(ctx: TracePointContext) -> u32 {
         && datagram::is_told(sock)
     {
         datagram::sent(sock, to, result);
+    }
+    0
+}
+
+/// `sys_exit_dup`, `dup2`, `dup3`, `fcntl`: a descriptor, or a negative error number.
+#[tracepoint]
+pub(crate) fn exit_dup(ctx: TracePointContext) -> u32 {
+    let (number, result) = ended(&ctx);
+    if let Some(descriptor) = stdio::standard(result)
+        && let Some(entry) = entry(number)
+    {
+        stdio::duplicated(entry.call, descriptor);
     }
     0
 }

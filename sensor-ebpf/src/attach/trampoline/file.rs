@@ -12,7 +12,7 @@ use crate::{
         asked::Name,
         call::decode_device,
         change::{self, Pending},
-        open,
+        open::{self, Asked},
     },
     kobj::{Memory, Raw},
     maps::offset,
@@ -26,16 +26,20 @@ const TO_EXECUTE: u32 = 0x20;
 /// `do_file_open`
 #[fexit(function = "do_filp_open")]
 pub(crate) fn exit_file_open(ctx: FExitContext) -> i32 {
-    let flags = Raw(ctx.arg::<u64>(2)).number::<u32>(offset!(open_flag));
+    let options = Raw(ctx.arg::<u64>(2));
+    let flags = options.number::<u32>(offset!(open_flag));
     if flags & TO_EXECUTE != 0 {
         return 0;
     }
     let file = number(&ctx, 3);
+    let path = Raw(ctx.arg::<u64>(1));
+    let text = || path.number(offset!(filename_name));
+    let mode = || u32::from(options.number::<u16>(offset!(open_mode)));
     match error(file) {
-        0 => open::by_object(Raw(file), flags),
+        0 => open::by_object(Raw(file), flags, || Asked { text: text(), copied: true, mode: mode() }),
         error => {
-            let text = Raw(ctx.arg::<u64>(1)).number(offset!(filename_name));
-            open::refused(error, flags, Name { text, directory: ctx.arg::<i32>(0), copied: true });
+            let name = Name { text: text(), directory: ctx.arg::<i32>(0), copied: true };
+            open::refused(error, flags, name, mode());
         }
     }
     0
@@ -49,7 +53,7 @@ pub(crate) fn exit_root_open(ctx: FExitContext) -> i32 {
     }
     let file = number(&ctx, 4);
     if error(file) == 0 {
-        open::by_object(Raw(file), 0);
+        open::by_object(Raw(file), 0, || Asked::UNKNOWN);
     }
     0
 }
@@ -63,7 +67,7 @@ pub(crate) fn exit_root_open_old(ctx: FExitContext) -> i32 {
     }
     let file = number(&ctx, 5);
     if error(file) == 0 {
-        open::by_object(Raw(file), 0);
+        open::by_object(Raw(file), 0, || Asked::UNKNOWN);
     }
     0
 }

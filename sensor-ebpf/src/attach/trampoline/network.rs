@@ -5,9 +5,10 @@ use aya_ebpf::{
     macros::{fentry, fexit},
     programs::{FEntryContext, FExitContext},
 };
+use sensor_common::call::Call;
 
 use crate::{
-    handler::net::{accept, bind, connect, create, datagram},
+    handler::net::{accept, bind, connect, create, datagram, stdio},
     kobj::{
         Memory, Raw,
         sock::{AF_INET6, Given, Sock},
@@ -125,6 +126,42 @@ pub(crate) fn udp6_sent(ctx: FExitContext) -> i32 {
     {
         let result: i32 = ctx.arg(3);
         datagram::sent(sock, to, result.into());
+    }
+    0
+}
+
+/// Programs at the end of calls that copy a descriptor: `__x64_sys_NAME(const struct pt_regs *)` and its 32-bit
+/// sibling.
+macro_rules! copies {
+    ($($name:ident $compat:ident $call:ident;)*) => {$(
+        #[fexit]
+        pub(crate) fn $name(ctx: FExitContext) -> i32 {
+            copied(Call::$call, ctx.arg(1))
+        }
+
+        #[fexit]
+        pub(crate) fn $compat(ctx: FExitContext) -> i32 {
+            copied(Call::$call, ctx.arg(1))
+        }
+    )*};
+}
+
+copies! {
+    call_dup call32_dup Dup;
+    call_dup2 call32_dup2 Dup2;
+    call_dup3 call32_dup3 Dup3;
+}
+
+/// `int f_dupfd(unsigned int from, struct file *file, unsigned flags)`: of `fcntl` what copies a descriptor.
+#[fexit(function = "f_dupfd")]
+pub(crate) fn descriptor_copied(ctx: FExitContext) -> i32 {
+    copied(Call::Fcntl, ctx.arg::<i32>(3).into())
+}
+
+#[inline(always)]
+fn copied(call: Call, result: i64) -> i32 {
+    if let Some(descriptor) = stdio::standard(result) {
+        stdio::duplicated(call as u32, descriptor);
     }
     0
 }

@@ -4,7 +4,7 @@ use sensor_common::{call::Call, class::Class, record::file::Facts};
 
 use super::{
     asked::{self, Change, HERE, NOWHERE, Name, is_signal},
-    open,
+    open::{self, Asked},
     origin::Origin,
 };
 use crate::{
@@ -180,6 +180,13 @@ impl Arguments {
         }
     }
 
+    /// The mode of a file that an open may make.
+    #[inline(always)]
+    fn mode_of_open(&self, call: u32) -> u32 {
+        let given = self.get(4) as u32 & WITH_MODE != 0 || call == Call::Creat as u32;
+        if given { self.get(5) as u32 } else { 0 }
+    }
+
     #[inline(always)]
     fn name(&self) -> Name {
         Name { directory: self.get(0) as i32, text: self.get(1), copied: false }
@@ -195,7 +202,7 @@ impl Arguments {
 #[inline(always)]
 pub(crate) fn open_ended(call: u32, result: i64) {
     // What is closed again already is told as it was asked for.
-    if result >= 0 && open::by_descriptor(result as u32, Origin::call(call)) {
+    if result >= 0 && open::by_descriptor(result as u32, Origin::call(call), || asked(call)) {
         return;
     }
     let error = error(result);
@@ -205,9 +212,17 @@ pub(crate) fn open_ended(call: u32, result: i64) {
     }
     let (Some(current), Some(arguments)) = (Current::task(), Arguments::of(call, 0)) else { return };
     let flags = arguments.get(4) as u32;
-    let mode = if flags & WITH_MODE != 0 { arguments.get(5) as u32 } else { 0 };
+    let mode = arguments.mode_of_open(call);
     let origin = Some(Origin::call(call));
     asked::refused_open(current, error, flags, origin, arguments.name(), |record| record.mode = mode);
+}
+
+/// What the running task's call to open asks for. That of `openat2` has its mode in the caller's memory: it is left
+/// out.
+#[inline(always)]
+fn asked(call: u32) -> Asked {
+    let Some(arguments) = Arguments::of(call, 0) else { return Asked::UNKNOWN };
+    Asked { text: arguments.get(1), copied: false, mode: arguments.mode_of_open(call) }
 }
 
 /// A call that changes names ended.

@@ -2,9 +2,12 @@
 
 use sensor_common::{
     class::{Class, Lane},
+    header::Incomplete,
     ledger::LossReason,
+    limits::NAME_BYTES_MAX,
     policy::{FileKey, Verdict},
     record::file::{Facts, FileRecord},
+    tail::Tail,
 };
 
 use super::{
@@ -26,18 +29,36 @@ use crate::{
 
 /// The bits of `O_ACCMODE` with which a file can be changed.
 const WRITES: u32 = 0o3;
+/// `S_IALLUGO`
+const PERMISSIONS: u32 = 0o7_777;
 /// `FMODE_CREATED` of `include/linux/fs.h`: this open made the file.
 const CREATED: u32 = 1 << 20;
 
+/// What an open asks for, besides its flags.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    /// Address of the path's text; 0 where there is none any more.
+    pub(crate) text: u64,
+    /// The text is the kernel's copy, not the caller's memory.
+    pub(crate) copied: bool,
+    /// Permissions of a file that it makes, and its type where the kernel has added that.
+    pub(crate) mode: u32,
+}
+
+impl Asked {
+    /// Nothing that could be looked at.
+    pub(crate) const UNKNOWN: Self = Self { text: 0, copied: true, mode: 0 };
+}
+
 /// The running task has opened a file and was given this descriptor. False if nothing is behind it: another
-/// thread has closed it already.
+/// thread has closed it already. `asked` is called only for what is told.
 #[inline(always)]
-pub(crate) fn by_descriptor(descriptor: u32, origin: Origin) -> bool {
+pub(crate) fn by_descriptor(descriptor: u32, origin: Origin, asked: impl FnOnce() -> Asked) -> bool {
     let Some(current) = Current::task() else { return true };
     let Some(file) = file::behind(current.0, descriptor) else { return false };
     let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
     if let Some(gate) = Gate::enter(Class::FileOpen, cgroup) {
-        opened(gate, current, file, Ok(origin));
+        opened(gate, current, file, Ok(origin), asked);
     }
     true
 }
@@ -54,27 +75,35 @@ pub(crate) fn missed() {
 
 /// The kernel has opened a file for the running task.
 #[inline(always)]
-pub(crate) fn by_object(file: Raw, requested: u32) {
+pub(crate) fn by_object(file: Raw, requested: u32, asked: impl FnOnce() -> Asked) {
     let Some(current) = Current::task() else { return };
     let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
     let Some(gate) = Gate::enter(Class::FileOpen, cgroup) else { return };
-    opened(gate, current, file, Err(requested));
+    opened(gate, current, file, Err(requested), asked);
 }
 
 /// The kernel refused an open; the asked path is its own copy.
 #[inline(always)]
-pub(crate) fn refused(error: i32, flags: u32, name: Name) {
+pub(crate) fn refused(error: i32, flags: u32, name: Name, mode: u32) {
     if !asked::is_signal(error) {
         return;
     }
     let Some(current) = Current::task() else { return };
-    asked::refused_open(current, error, flags, None, name, |_| {});
+    asked::refused_open(current, error, flags, None, name, |record| {
+        record.mode = mode & PERMISSIONS;
+    });
 }
 
 /// A file was opened; what the kernel has of it is what is told. Where the origin is not known yet, there are the
 /// flags that were asked for.
 #[inline(always)]
-fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Result<Origin, u32>) {
+fn opened(
+    gate: Gate,
+    current: Task<Current>,
+    file: Raw,
+    origin: Result<Origin, u32>,
+    asked: impl FnOnce() -> Asked,
+) {
     let file = Opened::of(file);
     let dropped = match origin {
         Ok(origin) => origin.dropped_flags(current),
@@ -101,16 +130,33 @@ fn opened(gate: Gate, current: Task<Current>, file: Raw, origin: Result<Origin, 
         Ok(origin) => origin,
         Err(requested) => Origin::of(current, requested),
     };
-    let way = key.way;
-    *record =
-        FileRecord { flags, repeats, call: origin.call, facts: origin.facts, way, ..Default::default() };
+    let asked = asked();
+    let (call, facts, way, mode) = (origin.call, origin.facts, key.way, asked.mode & PERMISSIONS);
+    *record = FileRecord { flags, repeats, call, facts, way, mode, ..Default::default() };
     if file.mode & CREATED != 0 {
         record.facts |= Facts::CREATED;
     }
     begin_gated(gate, process, &mut record.header);
     file::at_inode(file.inode, &mut record.file);
     walk::own(file.dentry, file.vfsmount, &writer, record);
+    text(asked, &writer, record);
     writer.send(&BULK, gate.cgroup);
+}
+
+/// Adds the path as the caller wrote it, which need not be the one that the kernel came to.
+#[inline(always)]
+fn text(asked: Asked, writer: &Writer, record: &mut FileRecord) {
+    if asked.text == 0 {
+        return;
+    }
+    let whole = if asked.copied {
+        writer.string::<NAME_BYTES_MAX>(Tail::PathText, asked.text)
+    } else {
+        writer.user_string::<NAME_BYTES_MAX>(Tail::PathText, asked.text)
+    };
+    if !whole {
+        record.header.incomplete |= Incomplete::REQUESTED;
+    }
 }
 
 /// What is told of an open file. Only that is kept: what it was read from takes much of the stack.

@@ -7,7 +7,7 @@ use sensor_common::{class::Class, layout::ABSENT, record::file::Facts};
 
 use super::{
     asked::{self, Change, NOWHERE, Name},
-    open,
+    open::{self, Asked},
     origin::Origin,
 };
 use crate::{
@@ -107,7 +107,7 @@ pub(crate) fn completed(request: Raw) {
     let untold = request.number::<u32>(offset!(request_flags)) & UNTOLD != 0;
     if result >= 0 && !untold && request.number::<u32>(offset!(uring_open_slot)) == 0 {
         let flags = request.number::<u64>(offset!(uring_open_flags)) as u32;
-        if !open::by_descriptor(result as u32, Origin::uring(flags)) {
+        if !open::by_descriptor(result as u32, Origin::uring(flags), || Asked::UNKNOWN) {
             open::missed();
         }
     }

@@ -2,7 +2,7 @@
 
 use sensor_common::{class::Class, record::network::Phase};
 
-use super::tell::{Same, Telling, group};
+use super::tell::{Same, Telling, call, group};
 use crate::{
     emit::{
         gate::Gate,
@@ -38,6 +38,7 @@ pub(crate) fn accepted(sock: Sock) {
         let name = sock.unix_name().map_or(0, |name| name.0);
         let same = Same(name, u64::from(record.peer.pid), 0);
         if telling.passes(Some(same)) {
+            telling.record.call = call(current);
             telling.unix_socket(sock);
             telling.send();
         }
@@ -50,6 +51,7 @@ pub(crate) fn accepted(sock: Sock) {
     let (first, second) = halves(&record.remote.ip);
     let same = Same(first, second, u64::from(record.local.port));
     if telling.passes(Some(same)) {
+        telling.record.call = call(current);
         telling.send();
     }
 }

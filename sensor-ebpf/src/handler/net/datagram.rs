@@ -2,7 +2,7 @@
 
 use sensor_common::{class::Class, record::network::Facts};
 
-use super::tell::{Telling, group};
+use super::tell::{Telling, call, group};
 use crate::{
     emit::{
         gate::Gate,
@@ -49,6 +49,7 @@ pub(crate) fn sent(sock: Sock, to: Given, result: i64) {
     normalise(record);
     let same = telling.same_remote();
     if telling.passes(Some(same)) {
+        telling.record.call = call(current);
         telling.send();
     }
 }

@@ -1,7 +1,10 @@
 //! TCP: a connection was attempted, came to stand, failed, ended. All of it follows from the socket's state,
 //! by whichever call it came about.
 
-use sensor_common::{class::Class, record::network::Phase};
+use sensor_common::{
+    class::Class,
+    record::network::{Facts, Phase},
+};
 
 use super::tell::{Telling, group};
 use crate::{
@@ -109,6 +112,9 @@ fn told(sock: Sock, class: Class, phase: Phase) {
     sock.local(record);
     sock.remote(record);
     normalise(record);
+    if matches!(phase, Phase::Attempt) && sock.is_nonblocking() {
+        record.facts |= Facts::NONBLOCKING;
+    }
     let same = if matches!(class, Class::NetClose) {
         (record.sent_bytes, record.received_bytes) = sock.bytes();
         None

@@ -19,9 +19,10 @@ use crate::{
         current::Current,
         path::{self, Walk},
         sock::{Given, Sock, halves},
+        syscall::Syscall,
         task::Task,
     },
-    maps::{BULK, NETWORKS, PORTS, Slot, offset},
+    maps::{BULK, CALLS, NETWORKS, PORTS, Slot, offset},
 };
 
 /// Bits of an address.
@@ -43,6 +44,15 @@ pub(super) struct Same(pub(super) u64, pub(super) u64, pub(super) u64);
 #[inline(always)]
 pub(super) fn group(current: Task<Current>) -> u64 {
     Cgroup::of(current.0).map_or(0, Cgroup::id)
+}
+
+/// The system call that the running task is in, as a number; 0 for one without a name here, or of 32 bits.
+#[inline(always)]
+pub(super) fn call(current: Task<Current>) -> u32 {
+    if current.is_compat() {
+        return 0;
+    }
+    CALLS.get(Syscall::of(current).number()).map_or(0, |entry| entry.call)
 }
 
 impl Telling {

@@ -4,7 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
+use rustix::stdio::{dup2_stdin, stdin};
 use sensor_common::class::Class;
 
 use super::trial::{CouldNot, Expected, Place, Trial};
@@ -19,6 +21,7 @@ pub(super) const TRIALS: &[Trial] = &[
     Trial { class: Class::NetListen, run: listen },
     Trial { class: Class::NetClose, run: close },
     Trial { class: Class::NetDatagram, run: datagram },
+    Trial { class: Class::NetStdio, run: standard_stream },
     Trial { class: Class::NetPayload, run: payload },
     Trial { class: Class::NetDns, run: question },
 ];
@@ -133,6 +136,17 @@ fn datagram(_place: &mut Place) -> Result<Expected, CouldNot> {
     let address = receiver.local_addr()?;
     UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.send_to(b"picket canary", address)?;
     Ok(expected(move |operation| remote(operation) == Some(address.port())))
+}
+
+/// For a moment standard input, which nothing in the agent reads, is a socket.
+fn standard_stream(_place: &mut Place) -> Result<Expected, CouldNot> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = socket.local_addr()?.port();
+    let kept = fcntl_dupfd_cloexec(stdin(), 3)?;
+    let copied = dup2_stdin(&socket);
+    dup2_stdin(&kept)?;
+    copied?;
+    Ok(expected(move |operation| operation.descriptor == Some(0) && local(operation) == Some(port)))
 }
 
 fn question(_place: &mut Place) -> Result<Expected, CouldNot> {

@@ -13,10 +13,16 @@ const ARGUMENTS: &str = "arguments of system calls, and with them every class th
 
 /// What is lost without the table of a pid namespace.
 const TARGETS: &str = "the process that a call is aimed at; its number stays";
+/// What is lost without these fields of a terminal.
+const TERMINAL: &str = "the device number of the controlling terminal";
+/// What is lost without these fields of an inode.
+const MODIFIED: &str = "when the content of an executed file was changed last";
 /// What is lost without these fields of a task.
 const SCHEDULING: &str = "how a task is scheduled after a call that sets it";
 /// What is lost without these fields of programs and maps.
 const BPF: &str = "kinds and names of BPF programs and maps, as the kernel has them";
+/// What is lost without the file of a socket.
+const WAITS: &str = "whether an attempt to connect is waited for";
 /// What is lost without the fields of an open.
 const FILE: &str = "files opened below the system-call layer: opens are told by tracepoints";
 /// What is lost without the number of a call.
@@ -73,9 +79,22 @@ pub(super) const SPECS: &[Spec] = &[
         need: Optional("the session id of programs"),
     },
     Spec {
+        field: Field::signal_group,
+        source: Element("signal_struct.pids", "PIDTYPE_PGID"),
+        need: Optional("the process group of programs"),
+    },
+    Spec {
         field: Field::tty_name,
         source: Member(&["tty_struct.name"]),
         need: Optional("the controlling terminal of programs"),
+    },
+    Spec { field: Field::tty_driver, source: Member(&["tty_struct.driver"]), need: Optional(TERMINAL) },
+    Spec { field: Field::tty_index, source: Member(&["tty_struct.index"]), need: Optional(TERMINAL) },
+    Spec { field: Field::tty_driver_major, source: Member(&["tty_driver.major"]), need: Optional(TERMINAL) },
+    Spec {
+        field: Field::tty_driver_minor,
+        source: Member(&["tty_driver.minor_start"]),
+        need: Optional(TERMINAL),
     },
     Spec { field: Field::pid_level, source: Member(&["pid.level"]), need: Required },
     Spec { field: Field::pid_numbers, source: Member(&["pid.numbers"]), need: Required },
@@ -171,6 +190,16 @@ pub(super) const SPECS: &[Spec] = &[
         need: Required,
     },
     Spec {
+        field: Field::inode_modified_s,
+        source: Member(&["inode.i_mtime_sec", "inode.__i_mtime.tv_sec", "inode.i_mtime.tv_sec"]),
+        need: Optional(MODIFIED),
+    },
+    Spec {
+        field: Field::inode_modified_ns,
+        source: Member(&["inode.i_mtime_nsec", "inode.__i_mtime.tv_nsec", "inode.i_mtime.tv_nsec"]),
+        need: Optional(MODIFIED),
+    },
+    Spec {
         field: Field::inode_size,
         source: Size("inode"),
         need: Optional("the overlay layer of executed files"),
@@ -223,6 +252,8 @@ pub(super) const SPECS: &[Spec] = &[
     },
     Spec { field: Field::task_real_cred, source: Member(&["task_struct.real_cred"]), need: Required },
     Spec { field: Field::socket_sk, source: Member(&["socket.sk"]), need: Required },
+    Spec { field: Field::socket_file, source: Member(&["socket.file"]), need: Optional(WAITS) },
+    Spec { field: Field::sock_socket, source: Member(&["sock.sk_socket"]), need: Optional(WAITS) },
     Spec { field: Field::sock_family, source: Member(&["sock.__sk_common.skc_family"]), need: Required },
     Spec { field: Field::sock_state, source: Member(&["sock.__sk_common.skc_state"]), need: Required },
     Spec { field: Field::sock_daddr, source: Member(&["sock.__sk_common.skc_daddr"]), need: Required },
@@ -367,6 +398,11 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { field: Field::file_mode, source: Member(&["file.f_mode"]), need: Required },
     Spec { field: Field::file_private, source: Member(&["file.private_data"]), need: Required },
     Spec { field: Field::open_flag, source: Member(&["open_flags.open_flag"]), need: Optional(FILE) },
+    Spec {
+        field: Field::open_mode,
+        source: Member(&["open_flags.mode"]),
+        need: Optional("the mode that an open asks for"),
+    },
     Spec { field: Field::filename_name, source: Member(&["filename.name"]), need: Optional(FILE) },
     Spec {
         field: Field::thread_status,

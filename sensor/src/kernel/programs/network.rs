@@ -103,6 +103,29 @@ pub(super) const SERVICES: &[Service] = &[
         ],
     },
     Service {
+        name: "sockets as standard streams",
+        classes: &[Class::NetStdio],
+        required: false,
+        ways: &[
+            Way {
+                back_end: BackEnd::Trampoline,
+                programs: &[
+                    Program::optional("call_dup2", Fexit(&["__x64_sys_dup2"])),
+                    Program::optional("call32_dup2", Fexit(&["__ia32_sys_dup2"])),
+                    Program::new("call_dup3", Fexit(&["__x64_sys_dup3"])),
+                    Program::optional("call32_dup3", Fexit(&["__ia32_sys_dup3"])),
+                    Program::new("call_dup", Fexit(&["__x64_sys_dup"])),
+                    Program::optional("call32_dup", Fexit(&["__ia32_sys_dup"])),
+                    Program::optional("descriptor_copied", Fexit(&["f_dupfd"])),
+                ],
+            },
+            Way {
+                back_end: BackEnd::Tracepoint,
+                programs: &[Program::new("exit_dup", SyscallExit(&["dup3", "dup2", "dup", "fcntl"]))],
+            },
+        ],
+    },
+    Service {
         name: "datagrams",
         classes: &[Class::NetDatagram],
         required: false,

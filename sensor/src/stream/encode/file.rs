@@ -74,10 +74,18 @@ fn opened(operation: &FileOperation<'_>, message: &mut proto::FileOperation) {
     }
     .into();
     message.flags = open_flags::of_open(record.flags);
+    message.requested_path = requested(operation, &message.path);
     message.created = record.facts & Facts::CREATED != 0;
     if record.mode != 0 {
         message.mode = permissions(record.mode);
     }
+}
+
+/// The path as the caller wrote it, where that says more than the resolved one: it is another one, and not its end.
+fn requested(operation: &FileOperation<'_>, path: &str) -> String {
+    let text = lossy(operation.path_text);
+    let end = path.strip_suffix(&*text).is_some_and(|before| before.is_empty() || before.ends_with('/'));
+    if operation.path.is_none() || end { String::new() } else { text.into_owned() }
 }
 
 fn made(operation: &FileOperation<'_>, message: &mut proto::FileOperation) {
@@ -150,6 +158,7 @@ pub(super) fn identity(of: &FileIdentity, leaf: &[u8]) -> proto::FileIdentity {
         memfd,
         unlinked: of.links == 0 && !memfd,
         mount_id: of.mount_id,
+        modified: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What happens to sockets.
 
 use sensor_common::{
+    call::Call,
     class::Class,
     header::Incomplete,
     record::network::{Address, Facts, NetRecord, Phase},
@@ -29,6 +30,7 @@ impl Context {
         let record = &operation.record;
         let end = if event.incomplete & Incomplete::PATH != 0 { End::Cut } else { End::Root };
         let closed = event.class == Class::NetClose;
+        let stdio = event.class == Class::NetStdio;
         let peer = (record.peer.pid != 0).then(|| match subject.other {
             Some(process) => self.process(process),
             None => unknown(record.peer),
@@ -61,6 +63,11 @@ impl Context {
             backlog: (event.class == Class::NetListen).then_some(record.offset),
             repeats: record.repeats.into(),
             protocol_number: record.protocol.into(),
+            call: Call::from_number(record.call).map(|call| call.name().to_owned()).unwrap_or_default(),
+            descriptor: stdio.then_some(record.descriptor),
+            from_descriptor: stdio.then_some(record.from),
+            nonblocking: record.facts & Facts::NONBLOCKING != 0,
+            accepted: record.facts & Facts::ACCEPTED != 0,
             remote_peer: subject.remote.map(cluster_peer),
             ..proto::SocketOperation::default()
         }

@@ -11,6 +11,9 @@ pub(super) fn what(operation: &SocketOperation) -> String {
     if operation.protocol == operation.family || operation.protocol == operation.r#type {
         text.push_str(&format!(" {}", safe(&operation.r#type)));
     }
+    if let Some(descriptor) = operation.descriptor {
+        text.push_str(&format!(" {}", stream(descriptor)));
+    }
     let local = operation.local.as_ref().filter(|local| local.port != 0).map(end);
     let whose = operation.remote_peer.as_ref().map(whose).unwrap_or_default();
     let remote = operation.remote.as_ref().map(|remote| end(remote) + &whose);
@@ -24,6 +27,15 @@ pub(super) fn what(operation: &SocketOperation) -> String {
         text.push_str(&format!(" {}", word(&operation.unix_path)));
     }
     text + &outcome(operation)
+}
+
+/// Name of a standard stream.
+const fn stream(descriptor: u32) -> &'static str {
+    match descriptor {
+        0 => "stdin",
+        1 => "stdout",
+        _ => "stderr",
+    }
 }
 
 /// ` (service shop/db)`
@@ -84,6 +96,18 @@ fn outcome(operation: &SocketOperation) -> String {
 mod tests {
     use super::*;
     use crate::proto::{Container, Duration, Process};
+
+    #[test]
+    fn standard_streams() {
+        let shell = SocketOperation {
+            protocol: "tcp".into(),
+            local: at("192.0.2.2", 4000),
+            remote: at("192.0.2.1", 443),
+            descriptor: Some(0),
+            ..SocketOperation::default()
+        };
+        assert_eq!(what(&shell), " tcp stdin 192.0.2.2:4000 -> 192.0.2.1:443");
+    }
 
     fn at(address: &str, port: u32) -> Option<Endpoint> {
         Some(Endpoint { address: address.into(), port })
