@@ -187,7 +187,9 @@ pub async fn run(
     let (controls, control) = sync_channel(CONTROLS_WAITING_MAX);
     let (changes, changed) = sync_channel(CHANGES_WAITING_MAX);
 
-    let advising = advisers::start(&config.identity, &config.node, resolver_waker.clone())?;
+    let hierarchy = kernel.facts().hierarchy;
+    let advising =
+        advisers::start(&config.identity, &config.node, &hierarchy, resolver_waker.clone(), &lapses)?;
     let delays: Arc<Delays> = Arc::default();
     let resolver = Resolver::new(
         Ring::new(running.cgroups, resolver_waker.clone()),

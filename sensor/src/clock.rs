@@ -48,8 +48,13 @@ impl BootClock {
     /// Wall-clock time of a time since boot in nanoseconds.
     #[must_use]
     pub fn to_wall(self, boot_ns: u64) -> Timestamp {
-        let boot = i64::try_from(boot_ns).unwrap_or(i64::MAX);
-        Timestamp::from_unix_nanos(boot.saturating_add(self.offset))
+        Timestamp::from_unix_nanos(self.to_unix_ns(boot_ns))
+    }
+
+    /// The same in nanoseconds since 1970.
+    #[must_use]
+    pub fn to_unix_ns(self, boot_ns: u64) -> i64 {
+        i64::try_from(boot_ns).unwrap_or(i64::MAX).saturating_add(self.offset)
     }
 }
 

@@ -3,10 +3,13 @@
 pub mod catalog;
 pub mod cgroup_path;
 pub mod container;
+pub mod details;
 pub mod docker;
+pub mod image;
 pub mod json;
 pub mod oci;
 pub mod peer;
 pub mod podman;
 pub mod selection;
 pub mod store;
+pub mod users;

@@ -23,6 +23,7 @@ use crate::identity::{
     container::Container,
     peer::{Peer, PeerNews, Peers},
     store::{Answer, Known, Owner, Question, Store},
+    users::Users,
 };
 use crate::policy::{Change, GroupKind, Policy};
 use crate::process::{Key, Process, Running, tree::Tree};
@@ -336,6 +337,11 @@ impl Pipeline {
     #[must_use]
     pub const fn peers(&self) -> &Peers {
         &self.peers
+    }
+
+    /// Users and groups of the host.
+    pub fn set_host_users(&mut self, users: Arc<Users>) {
+        self.identity.set_host_users(users);
     }
 
     /// A control group was removed.

@@ -10,3 +10,4 @@ pub mod kubernetes;
 pub mod lapses;
 pub mod procfs;
 pub mod resolver;
+pub mod users;

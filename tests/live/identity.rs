@@ -2,7 +2,9 @@
 
 mod cri;
 mod known;
+mod privileged;
 mod unresolved;
+mod users;
 
 use picket_tests::client::Client;
 use picket_tests::container::Names;
@@ -24,6 +26,9 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("identity::malformed_bundle", unresolved::malformed_bundle),
     Test::new("identity::late_bundle", unresolved::late_bundle),
     Test::new("identity::gone_before_read", unresolved::gone_before_read),
+    Test::new("identity::privileged", privileged::privileged),
+    Test::new("identity::users_of_the_container", users::own),
+    Test::new("identity::users_hostile_files", users::hostile),
     Test::new("identity::cri_alone", cri::alone).own_agent(),
     Test::new("identity::cri_late", cri::late).own_agent(),
     Test::new("identity::cri_running_before_the_agent", cri::running_before_the_agent).own_agent(),

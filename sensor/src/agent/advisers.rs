@@ -15,8 +15,11 @@ use crate::kernel::ring::Waker;
 use crate::sources::{
     account::{Account, Accounts},
     adviser::{self, Advisers},
+    cgroupfs::CgroupTree,
     cri,
     kubernetes::{self, Wish},
+    lapses::Lapses,
+    users,
 };
 
 /// The advisers: the resolver's side, and their accounts. They end when the tasks are dropped.
@@ -27,9 +30,16 @@ pub(super) struct Advising {
 }
 
 /// Starts all that the settings name, for the resolver that `resolver` wakes.
-pub(super) fn start(settings: &Identity, node: &str, resolver: Waker) -> Result<Advising, AgentError> {
+pub(super) fn start(
+    settings: &Identity,
+    node: &str,
+    hierarchy: &str,
+    resolver: Waker,
+    lapses: &Arc<Lapses>,
+) -> Result<Advising, AgentError> {
     let selection = Arc::new(Selection::new(&settings.labels, &settings.annotations)?);
     let (mut advisers, teacher) = adviser::channels(resolver);
+    let reader = teacher.clone();
     let mut accounts = Accounts::new();
     let mut tasks = JoinSet::new();
     for socket in &settings.cri {
@@ -58,6 +68,9 @@ pub(super) fn start(settings: &Identity, node: &str, resolver: Waker) -> Result<
             tasks.spawn(kubernetes::advise(wanted, teacher, account));
         }
     }
+    let groups = CgroupTree::new(&settings.host_root.join("sys/fs/cgroup"), hierarchy);
+    let readers = users::start(settings.host_root.clone(), groups, reader, Arc::clone(lapses));
+    advisers.set_users(readers.map_err(|source| AgentError::System { action: "start a thread", source })?);
     Ok(Advising { advisers, accounts, tasks })
 }
 

@@ -197,6 +197,7 @@ impl Hot {
                 News::Answer(answer) => pipeline.answer(answer, clock::boot_ns(), exits),
                 News::Group(record) => pipeline.group_record(&record, exits),
                 News::Removed(cgroup) => pipeline.removed(cgroup),
+                News::HostUsers(users) => pipeline.set_host_users(users),
                 News::Peers(news) => news.into_iter().for_each(|news| pipeline.peer(news)),
             }
         }

@@ -283,6 +283,7 @@ impl Keeper {
             lookups: self.lapses.retries.get(),
             group_policies: self.lapses.groups.get(),
             inquiries: self.lapses.inquiries.get(),
+            users: self.lapses.users.get(),
             ..report.given_up
         });
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::cgroup_path;
 use super::container::{Container, Pod, Role, Source};
 use super::store::{Answer, Known, reference};
+use super::users::Users;
 
 /// What a source tells at once: of a pod, of some containers, or of both.
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
@@ -141,6 +142,24 @@ impl Catalog {
             .iter()
             .filter(|(_, group)| touched.contains(&group.container) || (!uid.is_empty() && group.pod == uid));
         groups.map(|(cgroup, group)| self.answer(*cgroup, group)).collect()
+    }
+
+    /// Takes in the users of a container that has a control group; the result is as that of a lesson.
+    pub fn learn_users(&mut self, container: &str, users: Arc<Users>) -> Vec<Answer> {
+        if !self.groups.iter().any(|(_, group)| *group.container == *container && group.found.is_some()) {
+            return Vec::new();
+        }
+        let facts = self.containers.get_or_insert(&container.into());
+        container.clone_into(&mut facts.id);
+        facts.details.users = Some(users);
+        let groups = self.groups.iter().filter(|(_, group)| *group.container == *container);
+        groups.map(|(cgroup, group)| self.answer(*cgroup, group)).collect()
+    }
+
+    /// The containers that are known: what the bundle told, and the path of the control group.
+    pub fn known(&self) -> impl Iterator<Item = (&Container, &str)> {
+        let groups = self.groups.iter();
+        groups.filter_map(|(_, group)| Some((&group.found.as_ref()?.container, group.path.as_str())))
     }
 
     /// A control group was removed: what is known of its container is forgotten.
@@ -395,6 +414,28 @@ mod tests {
         let pod = known.container.pod.unwrap();
         assert_eq!((pod.namespace.as_str(), pod.name.as_str(), pod.uid.as_str()), ("shop", "web-1", UID));
         assert_eq!((known.container.name.as_str(), known.unresolved.as_deref()), ("", Some("no bundle")));
+    }
+
+    #[test]
+    fn users_are_added_to_a_container_that_is_there() {
+        let mut catalog = Catalog::new(4);
+        let users: Arc<Users> = Arc::default();
+        assert_eq!(catalog.learn_users(ID, Arc::clone(&users)), []);
+        assert!(catalog.containers.entries.is_empty(), "nothing is kept of one that is gone");
+        catalog.found(without_bundle());
+        let unresolved = known(catalog.learn_users(ID, Arc::clone(&users)).first());
+        assert_eq!(unresolved.unresolved.as_deref(), Some("no bundle"), "users are no names");
+        assert_eq!(unresolved.container.details.users, Some(Arc::clone(&users)));
+        let sources: Vec<_> = unresolved.container.sources.iter().collect();
+        assert_eq!(sources, [Source::ControlGroup]);
+        let found = known(Some(&catalog.found(with_bundle())));
+        assert!(found.container.details.users.is_some(), "a later look takes nothing away");
+        assert_eq!(
+            catalog.known().map(|(known, path)| (known.id.as_str(), path)).collect::<Vec<_>>(),
+            [(ID, path().as_str())]
+        );
+        catalog.removed(1);
+        assert!(catalog.containers.entries.is_empty());
     }
 
     #[test]

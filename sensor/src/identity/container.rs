@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::details::Details;
+
 /// A container and, where Kubernetes started it, its pod. What is not known is empty.
 #[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
 pub struct Container {
@@ -23,6 +25,10 @@ pub struct Container {
     pub role: Option<Role>,
     /// Starts before this one (CRI `ContainerMetadata.attempt`).
     pub restarts: Option<u32>,
+    /// It has the host's privileges: what its bundle or Docker says of it, where one was read.
+    pub privileged: Option<bool>,
+    /// What rules want to know besides.
+    pub details: Details,
     /// Who told the facts.
     pub sources: Sources,
 }
@@ -176,7 +182,23 @@ impl Runtime {
     }
 }
 
+/// Length of an id as people see it.
+const SHORT_ID: usize = 12;
+
 impl Container {
+    /// The first twelve characters of its id.
+    #[must_use]
+    pub fn short_id(&self) -> &str {
+        self.id.get(..SHORT_ID).unwrap_or(&self.id)
+    }
+
+    /// True if subscribers are told the same of both.
+    #[must_use]
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let shown = |container: &Self| Self { details: Details::default(), ..container.clone() };
+        shown(self) == shown(other)
+    }
+
     /// Adds what another source knows of the same container: it fills what is empty, and what it says of the
     /// digest, the role and the number of restarts is newer.
     pub fn add(&mut self, more: &Self) {
@@ -187,6 +209,8 @@ impl Container {
         self.sandbox |= more.sandbox;
         self.role = more.role.or(self.role);
         self.restarts = more.restarts.or(self.restarts);
+        self.privileged = self.privileged.or(more.privileged);
+        self.details.add(&more.details);
         self.sources = self.sources.and(more.sources);
         if let Some(pod) = &more.pod {
             self.pod.get_or_insert_with(Pod::default).add(pod);
@@ -257,5 +281,17 @@ mod tests {
         let before = known.clone();
         known.add(&Container::default());
         assert_eq!(known, before);
+    }
+
+    #[test]
+    fn details_are_not_told_and_ids_may_be_short() {
+        let id = "0123456789abcdef".to_owned();
+        let container = Container { id, ..Container::default() };
+        let details = Details { hostname: "h".into(), ..Details::default() };
+        let detailed = Container { details, ..container.clone() };
+        assert!(detailed.looks_like(&container) && detailed != container);
+        assert!(!Container { privileged: Some(true), ..container.clone() }.looks_like(&container));
+        assert_eq!(container.short_id(), "0123456789ab");
+        assert_eq!(Container { id: "web1".into(), ..Container::default() }.short_id(), "web1");
     }
 }

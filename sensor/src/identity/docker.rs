@@ -1,10 +1,12 @@
 //! What Docker's own record of a container (`config.v2.json`) tells.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::container::{Container, Pod, Runtime};
+use super::details::{Details, Mount};
 use super::json::{self, JsonError};
 
 #[cfg(test)]
@@ -32,14 +34,26 @@ pub fn parse(bytes: &[u8]) -> Result<Container, DockerError> {
     }
     let name = file.name.strip_prefix('/').unwrap_or(&file.name).to_owned();
     let config = file.config.unwrap_or_default();
+    let details = Details {
+        hostname: config.hostname,
+        mounts: file.mounts.map(|mounts| Arc::new(mounts.into_values().map(MountPoint::mount).collect())),
+        ..Details::default()
+    };
     let plain = Container {
         id: file.id,
         name,
         image: config.image,
         runtime: Some(Runtime::Docker),
+        details,
         ..Container::default()
     };
     Ok(config.labels.as_ref().and_then(|labels| of_pod(&plain, labels)).unwrap_or(plain))
+}
+
+/// Whether Docker's settings of a container's host (`hostconfig.json`, beside the other file) make it privileged.
+#[must_use]
+pub fn privileged(bytes: &[u8]) -> Option<bool> {
+    json::parse_object::<HostConfig>(bytes).ok().and_then(|file| file.privileged)
 }
 
 /// cri-dockerd's and the former dockershim's containers: `k8s_<container>_<pod>_<namespace>_<uid>_<attempt>`, none
@@ -72,11 +86,40 @@ struct File {
     name: String,
     #[serde(rename = "Config")]
     config: Option<Config>,
+    /// By destination.
+    #[serde(rename = "MountPoints")]
+    mounts: Option<BTreeMap<String, MountPoint>>,
+}
+
+#[derive(Deserialize)]
+struct HostConfig {
+    #[serde(rename = "Privileged")]
+    privileged: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct MountPoint {
+    source: String,
+    destination: String,
+    #[serde(rename = "RW")]
+    writable: bool,
+    /// The mode: once it held only how the files are labelled anew.
+    relabel: String,
+    propagation: String,
+}
+
+impl MountPoint {
+    fn mount(self) -> Mount {
+        let Self { source, destination, writable, relabel: mode, propagation } = self;
+        Mount { source, destination, mode, writable, propagation }
+    }
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Config {
+    hostname: String,
     image: String,
     labels: Option<BTreeMap<String, String>>,
 }

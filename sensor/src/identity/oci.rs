@@ -7,7 +7,10 @@ use super::json::{self, JsonError};
 
 use annotations::{Annotations, key};
 
+use spec::Spec;
+
 mod annotations;
+mod spec;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +25,7 @@ pub fn parse(bytes: &[u8], id: &str) -> Result<Container, JsonError> {
         }
         _ => annotations.has(key::crio::TYPE).then_some(Runtime::Crio),
     };
-    Ok(annotations.container(id, runtime))
+    Ok(annotations.container(id, runtime, Spec::read(bytes)))
 }
 
 /// Reads a `config.json` found where `runtime` keeps its bundles.
@@ -39,7 +42,7 @@ pub fn parse_from(bytes: &[u8], id: &str, runtime: Runtime) -> Result<Container,
         },
         Runtime::Containerd | Runtime::Docker => runtime,
     };
-    Ok(annotations.container(id, Some(runtime)))
+    Ok(annotations.container(id, Some(runtime), Spec::read(bytes)))
 }
 
 fn read(bytes: &[u8]) -> Result<Annotations, JsonError> {
@@ -53,14 +56,15 @@ struct Config {
 }
 
 impl Annotations {
-    fn container(&self, id: &str, runtime: Option<Runtime>) -> Container {
+    fn container(&self, id: &str, runtime: Option<Runtime>, spec: Spec) -> Container {
         let found = match runtime {
             Some(Runtime::Containerd) => self.containerd(),
             Some(Runtime::Crio) => self.crio(),
             // podman and Docker keep names elsewhere.
             Some(Runtime::Podman | Runtime::Docker) | None => Container::default(),
         };
-        Container { id: id.to_owned(), runtime, ..found }
+        let privileged = spec.privileged();
+        Container { id: id.to_owned(), runtime, privileged, details: spec.details(), ..found }
     }
 
     fn containerd(&self) -> Container {

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::{
     cgroup_path::{self, Certainty},
     container::{Container, Pod, Source},
+    users::Users,
 };
 
 /// Who owns a control group.
@@ -109,6 +110,7 @@ pub struct Store {
     evicted: u64,
     first_execs_identified: u64,
     first_execs_unidentified: u64,
+    host_users: Option<Arc<Users>>,
 }
 
 /// Reason shown while the sources have not answered.
@@ -126,6 +128,7 @@ impl Store {
             evicted: 0,
             first_execs_identified: 0,
             first_execs_unidentified: 0,
+            host_users: None,
         }
     }
 
@@ -148,6 +151,17 @@ impl Store {
             Owner::Container(known) => Some(known),
             Owner::Host { .. } => None,
         }
+    }
+
+    /// Names of the host's users and groups, once they were read.
+    #[must_use]
+    pub const fn host_users(&self) -> Option<&Arc<Users>> {
+        self.host_users.as_ref()
+    }
+
+    /// The host's users and groups are these from now on.
+    pub fn set_host_users(&mut self, users: Arc<Users>) {
+        self.host_users = Some(users);
     }
 
     /// Path of a control group from the hierarchy's root, if it is known.
@@ -202,7 +216,7 @@ impl Store {
         if is_identified(&group.owner) && !is_identified(&owner) {
             return None;
         }
-        let late = group.sent && group.owner != owner && is_identified(&owner);
+        let late = group.sent && !looks_like(&group.owner, &owner) && is_identified(&owner);
         group.unknown = false;
         group.owner = owner;
         group.path = answer.path.into_boxed_str();
@@ -324,6 +338,16 @@ fn is_identified(owner: &Owner) -> bool {
     matches!(owner, Owner::Container(known) if known.unresolved.is_none())
 }
 
+/// True if subscribers are told the same of both.
+fn looks_like(one: &Owner, other: &Owner) -> bool {
+    match (one, other) {
+        (Owner::Container(one), Owner::Container(other)) => {
+            one.unresolved == other.unresolved && one.container.looks_like(&other.container)
+        }
+        _ => one == other,
+    }
+}
+
 /// The host, with the unit that a path names.
 fn host(path: &str) -> Owner {
     Owner::Host { unit: cgroup_path::unit(path).map(Arc::from) }
@@ -402,6 +426,17 @@ mod tests {
         assert_eq!(store.answer(answer(1, Some(Ok(more())))), None, "nothing is new");
         let newer = Container { image: "web".into(), ..more() };
         assert_eq!(store.answer(answer(1, Some(Ok(newer)))).unwrap().container.image, "web");
+    }
+
+    #[test]
+    fn details_are_taken_in_and_nobody_is_told() {
+        let mut store = Store::new(8);
+        store.answer(answer(1, Some(Ok(named()))));
+        store.sent(1);
+        let mut more = named();
+        more.details.users = Some(Arc::default());
+        assert_eq!(store.answer(answer(1, Some(Ok(more)))), None);
+        assert!(store.container(1).unwrap().container.details.users.is_some());
     }
 
     #[test]

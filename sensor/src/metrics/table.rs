@@ -235,6 +235,7 @@ fn given_up(status: &GetStatusResponse, samples: &mut Samples<'_>) {
         ("identity_waits", given_up.identity_waits),
         ("owner_waits", given_up.owner_waits),
         ("inquiries", given_up.inquiries),
+        ("users", given_up.users),
     ] {
         samples.add(&[what], count);
     }

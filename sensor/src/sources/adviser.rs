@@ -1,9 +1,12 @@
 //! How the resolver's thread and slower sources of identity talk: what is asked, what is told. The resolver never
 //! waits for an adviser.
 
+use std::sync::{Arc, mpsc::SyncSender};
+
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use crate::identity::{catalog::Lesson, container::Container, peer::PeerNews};
+use super::users::Wanted;
+use crate::identity::{catalog::Lesson, container::Container, peer::PeerNews, users::Users};
 use crate::kernel::ring::Waker;
 
 /// Lessons that may wait for the resolver, and questions that may wait for an adviser; an adviser waits for room.
@@ -29,12 +32,22 @@ pub enum Told {
     PodGone(String),
     /// Who in the cluster has which address.
     Peers(Vec<PeerNews>),
+    /// Users of the container with this id.
+    Users {
+        /// Its id.
+        container: String,
+        /// Names, from its own files.
+        users: Arc<Users>,
+    },
+    /// Users of the host.
+    HostUsers(Arc<Users>),
 }
 
 /// The resolver's side.
 #[derive(Debug, Default)]
 pub struct Advisers {
     asked: Vec<Sender<Inquiry>>,
+    users: Option<SyncSender<Wanted>>,
     told: Option<Receiver<Told>>,
 }
 
@@ -45,6 +58,13 @@ impl Advisers {
         let pod = container.pod.as_ref().map(|pod| pod.uid.clone()).unwrap_or_default();
         let inquiry = Inquiry { container: container.id.clone(), pod, sandbox: container.sandbox };
         self.asked.iter().filter(|adviser| adviser.try_send(inquiry.clone()).is_err()).count()
+    }
+
+    /// Asks for the users of a container, whose control group has this path; false if there was no room.
+    #[must_use]
+    pub fn ask_users(&self, container: &str, group: &str) -> bool {
+        let wanted = || Wanted { container: container.to_owned(), group: group.to_owned() };
+        self.users.as_ref().is_none_or(|users| users.try_send(wanted()).is_ok())
     }
 
     /// The next that an adviser tells.
@@ -78,6 +98,16 @@ impl Teacher {
         self.told.is_closed()
     }
 
+    /// The same for threads of their own; not for tasks, which must not block.
+    ///
+    /// # Errors
+    /// There is nobody to be told any more.
+    pub fn tell_and_wait(&self, told: Told) -> Result<(), Ended> {
+        self.told.blocking_send(told).map_err(|_| Ended)?;
+        self.resolver.wake();
+        Ok(())
+    }
+
     /// Tells the resolver; waits while it is busy.
     ///
     /// # Errors
@@ -93,7 +123,7 @@ impl Teacher {
 #[must_use]
 pub fn channels(resolver: Waker) -> (Advisers, Teacher) {
     let (told, heard) = mpsc::channel(WAITING_MAX);
-    (Advisers { asked: Vec::new(), told: Some(heard) }, Teacher { told, resolver })
+    (Advisers { told: Some(heard), ..Advisers::default() }, Teacher { told, resolver })
 }
 
 impl Advisers {
@@ -102,6 +132,11 @@ impl Advisers {
         let (ask, asked) = mpsc::channel(WAITING_MAX);
         self.asked.push(ask);
         asked
+    }
+
+    /// Who reads users.
+    pub fn set_users(&mut self, users: SyncSender<Wanted>) {
+        self.users = Some(users);
     }
 }
 

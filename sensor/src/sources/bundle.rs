@@ -127,7 +127,8 @@ fn interpret(found: &place::Found, id: &str) -> Result<Container, BundleError> {
     let malformed = |reason: String| BundleError::Malformed { path: found.path.clone(), reason };
     let runtime = match found.kind {
         Kind::Docker => {
-            let container = docker::parse(&found.bytes).map_err(|error| malformed(error.to_string()))?;
+            let mut container = docker::parse(&found.bytes).map_err(|error| malformed(error.to_string()))?;
+            container.privileged = privileged_beside(&found.path);
             let same = container.id == id;
             return if same {
                 Ok(container)
@@ -147,6 +148,11 @@ fn interpret(found: &place::Found, id: &str) -> Result<Container, BundleError> {
         (container.name, container.image) = (names.name, names.image);
     }
     Ok(container)
+}
+
+/// As Docker's other file of the container says; without one it is not known.
+fn privileged_beside(config: &Path) -> Option<bool> {
+    docker::privileged(&file::read(&config.with_file_name("hostconfig.json")).ok()??)
 }
 
 /// Names are an extra: a list that cannot be read leaves them empty.

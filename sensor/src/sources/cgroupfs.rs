@@ -1,6 +1,7 @@
 //! Control groups that exist already: ids and paths, from the mounted hierarchy.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +45,35 @@ impl CgroupTree {
             list.lines().any(|line| line.parse() == Ok(pid))
         };
         self.groups().into_iter().map(|(_, path)| path).find(|path| lists(path))
+    }
+
+    /// The first processes of a group, at most `most`, by their numbers in the reader's pid namespace; `None` if there is
+    /// no such group.
+    #[must_use]
+    pub fn processes(&self, path: &str, most: usize) -> Option<Vec<u32>> {
+        // More than so many numbers; the list itself may be long.
+        const DIGITS_MAX: usize = 16;
+        let list = self.root.join(path.trim_start_matches('/')).join("cgroup.procs");
+        let mut text = Vec::new();
+        let bytes_max = u64::try_from(most.saturating_mul(DIGITS_MAX)).unwrap_or(u64::MAX);
+        fs::File::open(list).ok()?.take(bytes_max).read_to_end(&mut text).ok()?;
+        // The last one may be cut.
+        let whole = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+        let numbers = whole.filter_map(|line| std::str::from_utf8(line).ok()?.trim_end().parse().ok());
+        // A process of another pid namespace is listed as 0.
+        Some(numbers.filter(|number| *number != 0).take(most).collect())
+    }
+
+    /// Groups right below one, at most `most`.
+    #[must_use]
+    pub fn below(&self, path: &str, most: usize) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.root.join(path.trim_start_matches('/'))) else {
+            return Vec::new();
+        };
+        let folders =
+            entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
+        names.take(most).map(|name| format!("{}/{name}", path.trim_end_matches('/'))).collect()
     }
 
     /// Every group: id and path from the root of the hierarchy. One that goes meanwhile is left out.
@@ -114,5 +144,10 @@ mod tests {
         fs::write(root.path().join("pids/k8s.io/abc/cgroup.procs"), "7\n0\n8\n").unwrap();
         assert_eq!(tree.holding(8).as_deref(), Some("/k8s.io/abc"));
         assert_eq!(tree.holding(9), None);
+        assert_eq!(tree.processes("/k8s.io/abc", 8), Some(vec![7, 8]));
+        assert_eq!(tree.processes("/k8s.io/abc", 1), Some(vec![7]));
+        assert_eq!((tree.processes("/gone", 8), tree.below("/gone", 8)), (None, vec![]));
+        assert_eq!(tree.below("/k8s.io", 8), ["/k8s.io/abc"]);
+        assert_eq!(tree.below("/", 8), ["/k8s.io"]);
     }
 }

@@ -74,6 +74,11 @@ impl Births {
         }
     }
 
+    /// When a control group was created, if that was seen.
+    pub(super) fn time_ns(&self, cgroup: u64) -> Option<u64> {
+        self.born.get(&cgroup).map(|birth| birth.time_ns)
+    }
+
     /// An answer goes to the pipeline at this time.
     pub(super) fn answered(&mut self, answer: &Answer, now_ns: u64) {
         let Some(known) = &answer.identity else { return };

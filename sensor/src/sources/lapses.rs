@@ -27,6 +27,8 @@ pub struct Lapses {
     pub retries: Count,
     /// Containers that the runtime was not asked about, because too many waited.
     pub inquiries: Count,
+    /// Containers whose users were not read, because too many waited or their files did not answer.
+    pub users: Count,
     /// Records of control groups that could not be decoded.
     pub rejected: Count,
     /// Control groups that got no policy of their own in the kernel, because there are too many.

@@ -15,7 +15,7 @@ use super::{
     delay::{Births, Delays},
     lapses::Lapses,
 };
-use crate::clock;
+use crate::clock::{self, BootClock};
 use crate::event::{Facts, decode::decode, text::lossy};
 use crate::identity::{
     catalog::Catalog,
@@ -23,6 +23,7 @@ use crate::identity::{
     container::{Container, Pod, Source},
     peer::PeerNews,
     store::{Answer, Known, Question, reference},
+    users::Users,
 };
 use crate::kernel::ring::{Ring, Waker};
 use crate::policy::{Change, GroupKind};
@@ -59,6 +60,8 @@ pub enum News {
     Removed(u64),
     /// Who in the cluster has which address.
     Peers(Vec<PeerNews>),
+    /// Users and groups of the host.
+    HostUsers(Arc<Users>),
 }
 
 /// The thread's state.
@@ -75,6 +78,7 @@ pub struct Resolver {
     catalog: Catalog,
     advisers: Advisers,
     births: Births,
+    clock: BootClock,
     /// Advisers have more to tell.
     hurried: bool,
 }
@@ -114,6 +118,7 @@ impl Resolver {
             catalog,
             advisers: Advisers::default(),
             births: Births::default(),
+            clock: BootClock::read(),
             hurried: false,
         }
     }
@@ -151,6 +156,9 @@ impl Resolver {
     /// Works until the pipeline ends or `stopped` says so.
     pub fn run(mut self, stopped: impl Fn() -> bool) {
         hurry();
+        for (container, group) in self.catalog.known() {
+            self.ask_users(container, group);
+        }
         while !stopped() {
             if let Err(error) = self.ring.wait(self.pause()) {
                 tracing::error!(%error, "cannot wait for records of control groups; identity stops");
@@ -231,12 +239,14 @@ impl Resolver {
     }
 
     fn answer(&mut self, question: Question, tries: usize) -> Result<(), Closed> {
-        let answer = Self::look_up(&self.bundles, question.cgroup, question.path.clone());
+        let mut answer = Self::look_up(&self.bundles, question.cgroup, question.path.clone());
+        self.date(&mut answer);
         let answer = self.catalog.found(answer);
         if tries == 0
             && let Some(known) = &answer.identity
         {
             self.lapses.inquiries.add(self.advisers.ask(&known.container));
+            self.ask_users(&known.container, &question.path);
         }
         if is_unanswered(&answer)
             && let Some(pause) = PAUSES.get(tries)
@@ -253,6 +263,21 @@ impl Resolver {
         }
         self.births.answered(&answer, clock::boot_ns());
         self.tell(News::Answer(answer))
+    }
+
+    /// Without a better source a container starts with its control group.
+    fn date(&self, answer: &mut Answer) {
+        let born = self.births.time_ns(answer.cgroup).map(|born| self.clock.to_unix_ns(born));
+        if let Some(known) = answer.identity.as_mut().and_then(Arc::get_mut) {
+            let started = &mut known.container.details.started_ns;
+            *started = started.or(born);
+        }
+    }
+
+    /// A sandbox has nobody but its pause program.
+    fn ask_users(&self, container: &Container, group: &str) {
+        let asked = container.sandbox || self.advisers.ask_users(&container.id, group);
+        self.lapses.users.add(usize::from(!asked));
     }
 
     /// Takes in what advisers tell; not all at once where they tell much, so that new control groups do not wait.
@@ -274,6 +299,12 @@ impl Resolver {
                 return Ok(());
             }
             Told::Peers(news) => return self.tell(News::Peers(news)),
+            Told::HostUsers(users) => return self.tell(News::HostUsers(users)),
+            // Nothing that the kernel's policy or a source's delay depends on.
+            Told::Users { container, users } => {
+                let answers = self.catalog.learn_users(&container, users).into_iter();
+                return answers.map(News::Answer).try_for_each(|news| self.tell(news));
+            }
         };
         for answer in answers {
             if let Some(kind) = kind(&answer) {

@@ -315,6 +315,7 @@ pub fn container(known: &Known) -> proto::Container {
         image_digest: container.image_digest.clone(),
         role: container.role.map_or(proto::container::Role::Unspecified, role).into(),
         restarts: container.restarts,
+        privileged: container.privileged.unwrap_or_default(),
         sources: container.sources.iter().map(|source| identity_source(source).into()).collect(),
     }
 }

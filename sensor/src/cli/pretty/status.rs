@@ -134,6 +134,7 @@ impl Page {
             (given_up.questions, "questions for the container of a control group"),
             (given_up.lookups, "look-ups of containers"),
             (given_up.inquiries, "questions about containers to a runtime or the API server"),
+            (given_up.users, "readings of the users of containers"),
             (given_up.verdicts, "verdicts on files: the kernel asks again"),
             (given_up.group_policies, "policies of control groups: everything is wanted of them"),
             (given_up.identity_waits, "waits of events for their container"),

@@ -42,6 +42,7 @@ fn plain(name: &str) -> Container {
         name: name.to_owned(),
         image: "bb:latest".to_owned(),
         runtime: Some(Runtime::Docker),
+        details: Details { hostname: "web".to_owned(), ..Details::default() },
         ..Container::default()
     }
 }
@@ -86,7 +87,8 @@ fn labels_that_an_image_brings_make_no_pod() {
 #[test]
 fn little_is_enough() {
     let found = parse(format!(r#"{{"ID":"{ID}"}}"#).as_bytes());
-    assert_eq!(found, Ok(Container { image: String::new(), ..plain("") }));
+    let details = Details::default();
+    assert_eq!(found, Ok(Container { image: String::new(), details, ..plain("") }));
 }
 
 #[test]
@@ -105,5 +107,23 @@ fn broken_files_are_errors() {
     let whole = file("/web", &pod_labels("main", "container"));
     for length in 0..whole.len() {
         assert!(parse(&whole[..length]).is_err(), "{length} bytes");
+    }
+}
+
+#[test]
+fn mounts_and_privileges_are_read() {
+    let mut config: Value = serde_json::from_slice(&file("/web", &json!({}))).unwrap();
+    config["MountPoints"] = json!({
+        "/sock": {"Source": "/var/run/docker.sock", "Destination": "/sock", "RW": true, "Relabel": "z",
+                  "Propagation": "rprivate", "Type": "bind"},
+        "/etc/x": {"Source": "/etc/x", "Destination": "/etc/x", "RW": false, "Propagation": "", "Type": "bind"}
+    });
+    let mut text = String::new();
+    parse(config.to_string().as_bytes()).unwrap().details.mounts.unwrap().write(&mut text);
+    assert_eq!(text, "/etc/x:/etc/x::false:,/var/run/docker.sock:/sock:z:true:rprivate");
+    assert_eq!(privileged(br#"{"Binds":null,"Privileged":true}"#), Some(true));
+    assert_eq!(privileged(br#"{"Privileged":false}"#), Some(false));
+    for broken in ["", "{}", "[true]", r#"{"Privileged":1}"#] {
+        assert_eq!(privileged(broken.as_bytes()), None, "{broken}");
     }
 }

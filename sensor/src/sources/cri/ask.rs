@@ -64,6 +64,7 @@ impl Scope {
         if container.image.is_empty() {
             container.image = status.image;
         }
+        container.details = status.details;
         let sandbox = pod.sandbox_id.clone();
         let whole = self.add_pod(&sandbox, &mut pod).await?;
         self.remember(&listed.id, whole);

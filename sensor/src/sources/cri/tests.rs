@@ -131,6 +131,7 @@ async fn what_runs_is_told_and_then_each_new_container() {
         assert_eq!((container.name.as_str(), container.image.as_str()), ("main", "web:1"));
         assert_eq!(container.image_digest, format!("sha256:{}", "ab".repeat(32)));
         assert_eq!((container.restarts, container.runtime), (Some(3), Some(Runtime::Containerd)));
+        assert_eq!(container.details.started_ns, Some(7));
         assert_eq!((lesson.pod.sandbox_id.as_str(), lesson.pod.labels["app"].as_str()), ("pod2", "web"));
         assert!(lesson.pod.shares.host_network && !lesson.pod.static_pod);
         let version = if old { "containerd 1.2 (v1alpha2)" } else { "containerd 1.2 (v1)" };

@@ -1,10 +1,14 @@
 //! What CRI says of containers and pods, in the terms of identity.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::message::{self, ContainerMetadata, ImageSpec, NamespaceMode, PodSandboxMetadata};
+use super::message::{
+    self, ContainerMetadata, ImageSpec, MountPropagation, NamespaceMode, PodSandboxMetadata,
+};
 use crate::identity::{
     container::{Container, Pod, Runtime, Shares},
+    details::Mount,
     selection::Selection,
 };
 
@@ -41,7 +45,27 @@ pub(super) fn listed(container: &message::Container) -> (Container, Pod) {
 
 /// The container and its pod, from its status.
 pub(super) fn status(status: &message::ContainerStatus) -> (Container, Pod) {
-    facts(&status.id, status.metadata.as_ref(), status.image.as_ref(), &status.image_ref, &status.labels)
+    let (mut known, pod) =
+        facts(&status.id, status.metadata.as_ref(), status.image.as_ref(), &status.image_ref, &status.labels);
+    known.details.started_ns = (status.started_at > 0).then_some(status.started_at);
+    known.details.mounts = Some(Arc::new(status.mounts.iter().map(mount).collect()));
+    (known, pod)
+}
+
+/// The kubelet's mounts; those that the runtime adds of its own are in the bundle only.
+fn mount(mount: &message::Mount) -> Mount {
+    let propagation = match mount.propagation() {
+        MountPropagation::PropagationPrivate => "rprivate",
+        MountPropagation::PropagationHostToContainer => "rslave",
+        MountPropagation::PropagationBidirectional => "rshared",
+    };
+    Mount {
+        source: mount.host_path.clone(),
+        destination: mount.container_path.clone(),
+        mode: String::new(),
+        writable: !mount.readonly,
+        propagation: propagation.to_owned(),
+    }
 }
 
 fn facts(
@@ -212,6 +236,25 @@ mod tests {
     }
 
     #[test]
+    fn a_status_tells_start_and_mounts() {
+        let host = |propagation: i32| message::Mount {
+            container_path: "/data".into(),
+            host_path: "/srv".into(),
+            readonly: propagation == 1,
+            propagation,
+        };
+        let mut of = message::ContainerStatus { id: "1".into(), started_at: 5, ..Default::default() };
+        of.mounts = vec![host(0), host(1), host(2)];
+        let details = status(&of).0.details;
+        let mut text = String::new();
+        details.mounts.unwrap().write(&mut text);
+        assert_eq!(text, "/srv:/data::true:rprivate,/srv:/data::false:rslave,/srv:/data::true:rshared");
+        assert_eq!(details.started_ns, Some(5));
+        of.started_at = 0;
+        assert_eq!(status(&of).0.details.started_ns, None, "not started yet");
+    }
+
+    #[test]
     fn a_pod_says_what_it_shares_and_who_made_it() {
         let selection = Selection::new(&["*".into()], &["team".into()]).unwrap();
         let sandbox = |options| PodSandboxStatus {
@@ -249,6 +292,7 @@ mod tests {
                 image: Some(ImageSpec { image, user_specified_image: String::new() }),
                 image_ref: reference,
                 labels: map(&[(POD, &long)]),
+                ..message::ContainerStatus::default()
             };
             let (container, pod) = status(&status_of);
             prop_assert!(container.name.len() <= NAME_MAX && pod.name.len() <= NAME_MAX);

@@ -165,7 +165,16 @@ fn container(
     let Container { id, metadata, image, labels, .. } =
         state.containers.get(id).cloned().ok_or_else(|| Status::not_found("no such container"))?;
     let image_ref = format!("docker.io/library/web@sha256:{}", "ab".repeat(32));
-    Ok(ContainerStatusResponse { status: Some(ContainerStatus { id, metadata, image, image_ref, labels }) })
+    let status = ContainerStatus {
+        id,
+        metadata,
+        image,
+        image_ref,
+        labels,
+        started_at: 7,
+        ..ContainerStatus::default()
+    };
+    Ok(ContainerStatusResponse { status: Some(status) })
 }
 
 fn sandboxes(state: &Mutex<State>) -> ListPodSandboxResponse {
