@@ -4,4 +4,5 @@
 
 pub mod field;
 pub mod finding;
+pub mod rules;
 pub mod value;

@@ -106,7 +106,7 @@ pub struct Options {
     pub user: u32,
     /// Capabilities besides the usual ones, without `CAP_`.
     pub capabilities: Vec<&'static str>,
-    /// As Kubernetes' `privileged: true`: [`PRIVILEGED_CAPABILITIES`] and a writable `/sys`.
+    /// As what runtimes write for Kubernetes' `privileged: true`: [`PRIVILEGED_CAPABILITIES`] and a writable `/sys`.
     pub privileged: bool,
     /// Its first process gets a terminal; the other side of it is sent to this socket.
     pub console: Option<PathBuf>,

@@ -1,5 +1,13 @@
 //! The fields that rules name, and the kinds of events.
 
+pub(crate) mod argument;
+pub(crate) mod container;
+pub(crate) mod descriptor;
+pub(crate) mod event;
+pub(crate) mod kind;
+pub(crate) mod process;
+pub(crate) mod user;
+
 /// A field of a rule, with its argument.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Field {
@@ -77,8 +85,130 @@ pub struct Definition {
     pub differs: &'static str,
 }
 
+/// What a field is, for those who give it its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// An argument of a call, made readable.
+    Argument(argument::Name),
+    /// An argument of a call.
+    RawArgument(argument::Name),
+    /// Of the container.
+    Container(container::Name),
+    /// Of what it is done to.
+    Descriptor(descriptor::Name),
+    /// Of the event itself.
+    Event(event::Name),
+    /// Of the process.
+    Process(process::Name),
+    /// Of the user.
+    User(user::Name),
+}
+
+/// Fields of one subject: an enumeration `Name` of them, and their definitions.
+macro_rules! fields {
+    ($which:ident; $(
+        $variant:ident = $name:literal, $kind:ident, $takes:ident, $many:literal; $from:literal, $differs:literal;
+    )*) => {
+        /// A field.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Name { $($variant,)* }
+
+        pub(super) const ENTRIES: &[(Definition, Which)] = &[$((
+            Definition {
+                name: $name,
+                kind: Type::$kind,
+                takes: Takes::$takes,
+                many: $many,
+                from: $from,
+                differs: $differs,
+            },
+            Which::$which(Name::$variant),
+        ),)*];
+    };
+}
+use fields;
+
+const GROUPS: [&[(Definition, Which)]; 6] = [
+    argument::ENTRIES,
+    container::ENTRIES,
+    descriptor::ENTRIES,
+    event::ENTRIES,
+    process::ENTRIES,
+    user::ENTRIES,
+];
+
+const COUNT: usize = {
+    let (mut count, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        count += GROUPS[group].len();
+        group += 1;
+    }
+    count
+};
+
+/// Every field with what it is, in the order of their names.
+const TABLE: [(Definition, Which); COUNT] = {
+    let mut table = [GROUPS[0][0]; COUNT];
+    let (mut count, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        let mut at = 0;
+        while at < GROUPS[group].len() {
+            let entry = GROUPS[group][at];
+            let mut place = count;
+            while place > 0 && is_before(entry.0.name, table[place - 1].0.name) {
+                table[place] = table[place - 1];
+                place -= 1;
+            }
+            table[place] = entry;
+            count += 1;
+            at += 1;
+        }
+        group += 1;
+    }
+    table
+};
+
+const fn is_before(name: &str, other: &str) -> bool {
+    let (name, other) = (name.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < name.len() && at < other.len() {
+        if name[at] != other[at] {
+            return name[at] < other[at];
+        }
+        at += 1;
+    }
+    name.len() < other.len()
+}
+
+static ALL: [Definition; COUNT] = {
+    let mut all = [TABLE[0].0; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        all[at] = TABLE[at].0;
+        at += 1;
+    }
+    all
+};
+
+static WHICH: [Which; COUNT] = {
+    let mut all = [TABLE[0].1; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        all[at] = TABLE[at].1;
+        at += 1;
+    }
+    all
+};
+
 /// Every field, in the order of their names.
-pub const DEFINITIONS: &[Definition] = &[];
+pub static DEFINITIONS: &[Definition] = &ALL;
+
+/// Number of the field with this name.
+#[must_use]
+pub fn find(name: &str) -> Option<u16> {
+    let place = DEFINITIONS.binary_search_by(|definition| definition.name.cmp(name)).ok()?;
+    u16::try_from(place).ok()
+}
 
 impl Field {
     /// Its definition.
@@ -86,6 +216,12 @@ impl Field {
     pub fn definition(&self) -> &'static Definition {
         // Made only with an id of the table.
         &DEFINITIONS[usize::from(self.id)]
+    }
+
+    /// What it is.
+    #[must_use]
+    pub(crate) fn which(&self) -> Option<Which> {
+        WHICH.get(usize::from(self.id)).copied()
     }
 }
 
@@ -100,7 +236,28 @@ pub struct KindDefinition {
     pub name: &'static str,
     /// Classes of records of which some are of this kind; empty where none ever is.
     pub classes: &'static [sensor_common::class::Class],
+    /// The kind that events of this name have: they cannot be told apart (`accept` and `accept4`).
+    pub stands_for: Option<Kind>,
 }
 
 /// Every kind.
-pub const KINDS: &[KindDefinition] = &[];
+pub static KINDS: &[KindDefinition] = &kind::ALL;
+
+impl Kind {
+    /// The kind that events of this name have.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let place = KINDS.iter().position(|definition| definition.name == name)?;
+        let own = Self(u16::try_from(place).ok()?);
+        Some(KINDS.get(place)?.stands_for.unwrap_or(own))
+    }
+
+    /// Its definition.
+    #[must_use]
+    pub fn definition(self) -> Option<&'static KindDefinition> {
+        KINDS.get(usize::from(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests;

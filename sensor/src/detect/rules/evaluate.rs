@@ -1,0 +1,558 @@
+//! Judging an event: each field is asked for once, each comparison made once, nothing allocated once buffers have grown.
+
+use std::net::IpAddr;
+
+use memchr::memchr2;
+
+use super::program::{Comparison, Node, NodeId, Program, Slot, SlotId, Symbol, Test, TestId};
+use super::tree::{Operator, Transformer};
+use super::{glob, prefix, transform};
+use crate::detect::field::Type;
+use crate::detect::value::{Facts, Value};
+
+/// What was found out of the event at hand. One for each thread that judges.
+#[derive(Debug, Default)]
+pub struct State {
+    /// Marks what belongs to the event at hand.
+    generation: u32,
+    comparisons: Vec<Memo>,
+    nodes: Vec<Memo>,
+    cells: Vec<Cell>,
+    /// Texts of the event at hand.
+    arena: Vec<u8>,
+    /// Where facts put texts together.
+    buffer: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Memo {
+    generation: u32,
+    holds: bool,
+}
+
+/// A value that was asked for.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    generation: u32,
+    symbol: Known,
+    stored: Stored,
+}
+
+/// Whether a text is one of the rules'.
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    NotAsked,
+    Asked(Option<Symbol>),
+}
+
+/// A value whose texts stand in the arena.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Stored {
+    Missing,
+    Flag(bool),
+    Number(i64),
+    Text {
+        start: usize,
+        end: usize,
+    },
+    Address(IpAddr),
+    Addresses([Option<IpAddr>; 2]),
+    Ports([Option<u16>; 2]),
+    /// Texts, each behind its length in four bytes.
+    List {
+        start: usize,
+        end: usize,
+    },
+}
+
+impl State {
+    /// Room for a program, and for texts of a usual event.
+    pub(super) fn new(program: &Program) -> Self {
+        const TEXTS_BYTES: usize = 64 * 1024;
+        let mut state = Self::default();
+        state.arena.reserve(TEXTS_BYTES);
+        state.buffer.reserve(TEXTS_BYTES / 4);
+        state.fit(program);
+        state
+    }
+
+    fn fit(&mut self, program: &Program) {
+        if self.comparisons.len() < program.comparisons.len() {
+            self.comparisons.resize(program.comparisons.len(), Memo::default());
+        }
+        if self.nodes.len() < program.nodes.len() {
+            self.nodes.resize(program.nodes.len(), Memo::default());
+        }
+        if self.cells.len() < program.slots.len() {
+            let cell = Cell { generation: 0, symbol: Known::NotAsked, stored: Stored::Missing };
+            self.cells.resize(program.slots.len(), cell);
+        }
+    }
+
+    /// Forgets the event before.
+    fn next(&mut self) {
+        self.arena.clear();
+        self.generation = self.generation.wrapping_add(1);
+        if self.generation == 0 {
+            self.comparisons.fill(Memo::default());
+            self.nodes.fill(Memo::default());
+            self.cells.iter_mut().for_each(|cell| cell.generation = 0);
+            self.generation = 1;
+        }
+    }
+}
+
+/// One event being judged.
+pub(super) struct Judge<'a, F: Facts> {
+    program: &'a Program,
+    facts: &'a F,
+    state: &'a mut State,
+}
+
+impl<'a, F: Facts> Judge<'a, F> {
+    pub(super) fn new(program: &'a Program, facts: &'a F, state: &'a mut State) -> Self {
+        state.fit(program);
+        state.next();
+        Self { program, facts, state }
+    }
+
+    /// Whether a node holds. Ids are the program's own.
+    pub(super) fn holds(&mut self, id: NodeId) -> bool {
+        let program = self.program;
+        let place = id as usize;
+        match &program.nodes[place] {
+            Node::Never => false,
+            Node::Always => true,
+            Node::Kinds(set) => program.kinds[*set as usize].contains(self.facts.kind()),
+            Node::Test(test) => self.test(*test),
+            Node::Not(child) => !self.holds(*child),
+            Node::And(children) => {
+                self.remembered(place, |judge| children.iter().all(|child| judge.holds(*child)))
+            }
+            Node::Or(children) => {
+                self.remembered(place, |judge| children.iter().any(|child| judge.holds(*child)))
+            }
+        }
+    }
+
+    fn remembered(&mut self, place: usize, holds: impl FnOnce(&mut Self) -> bool) -> bool {
+        if !self.program.shared[place] {
+            return holds(self);
+        }
+        let memo = self.state.nodes[place];
+        if memo.generation == self.state.generation {
+            return memo.holds;
+        }
+        let holds = holds(self);
+        self.state.nodes[place] = Memo { generation: self.state.generation, holds };
+        holds
+    }
+
+    fn test(&mut self, id: TestId) -> bool {
+        let place = id as usize;
+        let memo = self.state.comparisons[place];
+        if memo.generation == self.state.generation {
+            return memo.holds;
+        }
+        let holds = self.compare(&self.program.comparisons[place]);
+        self.state.comparisons[place] = Memo { generation: self.state.generation, holds };
+        holds
+    }
+
+    fn compare(&mut self, comparison: &Comparison) -> bool {
+        let program = self.program;
+        if let Slot::Field { field, many: true, .. } = &program.slots[comparison.slot as usize]
+            && !is_text(program, comparison.slot)
+        {
+            let right = self.right(comparison);
+            let (arena, buffer) = (&self.state.arena, &mut self.state.buffer);
+            return self
+                .facts
+                .any(field, buffer, &mut |value| fits(program, comparison, value, right, arena, None));
+        }
+        let stored = self.cell(comparison.slot);
+        let right = self.right(comparison);
+        match stored {
+            Stored::Missing => false,
+            Stored::List { start, end } => {
+                let arena = &self.state.arena;
+                let mut items = transform::items(arena.get(start..end).unwrap_or_default());
+                let mut fits = |(item, symbol): (&[u8], Option<Option<Symbol>>)| {
+                    fits(program, comparison, Value::Text(item), right, arena, symbol)
+                };
+                match comparison.operator {
+                    Operator::Exists => true,
+                    Operator::In if program.shapes[comparison.slot as usize].list => {
+                        end > start && items.all(&mut fits)
+                    }
+                    _ => items.any(&mut fits),
+                }
+            }
+            stored => {
+                let symbol = match (&comparison.test, stored) {
+                    (Test::Symbols(_), Stored::Text { start, end }) => {
+                        Some(self.symbol(comparison.slot, start, end))
+                    }
+                    _ => None,
+                };
+                let arena = &self.state.arena;
+                let Some(value) = stored.as_value(arena) else { return false };
+                let mut digits = [0; 20];
+                let value = if is_text(program, comparison.slot) { plain(value, &mut digits) } else { value };
+                fits(program, comparison, value, right, arena, symbol)
+            }
+        }
+    }
+
+    /// The other side, where it is a slot.
+    fn right(&mut self, comparison: &Comparison) -> Stored {
+        match comparison.test {
+            Test::Slot(slot) => self.cell(slot),
+            _ => Stored::Missing,
+        }
+    }
+
+    /// The rules' number of a text, looked for once.
+    fn symbol(&mut self, slot: SlotId, start: usize, end: usize) -> Option<Symbol> {
+        let cell = &mut self.state.cells[slot as usize];
+        match cell.symbol {
+            Known::Asked(symbol) => symbol,
+            Known::NotAsked => {
+                let text = self.state.arena.get(start..end).unwrap_or_default();
+                let symbol = self.program.symbols.find(text);
+                cell.symbol = Known::Asked(symbol);
+                symbol
+            }
+        }
+    }
+
+    /// The value of a slot, asked for once.
+    fn cell(&mut self, slot: SlotId) -> Stored {
+        let place = slot as usize;
+        let cell = self.state.cells[place];
+        if cell.generation == self.state.generation {
+            return cell.stored;
+        }
+        let stored = self.make(slot);
+        let generation = self.state.generation;
+        self.state.cells[place] = Cell { generation, symbol: Known::NotAsked, stored };
+        stored
+    }
+
+    fn make(&mut self, slot: SlotId) -> Stored {
+        let program = self.program;
+        match &program.slots[slot as usize] {
+            Slot::Field { field, many: false, .. } => {
+                let (arena, buffer) = (&mut self.state.arena, &mut self.state.buffer);
+                self.facts.value(field, buffer).map_or(Stored::Missing, |value| store(value, arena))
+            }
+            Slot::Field { field, .. } => {
+                let (arena, buffer) = (&mut self.state.arena, &mut self.state.buffer);
+                let start = arena.len();
+                self.facts.any(field, buffer, &mut |value| {
+                    let mut digits = [0; 20];
+                    if let Value::Text(text) = plain(value, &mut digits) {
+                        transform::push_known(arena, text, program.symbols.find(text));
+                    }
+                    false
+                });
+                if arena.len() == start { Stored::Missing } else { Stored::List { start, end: arena.len() } }
+            }
+            Slot::Text(symbol) => store(Value::Text(program.symbols.text(*symbol)), &mut self.state.arena),
+            Slot::List(slots) => self.list(slots),
+            Slot::Transform { transformer, arguments, option } => {
+                self.transform(*transformer, arguments, *option)
+            }
+        }
+    }
+
+    fn list(&mut self, slots: &[SlotId]) -> Stored {
+        // All first: what they put into the arena must not stand between the items.
+        for slot in slots {
+            if self.cell(*slot) == Stored::Missing {
+                return Stored::Missing;
+            }
+        }
+        let start = self.state.arena.len();
+        for slot in slots {
+            let mut digits = [0; 20];
+            let (from, to) = match self.cell(*slot) {
+                Stored::Text { start, end } => (start, end),
+                Stored::Number(number) => {
+                    let text = decimal(number, &mut digits);
+                    transform::push_item(&mut self.state.arena, &[text]);
+                    continue;
+                }
+                _ => continue,
+            };
+            transform::push_own(&mut self.state.arena, from, to);
+        }
+        Stored::List { start, end: self.state.arena.len() }
+    }
+
+    fn transform(&mut self, transformer: Transformer, arguments: &[SlotId], option: Option<u8>) -> Stored {
+        let mut first = Stored::Missing;
+        for (index, slot) in arguments.iter().enumerate() {
+            let stored = self.cell(*slot);
+            if stored == Stored::Missing {
+                return Stored::Missing;
+            }
+            if index == 0 {
+                first = stored;
+            }
+        }
+        if transformer == Transformer::Concat {
+            let start = self.state.arena.len();
+            for slot in arguments {
+                if let Stored::Text { start, end } = self.cell(*slot) {
+                    self.state.arena.extend_from_within(start..end);
+                }
+            }
+            return Stored::Text { start, end: self.state.arena.len() };
+        }
+        let second = arguments.get(1).map_or(Stored::Missing, |slot| self.cell(*slot));
+        transform::apply(transformer, first, second, option, &mut self.state.arena)
+    }
+}
+
+fn is_text(program: &Program, slot: SlotId) -> bool {
+    matches!(program.shapes[slot as usize].kind, Type::Text | Type::Path | Type::Bytes)
+}
+
+fn store(value: Value<'_>, arena: &mut Vec<u8>) -> Stored {
+    match value {
+        Value::Bool(flag) => Stored::Flag(flag),
+        Value::Number(number) => Stored::Number(number),
+        Value::Text(text) => {
+            let start = arena.len();
+            arena.extend_from_slice(text);
+            Stored::Text { start, end: arena.len() }
+        }
+        Value::Address(address) => Stored::Address(address),
+        Value::Addresses(addresses) => Stored::Addresses(addresses),
+        Value::Ports(ports) => Stored::Ports(ports),
+    }
+}
+
+impl Stored {
+    fn as_value(self, arena: &[u8]) -> Option<Value<'_>> {
+        Some(match self {
+            Self::Missing | Self::List { .. } => return None,
+            Self::Flag(flag) => Value::Bool(flag),
+            Self::Number(number) => Value::Number(number),
+            Self::Text { start, end } => Value::Text(arena.get(start..end).unwrap_or_default()),
+            Self::Address(address) => Value::Address(address),
+            Self::Addresses(addresses) => Value::Addresses(addresses),
+            Self::Ports(ports) => Value::Ports(ports),
+        })
+    }
+}
+
+/// A value as text, where a field that is compared as text has a number or a flag.
+fn plain<'v>(value: Value<'v>, digits: &'v mut [u8; 20]) -> Value<'v> {
+    match value {
+        Value::Number(number) => Value::Text(decimal(number, digits)),
+        Value::Bool(true) => Value::Text(b"true"),
+        Value::Bool(false) => Value::Text(b"false"),
+        other => other,
+    }
+}
+
+/// A number in decimal digits.
+fn decimal(number: i64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut rest = number.unsigned_abs();
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    &digits[at..]
+}
+
+/// Whether a value fits a comparison, the other side of which may be a list: then with one of its items.
+fn fits(
+    program: &Program,
+    comparison: &Comparison,
+    value: Value<'_>,
+    right: Stored,
+    arena: &[u8],
+    symbol: Option<Option<Symbol>>,
+) -> bool {
+    match right {
+        Stored::List { start, end } => transform::items(arena.get(start..end).unwrap_or_default())
+            .any(|(item, _)| holds(program, comparison, value, Some(Value::Text(item)), None)),
+        right => holds(program, comparison, value, right.as_value(arena), symbol),
+    }
+}
+
+/// Whether a value fits a comparison. `symbol` is the rules' number of a text, if it was looked for already.
+fn holds(
+    program: &Program,
+    comparison: &Comparison,
+    value: Value<'_>,
+    right: Option<Value<'_>>,
+    symbol: Option<Option<Symbol>>,
+) -> bool {
+    let (operator, all) = (comparison.operator, comparison.all);
+    match (&comparison.test, value) {
+        (Test::Exists, _) => true,
+        (Test::Slot(_), value) => right.is_some_and(|right| against(operator, value, right)),
+        (Test::Symbols(symbols), Value::Text(text)) => {
+            let symbol = symbol.unwrap_or_else(|| program.symbols.find(text));
+            let found = symbol.is_some_and(|symbol| symbols.binary_search(&symbol).is_ok());
+            match (operator, all) {
+                (Operator::Unequal, false) => !found || symbols.len() > 1,
+                (Operator::Unequal, true) => !found,
+                (_, true) => found && symbols.len() == 1,
+                (_, false) => found,
+            }
+        }
+        (Test::Finders(finders), Value::Text(text)) => {
+            each(all, finders, |finder| finder.find(text).is_some())
+        }
+        (Test::Bytes(values), Value::Text(text)) => each(all, values, |value| match operator {
+            Operator::StartsWithBytes => text.starts_with(value),
+            _ => memchr::memmem::find(text, value).is_some(),
+        }),
+        (Test::Regexes(regexes), Value::Text(text)) => each(all, regexes, |regex| regex.is_match(text)),
+        (Test::Prefixes(prefixes), Value::Text(text)) => prefixes.holds(text),
+        (Test::Texts, Value::Text(text)) => {
+            each(all, &comparison.values, |value| texts(operator, text, program.symbols.text(*value)))
+        }
+        (Test::Flags(flags), Value::Bool(value)) => each(all, flags, |flag| match operator {
+            Operator::Unequal => *flag != value,
+            _ => *flag == value,
+        }),
+        (Test::Numbers(numbers), value) => numbers_hold(operator, all, numbers, value),
+        (Test::Addresses(addresses), value) => {
+            ends(operator, value, |address| addresses.binary_search(&address).is_ok())
+        }
+        (Test::Networks(networks), value) => {
+            ends(operator, value, |address| networks.iter().any(|network| network.contains(&address)))
+        }
+        _ => false,
+    }
+}
+
+fn each<T>(all: bool, values: &[T], mut holds: impl FnMut(&T) -> bool) -> bool {
+    if all { values.iter().all(&mut holds) } else { values.iter().any(&mut holds) }
+}
+
+/// Comparisons of two texts.
+pub(super) fn texts(operator: Operator, text: &[u8], value: &[u8]) -> bool {
+    match operator {
+        Operator::Exists => true,
+        Operator::Equal | Operator::In | Operator::Intersects => text == value,
+        Operator::Unequal => text != value,
+        Operator::Less => text < value,
+        Operator::LessOrEqual => text <= value,
+        Operator::Greater => text > value,
+        Operator::GreaterOrEqual => text >= value,
+        Operator::Contains | Operator::ContainsBytes => memchr::memmem::find(text, value).is_some(),
+        Operator::ContainsFolded => contains_folded(text, value),
+        Operator::StartsWith | Operator::StartsWithBytes => text.starts_with(value),
+        Operator::EndsWith => text.ends_with(value),
+        Operator::Glob => glob::matches(value, text, false),
+        Operator::GlobFolded => glob::matches(value, text, true),
+        Operator::Within => prefix::holds(value, text),
+        Operator::Regex => false,
+    }
+}
+
+fn contains_folded(text: &[u8], value: &[u8]) -> bool {
+    let Some(first) = value.first() else { return true };
+    let (low, high) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    let mut from = 0;
+    while let Some(rest) = text.get(from..) {
+        let Some(at) = memchr2(low, high, rest) else { return false };
+        let found = rest.get(at..at + value.len());
+        match found {
+            Some(found) if found.eq_ignore_ascii_case(value) => return true,
+            Some(_) => from += at + 1,
+            None => return false,
+        }
+    }
+    false
+}
+
+fn numbers_hold(operator: Operator, all: bool, numbers: &[i64], value: Value<'_>) -> bool {
+    let ports;
+    let (value, several) = match value {
+        Value::Number(number) => ([Some(number), None], false),
+        Value::Ports(both) => {
+            ports = both.map(|port| port.map(i64::from));
+            (ports, true)
+        }
+        _ => return false,
+    };
+    let mut ends = value.into_iter().flatten();
+    let fits = |end: i64| match operator {
+        Operator::In | Operator::Intersects => numbers.binary_search(&end).is_ok(),
+        operator => each(all, numbers, |number| ordered(operator, end.cmp(number))),
+    };
+    if several && operator == Operator::Unequal {
+        // Both ends must differ; without any end there is nothing to compare.
+        value.iter().any(Option::is_some) && ends.all(fits)
+    } else {
+        ends.any(fits)
+    }
+}
+
+fn ordered(operator: Operator, ordering: std::cmp::Ordering) -> bool {
+    match operator {
+        Operator::Equal | Operator::In | Operator::Intersects => ordering.is_eq(),
+        Operator::Unequal => ordering.is_ne(),
+        Operator::Less => ordering.is_lt(),
+        Operator::LessOrEqual => ordering.is_le(),
+        Operator::Greater => ordering.is_gt(),
+        Operator::GreaterOrEqual => ordering.is_ge(),
+        _ => false,
+    }
+}
+
+/// One end must be in it; for `!=` neither may be.
+fn ends(operator: Operator, value: Value<'_>, within: impl Fn(IpAddr) -> bool) -> bool {
+    let ends = match value {
+        Value::Address(address) => [Some(address), None],
+        Value::Addresses(ends) => ends,
+        _ => return false,
+    };
+    let mut ends = ends.into_iter().flatten().map(|address| address.to_canonical()).peekable();
+    match operator {
+        Operator::Unequal => ends.peek().is_some() && !ends.any(within),
+        _ => ends.any(within),
+    }
+}
+
+/// Comparisons of two values of an event.
+fn against(operator: Operator, left: Value<'_>, right: Value<'_>) -> bool {
+    let (mut one, mut other) = ([0; 20], [0; 20]);
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => ordered(operator, left.cmp(&right)),
+        (Value::Bool(left), Value::Bool(right)) => ordered(operator, left.cmp(&right)),
+        (left @ Value::Ports(_), Value::Number(right)) => numbers_hold(operator, false, &[right], left),
+        (left, Value::Ports(right)) => {
+            right.into_iter().flatten().any(|port| numbers_hold(operator, false, &[i64::from(port)], left))
+        }
+        (left @ (Value::Address(_) | Value::Addresses(_)), Value::Address(right)) => {
+            ends(operator, left, |address| address == right.to_canonical())
+        }
+        (left @ (Value::Address(_) | Value::Addresses(_)), Value::Addresses(right)) => {
+            ends(operator, left, |address| {
+                right.into_iter().flatten().any(|end| end.to_canonical() == address)
+            })
+        }
+        (left, right) => match (plain(left, &mut one), plain(right, &mut other)) {
+            (Value::Text(left), Value::Text(right)) => texts(operator, left, right),
+            _ => false,
+        },
+    }
+}

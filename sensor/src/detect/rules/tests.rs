@@ -1,0 +1,5 @@
+//! Tests of the rules.
+
+mod mock;
+mod semantics;
+mod upstream;
