@@ -9,6 +9,7 @@ mod hot;
 mod keeper;
 mod own;
 mod policy;
+mod rules;
 mod start;
 
 use std::path::PathBuf;
@@ -19,11 +20,15 @@ use std::sync::{
 };
 use std::thread::JoinHandle;
 
+pub use rules::{FilesError, RulesError};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
-use crate::config::{Config, resolved::Wanted};
+use crate::config::{
+    Config,
+    resolved::{Rules, Wanted},
+};
 use crate::identity::selection::KeyError;
 use crate::kernel::{
     load::LoadError,
@@ -69,6 +74,9 @@ pub enum AgentError {
     /// A pattern of labels or annotations.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Rules.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
     /// Socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -123,17 +131,27 @@ impl Stop {
     }
 }
 
-/// Runs the agent until `stop` turns true. What comes through `reload` replaces what is wanted.
+/// Settings that can be changed while the agent runs.
+#[derive(Clone, Debug)]
+pub struct Reload {
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// Rules; their files are read anew in any case.
+    pub rules: Rules,
+}
+
+/// Runs the agent until `stop` turns true. What comes through `reload` replaces what is wanted, and the rules.
 ///
 /// # Errors
 /// See [`AgentError`]; each message says what to do.
 pub async fn run(
     config: Config,
     stop: watch::Receiver<bool>,
-    reload: mpsc::Receiver<Wanted>,
+    reload: mpsc::Receiver<Reload>,
 ) -> Result<(), AgentError> {
     let started_ns = clock::boot_ns();
     start::permitted()?;
+    let mut loaded = start::rules(&config.rules).await?;
     let listener = Listener::bind(&config.stream.listen)?;
     let remote = match &config.tls {
         Some(settings) => Some(TlsListener::bind(settings).await?),
@@ -160,6 +178,8 @@ pub async fn run(
     let bundles = start::bundles(&config)?;
     let (mut pipeline, catalog, unanswered) =
         start::pipeline(&config, &kernel, &bundles, &wanted, &mut writer)?;
+
+    pipeline.set_judge(loaded.judge.take(), config.rules.told);
 
     let ending = Stop::default();
     let obstacle = own.obstacle();
@@ -227,6 +247,11 @@ pub async fn run(
         canary: perch.go(),
     };
 
+    let controls = hot::Controls::new(controls, pipeline_waker.clone());
+    let (librarian, desk) = rules::Librarian::new(config.rules.clone(), loaded, controls.clone());
+    let (names, name_account) = rules::NameSource::new(desk.domains, controls.clone());
+    let reading = [tokio::spawn(librarian.run()), tokio::spawn(names.run())];
+
     let (requests, status) = mpsc::channel(CONTROLS_WAITING_MAX);
     let (ready, is_ready) = watch::channel(false);
     let keeper = keeper::Keeper {
@@ -247,7 +272,8 @@ pub async fn run(
         delays,
         buried,
         reload,
-        controls: hot::Controls::new(controls, pipeline_waker.clone()),
+        rules: keeper::Rules { settings: desk.settings, about: desk.about, names: name_account },
+        controls,
         threads,
         ready,
     };
@@ -267,6 +293,7 @@ pub async fn run(
     pipeline_waker.wake();
     resolver_waker.wake();
     drop(advising.tasks);
+    reading.iter().for_each(tokio::task::JoinHandle::abort);
     if let Ok(threads) = keeping.await {
         threads.join();
     }

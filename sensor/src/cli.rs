@@ -4,6 +4,7 @@ pub mod args;
 pub mod check;
 pub mod class;
 pub mod connect;
+mod falco;
 pub mod frugal;
 mod json;
 pub mod pretty;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use self::args::{CheckArgs, OutputFormat, RunArgs, StatusArgs, WatchArgs};
+pub use self::args::{CheckArgs, OutputFormat, RunArgs, StatusArgs, WatchArgs, WatchFormat};
 
 /// Exit codes, the same for all commands.
 pub mod exit {
@@ -43,6 +44,7 @@ pub mod exit {
   picket run                        start the agent in the foreground
   picket watch --class exec         programs that are started, as they start
   picket watch -o json | jq .       every event, one JSON object a line
+  picket watch --findings           what the rules find
   picket status                     is the agent ready, and has it lost anything?
 
 Exit codes: 0 success, 1 failed or not ready, 2 no agent can be reached,

@@ -2,7 +2,12 @@
 //!
 //! Pure: a finding follows from the event, the process tree, what is known of the container, and the rules.
 
+pub mod context;
+pub mod engine;
 pub mod field;
 pub mod finding;
+pub mod judge;
+pub mod names;
 pub mod rules;
+pub mod told;
 pub mod value;

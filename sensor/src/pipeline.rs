@@ -1,8 +1,9 @@
-//! The stages in order, for one record: decode, process tree, identity, publish.
+//! The stages in order, for one record: decode, process tree, identity, publish, detect.
 //!
 //! A pure function of its inputs (records, answers, snapshots, the clock's offset): no I/O, no
 //! clock of its own, so that a recording of the inputs gives the same events again.
 
+mod detection;
 mod own;
 mod parked;
 mod payload;
@@ -16,8 +17,10 @@ use sensor_common::{
     record::process::Ids,
 };
 
-use self::{own::Own, parked::Parked, payload::Payloads};
+pub use self::detection::Judged;
+use self::{detection::Detection, own::Own, parked::Parked, payload::Payloads};
 use crate::clock::BootClock;
+use crate::detect::finding::Finding;
 use crate::event::{self, Facts, decode::decode, network, operation::FileOperation};
 use crate::identity::{
     container::Container,
@@ -97,6 +100,7 @@ pub struct Pipeline {
     unparked: u64,
     own: Own,
     payloads: Payloads,
+    detection: Detection,
     buffer: Vec<u8>,
     ancestors: EncodedAncestors,
 }
@@ -112,6 +116,7 @@ impl Pipeline {
             unparked: 0,
             own: Own::default(),
             payloads: Payloads::default(),
+            detection: Detection::default(),
             context,
             tree,
             identity,
@@ -182,7 +187,9 @@ impl Pipeline {
     fn process(&mut self, event: &event::Event<'_>, output: &mut impl Output) {
         let own = self.own.made(event);
         let mut before = Before::default();
-        let first_news = match &event.facts {
+        // The second end of a process is none.
+        let mut is_news = true;
+        let told = match &event.facts {
             Facts::Fork(fork) => {
                 self.tree.fork(event, fork);
                 true
@@ -196,11 +203,11 @@ impl Pipeline {
                 true
             }
             Facts::Exit(exit) => {
-                let first = self.tree.exit(event, exit.parent);
-                if !first && !own {
+                is_news = self.tree.exit(event, exit.parent);
+                if !is_news && !own {
                     self.count(event.class, |count| count.quiet += 1);
                 }
-                first
+                is_news
             }
             Facts::CgroupMove(_) => {
                 before.cgroup = self.tree.moved(event.process.into(), event.cgroup);
@@ -208,7 +215,8 @@ impl Pipeline {
             }
             Facts::Call(call) => {
                 if event.class == Class::Credentials {
-                    before.ids = self.tree.credentials(event.process.into(), call.record.ids);
+                    let record = &call.record;
+                    before.ids = self.tree.credentials(event.process.into(), record.ids, record.capabilities);
                 }
                 own || self.wants_class(event)
             }
@@ -220,10 +228,16 @@ impl Pipeline {
             }
             Facts::CgroupCreate(_) | Facts::CgroupRemove(_) | Facts::Content(_) => true,
         };
-        if first_news {
+        if told {
             self.publish(event, own, before, output);
+        } else {
+            // It has a place in the stream nevertheless, for findings to name.
+            self.sequence += 1;
         }
-        self.count(event.class, |count| match (own, first_news) {
+        if is_news && !own {
+            self.detect(event, before, output);
+        }
+        self.count(event.class, |count| match (own, told) {
             (true, _) => count.canary += 1,
             (false, true) => count.published += 1,
             (false, false) => {}
@@ -311,7 +325,7 @@ impl Pipeline {
             return;
         }
         let message = self.context.blank(class, now_ns, self.sequence + 1);
-        self.send(class, &message, Some(known), output);
+        self.send(class, None, &message, Some(known), output);
     }
 
     /// A record that another thread read, of a control group that was created or removed.
@@ -364,7 +378,7 @@ impl Pipeline {
             count: report.count,
             class: encode::class(report.class).into(),
         }));
-        self.send(class, &message, known.as_deref(), output);
+        self.send(class, None, &message, known.as_deref(), output);
     }
 
     /// The clocks moved against each other.
@@ -409,38 +423,38 @@ impl Pipeline {
     }
 
     fn publish(&mut self, event: &event::Event<'_>, own: bool, before: Before, output: &mut impl Output) {
-        let owner = self.identity.owner(event.cgroup);
-        let known = match owner {
-            Some(Owner::Container(known)) => Some(known.clone()),
-            Some(Owner::Host { .. }) | None => None,
-        };
+        let known = self.identity.container(event.cgroup).cloned();
         let class = encode::class(event.class);
         let container = known.as_ref().map(|known| &known.container);
         if !own && !output.wants(class, container) {
             self.sequence += 1;
             return;
         }
-        let key = Key::from(event.process);
-        let (other, other_owner) = self.other(&event.facts);
-        let subject = Subject {
-            process: self.tree.get(key),
-            parent: self.tree.ancestors(key).next(),
-            owner,
-            other,
-            other_owner,
-            remote: self.remote(&event.facts),
-            ids_before: before.ids,
-            path_before: before.cgroup.and_then(|cgroup| self.identity.path(cgroup)),
-        };
-        let message = self.context.event(event, subject, self.sequence + 1);
+        let message = self.context.event(event, self.subject(event, before), self.sequence + 1);
         if own {
             self.encode(&message, known.as_deref());
             output.canary(event.class, &self.buffer);
             return;
         }
-        self.encode_ancestors(key, output.ancestors_wanted());
-        self.send(class, &message, known.as_deref(), output);
+        self.encode_ancestors(Key::from(event.process), output.ancestors_wanted());
+        self.send(class, None, &message, known.as_deref(), output);
         self.identity.sent(event.cgroup);
+    }
+
+    /// Who an event is about, and what the tables say of the others in it.
+    fn subject(&self, event: &event::Event<'_>, before: Before) -> Subject<'_> {
+        let key = Key::from(event.process);
+        let (other, other_owner) = self.other(&event.facts);
+        Subject {
+            process: self.tree.get(key),
+            parent: self.tree.ancestors(key).next(),
+            owner: self.identity.owner(event.cgroup),
+            other,
+            other_owner,
+            remote: self.remote(&event.facts),
+            ids_before: before.ids,
+            path_before: before.cgroup.and_then(|cgroup| self.identity.path(cgroup)),
+        }
     }
 
     /// Who in the cluster is at the other end of a socket.
@@ -501,6 +515,7 @@ impl Pipeline {
     fn send(
         &mut self,
         class: proto::Class,
+        finding: Option<&Finding>,
         message: &proto::Event,
         known: Option<&Known>,
         output: &mut impl Output,
@@ -510,6 +525,7 @@ impl Pipeline {
         output.publish(&Published {
             class,
             container: known.map(|known| &known.container),
+            finding,
             cursor: &message.cursor,
             time: message.time.unwrap_or_default(),
             event: &self.buffer,

@@ -38,6 +38,18 @@ pub struct Bounds {
     pub window_ns: u64,
 }
 
+/// Sets of the classes that rules look at: the kernel sends them, and subscribers get those that the settings want.
+///
+/// Empty: rules see what the settings ask for. To ask for files and networks by rule, [`FileRules`] and the lists of
+/// what is quiet must know what rules want of them, too: a verdict `Quiet` ends what the kernel sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Of containers.
+    pub containers: u64,
+    /// Of the host.
+    pub host: u64,
+}
+
 /// What is wanted.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -47,6 +59,8 @@ pub struct Policy {
     pub containers: u64,
     /// Set of the classes that are wanted of the host.
     pub host: u64,
+    /// What rules want besides.
+    pub judged: Judged,
     /// Bounds.
     pub bounds: Bounds,
     /// Files.
@@ -92,6 +106,7 @@ impl Policy {
             generation: 1,
             containers: Class::all_bits(),
             host: Class::all_bits(),
+            judged: Judged::default(),
             bounds: Bounds { rate: 0, burst: 0, window_ns: 0 },
             files: FileRules::everything(),
             quiet_ports: Vec::new(),
@@ -104,20 +119,23 @@ impl Policy {
     #[must_use]
     pub const fn group(&self, kind: GroupKind) -> GroupPolicy {
         match kind {
-            GroupKind::Host => GroupPolicy { classes: self.host, flags: 0, reserved: 0 },
-            GroupKind::Container => {
-                GroupPolicy { classes: self.containers, flags: GroupFlags::CONTAINER, reserved: 0 }
-            }
+            GroupKind::Host => GroupPolicy { classes: self.host | self.judged.host, flags: 0, reserved: 0 },
+            GroupKind::Container => GroupPolicy {
+                classes: self.containers | self.judged.containers,
+                flags: GroupFlags::CONTAINER,
+                reserved: 0,
+            },
         }
     }
 
     /// What is wanted of a control group of which nothing is known: whatever anybody could want.
     #[must_use]
     pub const fn unknown(&self) -> GroupPolicy {
-        GroupPolicy { classes: self.host | self.containers, flags: GroupFlags::CONTAINER, reserved: 0 }
+        let classes = self.group(GroupKind::Host).classes | self.group(GroupKind::Container).classes;
+        GroupPolicy { classes, flags: GroupFlags::CONTAINER, reserved: 0 }
     }
 
-    /// Whether a class is wanted of a control group: of one that is not known, whatever anybody could want.
+    /// Whether subscribers may want a class of a control group: of one that is not known, whatever anybody could want.
     #[must_use]
     pub const fn wants(&self, class: Class, kind: Option<GroupKind>) -> bool {
         let classes = match kind {
@@ -171,6 +189,18 @@ mod tests {
         }
         assert_eq!(policy.class(Class::ProcessExec), ClassPolicy::default());
         assert_eq!(policy.class(Class::FileOpen), ClassPolicy { rate: 5, burst: 10, window_ns: 7 });
+    }
+
+    #[test]
+    fn what_rules_want_is_sent_and_not_told() {
+        let judged = Judged { containers: Class::FileOpen.bit(), host: Class::Bpf.bit() };
+        let policy = Policy { containers: 0, host: 0, judged, ..Policy::everything() };
+        assert_eq!(policy.group(GroupKind::Container).classes, judged.containers);
+        assert_eq!(policy.group(GroupKind::Host).classes, judged.host);
+        assert_eq!(policy.unknown().classes, judged.containers | judged.host);
+        assert!(
+            !policy.wants(Class::FileOpen, Some(GroupKind::Container)) && !policy.wants(Class::Bpf, None)
+        );
     }
 
     #[test]

@@ -1,11 +1,17 @@
 //! Stage 2: who is this. Processes by pid and start, with their lineage.
 
+pub mod command_line;
 pub mod retain;
 pub mod tree;
 
 use std::sync::Arc;
 
-use sensor_common::{header::TaskRef, record::process::Ids};
+use sensor_common::{
+    header::TaskRef,
+    record::process::{Capabilities, ExecRecord, FileIdentity, Ids},
+};
+
+use self::command_line::CommandLine;
 
 /// Clock tick of `/proc/PID/stat`, in nanoseconds (`USER_HZ` is 100 on every architecture).
 pub const TICK_NS: u64 = 10_000_000;
@@ -33,12 +39,53 @@ impl From<TaskRef> for Key {
 pub struct Program {
     /// Path of the executed file, in the mount namespace of the process; empty where unknown.
     pub executable: String,
-    /// Arguments.
-    pub arguments: Vec<String>,
+    /// Command name and arguments.
+    pub command_line: CommandLine,
     /// Working directory at exec.
     pub directory: String,
     /// When it began, in nanoseconds since boot; 0 for a program that ran before the sensor.
     pub since_ns: u64,
+    /// The executed file; zeros where unknown.
+    pub file: FileIdentity,
+    /// When that file's content was changed last, in nanoseconds of the wall clock; 0 where unknown.
+    pub modified_ns: u64,
+    /// The file is the kernel's own in memory (`memfd_create`).
+    pub memfd: bool,
+}
+
+/// Where a process stands: what it has from its creator, until it begins a program or changes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Capabilities; `None` where unknown.
+    pub capabilities: Option<Capabilities>,
+    /// Session in the initial pid namespace; 0 where unknown.
+    pub session: u32,
+    /// Process group in the initial pid namespace; 0 where unknown.
+    pub group: u32,
+    /// Device number of the controlling terminal, major << 20 | minor; 0 without one.
+    pub terminal: u32,
+    /// Audit login user id; `u32::MAX` where none was set.
+    pub login_uid: u32,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self { capabilities: None, session: 0, group: 0, terminal: 0, login_uid: u32::MAX }
+    }
+}
+
+impl Standing {
+    /// Of a program that begins.
+    #[must_use]
+    pub const fn of_exec(record: &ExecRecord) -> Self {
+        Self {
+            capabilities: Some(record.capabilities),
+            session: record.session,
+            group: record.process_group,
+            terminal: record.terminal,
+            login_uid: record.login_uid,
+        }
+    }
 }
 
 /// A process.
@@ -53,6 +100,8 @@ pub struct Process {
     pub container_pid: u32,
     /// User and group ids.
     pub ids: Ids,
+    /// Capabilities, session and the like.
+    pub standing: Standing,
     /// Control group when last seen.
     pub cgroup: u64,
     /// Program that it runs.
@@ -79,6 +128,8 @@ pub struct Running {
     pub container_pid: u32,
     /// Real and effective ids.
     pub ids: Ids,
+    /// Capabilities, session and the like.
+    pub standing: Standing,
     /// Program.
     pub program: Program,
     /// Control group id and path.

@@ -10,6 +10,7 @@ mod churn;
 mod commands;
 mod examples;
 mod file;
+mod findings;
 mod flood;
 mod hostile;
 mod identity;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         restart::TESTS,
         serve::TESTS,
         examples::TESTS,
+        findings::TESTS,
         upstream::TESTS,
     ]
     .concat();

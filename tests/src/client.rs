@@ -36,8 +36,10 @@ pub struct Filters {
     pub containers_only: bool,
     /// Ancestors to add to each event.
     pub ancestors: u32,
-    /// Findings only, as alerts in Falco's form.
-    pub falco: bool,
+    /// What was found, and nothing else.
+    pub findings: bool,
+    /// The same in the form of Falco's alerts.
+    pub alerts: bool,
 }
 
 impl Filters {
@@ -50,10 +52,12 @@ impl Filters {
         let pairs = classes.chain(namespaces).chain(pods).chain(containers);
         let mut arguments: Vec<String> =
             pairs.flat_map(|(option, value)| [option.to_owned(), value]).collect();
-        let form: &[&str] = if self.falco { &["--findings", "-o", "falco"] } else { &["-o", "json"] };
-        arguments.extend(form.iter().map(|word| (*word).to_owned()));
         if self.containers_only {
             arguments.push("--containers-only".to_owned());
+        }
+        arguments.extend(["-o".to_owned(), if self.alerts { "falco" } else { "json" }.to_owned()]);
+        if self.findings {
+            arguments.push("--findings".to_owned());
         }
         if self.ancestors > 0 {
             arguments.extend(["--ancestors".to_owned(), self.ancestors.to_string()]);

@@ -9,12 +9,13 @@ use tokio::sync::oneshot;
 
 use super::canary::Sighting;
 use crate::clock::{self, BootClock};
+use crate::detect::{judge::Judge, names::Names, told::Bounds};
 use crate::identity::{
     container::Container,
     store::{Known, Question},
 };
 use crate::kernel::ring::{Rings, Waker};
-use crate::pipeline::{ClassCount, LossReport, Output, Pipeline};
+use crate::pipeline::{ClassCount, Judged, LossReport, Output, Pipeline};
 use crate::policy::{Change, Policy};
 use crate::proto;
 use crate::sources::resolver::News;
@@ -47,6 +48,22 @@ pub(super) enum Control {
     Clock(BootClock),
     /// Another policy holds.
     Policy(Arc<Policy>),
+    /// Another judge; the one before goes back, to be dropped elsewhere.
+    Judge {
+        /// `None`: nothing is judged.
+        judge: Option<Box<dyn Judge>>,
+        /// How much of what it finds is told.
+        told: Bounds,
+        /// Where to.
+        reply: oneshot::Sender<Option<Box<dyn Judge>>>,
+    },
+    /// Other addresses of names; those before go back.
+    Names {
+        /// The table.
+        names: Arc<Names>,
+        /// Where to.
+        reply: oneshot::Sender<Arc<Names>>,
+    },
 }
 
 /// What the pipeline knows.
@@ -59,6 +76,7 @@ pub(super) struct Report {
     pub(super) first_execs: (u64, u64),
     pub(super) flows: proto::Table,
     pub(super) peers: proto::Table,
+    pub(super) judged: Judged,
     /// What the pipeline's thread gave up.
     pub(super) given_up: proto::GivenUp,
     pub(super) containers: Vec<Option<Arc<Known>>>,
@@ -223,6 +241,9 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits) {
             }
         }
         Control::Clock(clock) => pipeline.set_clock(clock),
+        // If nobody waits any more, the agent ends.
+        Control::Judge { judge, told, reply } => drop(reply.send(pipeline.set_judge(judge, told))),
+        Control::Names { names, reply } => drop(reply.send(pipeline.set_names(names))),
         Control::Policy(policy) => {
             pipeline.set_policy(Arc::clone(&policy));
             // The kernel heeds the verdicts of the new policy only from here on.
@@ -248,6 +269,7 @@ fn report(pipeline: &Pipeline, exits: &Exits, cgroups: &[u64]) -> Report {
         first_execs: identity.first_execs(),
         flows: table(flows.len(), flows.capacity(), flows.evicted()),
         peers: table(peers.len(), peers.capacity(), peers.evicted()),
+        judged: pipeline.judged(),
         given_up: proto::GivenUp {
             questions: exits.unasked,
             verdicts: exits.untold,

@@ -1,6 +1,7 @@
 //! Keeps the books: answers for the status, tells of losses, follows the clocks, watches the threads.
 
 mod identity;
+mod rules;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,8 +10,9 @@ use std::time::Duration;
 use sensor_common::{class::Class, ledger::LossReason, policy::Account};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub(super) use self::rules::Rules;
 use super::{
-    Threads,
+    Reload, Threads,
     canary::{Book, Outcome},
     hot::{Control, Controls, Report},
     start::KernelFacts,
@@ -68,8 +70,9 @@ pub(super) struct Keeper {
     pub(super) delays: Arc<Delays>,
     /// Control groups that are gone for good.
     pub(super) buried: mpsc::Receiver<u64>,
-    /// New settings of what is wanted.
-    pub(super) reload: mpsc::Receiver<Wanted>,
+    /// New settings.
+    pub(super) reload: mpsc::Receiver<Reload>,
+    pub(super) rules: Rules,
     pub(super) controls: Controls,
     pub(super) threads: Threads,
     pub(super) ready: watch::Sender<bool>,
@@ -94,9 +97,10 @@ impl Keeper {
                 Ok(()) = self.canary.changed() => self.tell_readiness(),
                 // Beyond that, they wait where they come from.
                 Some(cgroup) = self.buried.recv(), if told.buried.len() < BURIED_MAX => told.buried.push(cgroup),
-                Some(wanted) = self.reload.recv() => {
+                Some(Reload { wanted, rules }) = self.reload.recv() => {
                     generation += 1;
                     self.replace(&wanted, generation);
+                    self.rules.settings.send_replace(rules);
                 }
                 _ = &mut ended => return self.threads,
             }
@@ -272,6 +276,7 @@ impl Keeper {
         (status.first_execs_identified, status.first_execs_unidentified) = report.first_execs;
         status.records_rejected = report.rejected + self.lapses.rejected.get();
         status.flows = Some(report.flows);
+        status.rules = Some(self.rules.report(&report.judged));
         let executed = self.ledger.executed();
         status.executed = Some(proto::ExecutedPrograms {
             all: executed.all,

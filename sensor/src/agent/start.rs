@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sensor_common::{class::Class, layout::Settings};
 
-use super::{AgentError, policy};
+use super::{AgentError, RulesError, policy, rules};
 use crate::clock::{self, BootClock};
 use crate::config::{self, Config};
 use crate::event::capability;
@@ -119,6 +119,13 @@ pub(super) fn permitted() -> Result<(), AgentError> {
     } else {
         Err(AgentError::NotPermitted { uid })
     }
+}
+
+/// Rules as the settings name them, read where it keeps nobody waiting.
+pub(super) async fn rules(settings: &config::resolved::Rules) -> Result<rules::Loaded, AgentError> {
+    let settings = settings.clone();
+    let loaded = tokio::task::spawn_blocking(move || rules::load(&settings)).await;
+    Ok(loaded.map_err(|_| RulesError::Thread)??)
 }
 
 /// Loads the programs, which do not watch the process `own`; none is attached yet.

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{class::Choice, connect::ConnectArgs};
 use crate::config::{Flag, Input, setting};
-use crate::proto::SubscribeRequest;
+use crate::proto::{Class, SubscribeRequest, finding::Severity};
 
 /// Form of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -16,6 +16,31 @@ pub enum OutputFormat {
     Pretty,
     /// For programs: the JSON form of the protobuf schema, one object a line
     Json,
+}
+
+/// Form of what `picket watch` shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum WatchFormat {
+    /// For people; in colour on a terminal, unless NO_COLOR is set
+    #[default]
+    Pretty,
+    /// For programs: the JSON form of the protobuf schema, one object a line
+    Json,
+    /// Findings as alerts in the form of Falco's JSON output, one object a line
+    Falco,
+}
+
+/// How bad a finding is at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LeastSeverity {
+    /// Worth knowing
+    Low,
+    /// Look at it soon
+    Medium,
+    /// Look at it now
+    High,
+    /// Somebody is at work
+    Critical,
 }
 
 /// Arguments of `picket run`.
@@ -48,6 +73,9 @@ pub struct RunArgs {
     /// Name of this node in events [default: $NODE_NAME, else the name of the host]
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
+    /// Files with rules, or folders of such, instead of those of the settings [default: /etc/picket/rules]
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub rules: Vec<String>,
 }
 
 impl RunArgs {
@@ -71,6 +99,13 @@ impl RunArgs {
                 values: self.runtime_state.iter().map(|folder| absolute(folder)).collect(),
             });
         }
+        if !self.rules.is_empty() {
+            flags.push(Flag {
+                flag: "--rules",
+                setting: &setting::RULES_PATHS,
+                values: self.rules.iter().map(|path| absolute(path)).collect(),
+            });
+        }
         Input {
             file: self.config.clone(),
             flags,
@@ -84,13 +119,16 @@ impl RunArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Options that select may be repeated, and each takes several values separated by commas: an event
-passes if one of the values of each option matches. Losses are always shown.
+passes if one of the values of each option matches. Losses are always shown: with --findings on
+standard error, so that standard output has findings only.
 
 Examples:
   picket watch --class exec,exit --namespace shop
   picket watch --class privilege,connect --containers-only
   picket watch --container 0123456789ab --ancestors 8 -o json
   picket watch --containers-only --count 10
+  picket watch --findings --severity high
+  picket watch -o falco | jq -r .output
   picket watch --connect https://10.0.0.1:7443 --ca ca.crt --certificate tls.crt --key tls.key
 
 Exit codes: 0 ended as asked, 2 the agent cannot be reached or has ended, 64 wrong command line.")]
@@ -100,7 +138,16 @@ pub struct WatchArgs {
     pub agent: ConnectArgs,
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: OutputFormat,
+    pub output: WatchFormat,
+    /// Show only what was found: rules that fired
+    #[arg(long, conflicts_with = "class")]
+    pub findings: bool,
+    /// Of findings, those that are at least so severe
+    #[arg(long, value_name = "SEVERITY", value_enum, ignore_case = true)]
+    pub severity: Option<LeastSeverity>,
+    /// Of findings, those with these ids
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub finding: Vec<String>,
     /// Classes, such as exec, open, connect or FILE_OPEN, or families: process, container, file,
     /// network, privilege
     #[arg(long, value_name = "CLASS", value_delimiter = ',')]
@@ -126,11 +173,29 @@ pub struct WatchArgs {
 }
 
 impl WatchArgs {
+    /// True if only findings are shown: Falco's form has no other.
+    #[must_use]
+    pub fn only_findings(&self) -> bool {
+        self.findings || self.output == WatchFormat::Falco
+    }
+
     /// What to ask the agent for.
     #[must_use]
     pub fn request(&self) -> SubscribeRequest {
+        let classes = match self.only_findings() {
+            true => vec![Class::Finding.into()],
+            false => self.class.iter().flat_map(|choice| &choice.0).map(|&class| class.into()).collect(),
+        };
+        let least = self.severity.map_or(Severity::Unspecified, |severity| match severity {
+            LeastSeverity::Low => Severity::Low,
+            LeastSeverity::Medium => Severity::Medium,
+            LeastSeverity::High => Severity::High,
+            LeastSeverity::Critical => Severity::Critical,
+        });
         SubscribeRequest {
-            classes: self.class.iter().flat_map(|choice| &choice.0).map(|&class| class.into()).collect(),
+            classes,
+            minimum_severity: least.into(),
+            findings: self.finding.clone(),
             namespaces: self.namespace.clone(),
             pods: self.pod.clone(),
             containers: self.container.clone(),

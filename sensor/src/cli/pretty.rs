@@ -1,6 +1,7 @@
 //! Events and status for people: one line an event, safe to show on a terminal.
 
 pub mod event;
+pub mod finding;
 pub mod status;
 pub mod text;
 

@@ -12,7 +12,7 @@ use tracing_subscriber::{
 };
 
 use super::{RunArgs, exit};
-use crate::agent::{self, AgentError};
+use crate::agent::{self, AgentError, Reload};
 use crate::config::{
     self, Config,
     resolved::{Log, LogFormat},
@@ -34,6 +34,7 @@ pub async fn run(args: &RunArgs) -> ExitCode {
             eprintln!("picket run: {}", chain(error.as_ref()));
             match error.downcast_ref() {
                 Some(AgentError::Tls(error)) if error.is_of_settings() => ExitCode::from(exit::CONFIG),
+                Some(AgentError::Rules(_)) => ExitCode::from(exit::CONFIG),
                 _ => ExitCode::FAILURE,
             }
         }
@@ -56,8 +57,8 @@ async fn work(config: Config, args: &RunArgs) -> Result<()> {
                 _ = hangup.recv() => {
                     match config::load(&input) {
                         Ok(config) => {
-                            tracing::info!("SIGHUP: `events`, `files`, `network` and `limits` are read anew");
-                            reload.send(config.wanted).await.ok();
+                            tracing::info!("SIGHUP: `events`, `files`, `network`, `limits` and `rules` are read anew");
+                            reload.send(Reload { wanted: config.wanted, rules: config.rules }).await.ok();
                         }
                         Err(error) => tracing::error!(%error, "SIGHUP: the old settings hold"),
                     }

@@ -38,7 +38,7 @@ fn watch_makes_a_request() {
     let line = "picket watch --connect unix:///s -o json --class exec,PROCESS_EXIT --class container-identified \
                 --namespace a,b --pod p --container c --containers-only --ancestors 16 --count 3";
     let Ok(Command::Watch(args)) = parsed(line) else { panic!("refused") };
-    assert_eq!((args.output, args.count), (OutputFormat::Json, Some(3)));
+    assert_eq!((args.output, args.count), (WatchFormat::Json, Some(3)));
     let request = args.request();
     let classes = [Class::ProcessExec, Class::ProcessExit, Class::ContainerIdentified].map(i32::from);
     assert_eq!(request.classes, classes);
@@ -50,6 +50,31 @@ fn watch_makes_a_request() {
     assert_eq!(request.namespaces, ["a", "b"]);
     assert!(request.containers_only);
     assert_eq!(request.ancestors, 16);
+}
+
+#[test]
+fn findings_are_asked_for() {
+    let request = |line: &str| match parsed(line) {
+        Ok(Command::Watch(args)) => args.request(),
+        other => panic!("{line}: {other:?}"),
+    };
+    let all = request("picket watch --findings --severity High --finding a,b");
+    assert_eq!(all.classes, [i32::from(Class::Finding)]);
+    assert_eq!((all.minimum_severity, all.findings), (3, vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(request("picket watch -o falco").classes, [i32::from(Class::Finding)]);
+    assert_eq!(request("picket watch --class finding,exec --severity low").classes.len(), 2);
+}
+
+#[test]
+fn rules_are_given_to_the_settings() {
+    let Ok(Command::Run(args)) = parsed("picket run --rules /a /b --node n --rules c") else {
+        panic!("refused")
+    };
+    let input = args.settings_input();
+    let flag = input.flags.iter().find(|flag| flag.flag == "--rules").unwrap();
+    assert_eq!(flag.setting.key, "rules.paths");
+    assert_eq!(flag.values[..2], ["/a", "/b"]);
+    assert!(flag.values[2].starts_with('/') && flag.values[2].ends_with("/c"));
 }
 
 #[test]
@@ -78,7 +103,7 @@ fn tls_needs_all_of_it_and_a_socket_none() {
 fn defaults() {
     let Ok(Command::Watch(args)) = parsed("picket watch") else { panic!("refused") };
     assert_eq!(args.agent.connect.to_string(), "unix:///run/picket/picket.sock");
-    assert_eq!(args.output, OutputFormat::Pretty);
+    assert_eq!(args.output, WatchFormat::Pretty);
     assert_eq!(args.request(), crate::proto::SubscribeRequest::default());
     let Ok(Command::Check(args)) = parsed("picket check") else { panic!("refused") };
     assert_eq!(args.btf, std::path::Path::new("/sys/kernel/btf/vmlinux"));
@@ -97,6 +122,9 @@ fn wrong_command_lines_exit_64_and_say_what_is_right() {
         ("picket watch --class unspecified", "classes are"),
         ("picket watch --ancestors 17", "17"),
         ("picket watch --count 0", "0"),
+        ("picket watch --findings --class exec", "--class"),
+        ("picket watch --severity bad", "critical"),
+        ("picket run --rules", "PATH"),
         ("picket status -o yaml", "pretty"),
         ("picket status --alive --all", "--all"),
     ] {

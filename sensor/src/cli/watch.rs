@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use thiserror::Error;
 use tonic::Streaming;
 
-use super::pretty::{Paint, event};
-use super::{OutputFormat, WatchArgs, exit, json};
-use crate::proto::{Event, SubscribeResponse};
+use super::pretty::{Paint, event, finding};
+use super::{WatchArgs, WatchFormat, exit, falco, json};
+use crate::proto::{Class, Event, SubscribeResponse, event::Facts};
 use crate::stream::client;
 
 /// How a watch ended early.
@@ -45,7 +45,8 @@ pub async fn run(args: &WatchArgs) -> ExitCode {
             return fail(&message, exit::UNREACHABLE);
         }
     };
-    let printer = Printer { format: args.output, paint: Paint::for_stdout() };
+    let (paint, only_findings) = (Paint::for_stdout(), args.only_findings());
+    let printer = Printer { format: args.output, paint, only_findings };
     match print(stream, printer, args.count, &mut io::stdout().lock()).await {
         Ok(()) => ExitCode::SUCCESS,
         // The reader has what it wanted, as in `picket watch | head`.
@@ -81,8 +82,10 @@ async fn print(
 /// How events are printed.
 #[derive(Clone, Copy, Debug)]
 struct Printer {
-    format: OutputFormat,
+    format: WatchFormat,
     paint: Paint,
+    /// Nothing else goes to standard output.
+    only_findings: bool,
 }
 
 impl Printer {
@@ -94,16 +97,32 @@ impl Printer {
             if left == 0 {
                 break;
             }
-            match self.format {
-                OutputFormat::Json => json::write(&mut text, event)?,
-                OutputFormat::Pretty => text.extend_from_slice(event::line(event, self.paint).as_bytes()),
+            if self.only_findings && event.class() != Class::Finding {
+                // A loss: whoever reads findings must know that some may be missing.
+                eprintln!("picket watch: {}", event::line(event, Paint::OFF));
+                continue;
             }
+            self.write(&mut text, event)?;
             text.push(b'\n');
             left -= 1;
         }
         out.write_all(&text)?;
         out.flush()?;
         Ok(left)
+    }
+
+    fn write(self, text: &mut Vec<u8>, event: &Event) -> Result<(), WatchError> {
+        match (self.format, &event.facts) {
+            (WatchFormat::Falco, Some(Facts::Finding(found))) => {
+                json::write(text, &falco::Alert::of(event, found))?;
+            }
+            (WatchFormat::Pretty, Some(Facts::Finding(found))) if self.only_findings => {
+                text.extend_from_slice(finding::block(event, found, self.paint).as_bytes());
+            }
+            (WatchFormat::Pretty, _) => text.extend_from_slice(event::line(event, self.paint).as_bytes()),
+            (WatchFormat::Json | WatchFormat::Falco, _) => json::write(text, event)?,
+        }
+        Ok(())
     }
 }
 
@@ -119,7 +138,7 @@ mod tests {
     #[test]
     fn json_is_one_event_a_line() {
         let mut out = Vec::new();
-        let printer = Printer { format: OutputFormat::Json, paint: Paint::ON };
+        let printer = Printer { format: WatchFormat::Json, paint: Paint::ON, only_findings: false };
         assert_eq!(printer.print(&events(2), 10, &mut out).unwrap(), 8);
         let expected =
             "{\"cursor\":\"0\",\"class\":\"PROCESS_EXEC\"}\n{\"cursor\":\"1\",\"class\":\"PROCESS_EXEC\"}\n";
@@ -129,9 +148,35 @@ mod tests {
     #[test]
     fn no_more_than_asked_for() {
         let mut out = Vec::new();
-        let printer = Printer { format: OutputFormat::Pretty, paint: Paint::OFF };
+        let printer = Printer { format: WatchFormat::Pretty, paint: Paint::OFF, only_findings: false };
         assert_eq!(printer.print(&events(5), 3, &mut out).unwrap(), 0);
         assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 3);
+    }
+
+    #[test]
+    fn only_findings_go_to_standard_output() {
+        use crate::proto::{Finding, Loss};
+
+        let loss = Event {
+            class: Class::Loss.into(),
+            facts: Some(Facts::Loss(Loss::default())),
+            ..Event::default()
+        };
+        let found = Event {
+            class: Class::Finding.into(),
+            facts: Some(Facts::Finding(Finding { id: "a".into(), ..Finding::default() })),
+            ..Event::default()
+        };
+        for format in [WatchFormat::Json, WatchFormat::Falco, WatchFormat::Pretty] {
+            let mut out = Vec::new();
+            let printer = Printer { format, paint: Paint::OFF, only_findings: true };
+            assert_eq!(printer.print(&[loss.clone(), found.clone()], 5, &mut out).unwrap(), 4);
+            let out = String::from_utf8(out).unwrap();
+            assert!(!out.contains("LOSS"), "{out}");
+            if format == WatchFormat::Json {
+                assert_eq!(out, "{\"class\":\"FINDING\",\"finding\":{\"id\":\"a\"}}\n");
+            }
+        }
     }
 
     #[tokio::test]
@@ -154,7 +199,7 @@ mod tests {
                 Ok(())
             }
         }
-        let printer = Printer { format: OutputFormat::Json, paint: Paint::OFF };
+        let printer = Printer { format: WatchFormat::Json, paint: Paint::OFF, only_findings: false };
         let error = printer.print(&events(1), 1, &mut Closed).unwrap_err();
         assert!(matches!(error, WatchError::Output(error) if error.kind() == ErrorKind::BrokenPipe));
     }

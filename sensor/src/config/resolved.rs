@@ -1,7 +1,7 @@
 //! Settings in the form in which the agent uses them.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -10,13 +10,17 @@ use super::raw::Values;
 use super::setting::{self, Setting};
 use super::value::{self, Value};
 use super::{ConfigError, Origin};
+use crate::detect::told::Bounds as Told;
 use crate::kernel::programs::BackEnd;
 use crate::policy::{
-    Bounds, Policy,
+    Bounds, Judged, Policy,
     file::{FileRules, PatternError},
 };
 use crate::sources::kubernetes::Wish;
 use crate::stream::{address::Address, hub::Limits, tls::name::Name};
+
+/// Where rules are looked for if nobody says where.
+const DEFAULT_RULES: &str = "/etc/picket/rules";
 
 /// All settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub struct Config {
     pub wanted: Wanted,
     /// Connections whose first bytes are kept (`network.flows_max`).
     pub flows_max: usize,
+    /// `[rules]`
+    pub rules: Rules,
     /// `[log]`
     pub log: Log,
 }
@@ -74,6 +80,7 @@ impl Wanted {
             generation,
             containers: self.containers,
             host: self.host,
+            judged: Judged::default(),
             bounds: self.bounds,
             files: FileRules::new(&self.sensitive, &self.quiet)?,
             quiet_ports: self.quiet_ports.clone(),
@@ -170,6 +177,31 @@ pub struct Identity {
     pub peers_max: usize,
 }
 
+/// `[rules]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Files, and folders of such.
+    pub paths: Vec<PathBuf>,
+    /// These are the default paths: they need not exist.
+    pub optional: bool,
+    /// All rules that match fire, not only the first.
+    pub all: bool,
+    /// Lowest priority that runs, in lower case.
+    pub minimum_priority: String,
+    /// Rules that do not run.
+    pub disable: Vec<String>,
+    /// Rules that run nevertheless.
+    pub enable: Vec<String>,
+    /// Most bytes of all files.
+    pub bytes_max: u64,
+    /// How much of what is found is told.
+    pub told: Told,
+    /// Domain names and their addresses.
+    pub addresses: Vec<(String, IpAddr)>,
+    /// Other names are looked up.
+    pub resolve: bool,
+}
+
 /// `[log]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
@@ -264,6 +296,7 @@ impl Config {
                 },
             },
             flows_max: values.size(&setting::NETWORK_FLOWS_MAX)?,
+            rules: values.rules()?,
             log: Log {
                 level: values.text(&setting::LOG_LEVEL).unwrap_or_default(),
                 format: match values.text(&setting::LOG_FORMAT).as_deref() {
@@ -349,6 +382,26 @@ impl Typed<'_> {
             clients: self.parsed(&setting::TLS_CLIENTS),
             connections_max: self.size(&setting::TLS_CONNECTIONS_MAX)?,
         }))
+    }
+
+    fn rules(&self) -> Result<Rules, ConfigError> {
+        let addresses = self.list(&setting::RULES_ADDRESSES);
+        let paths = self.paths(&setting::RULES_PATHS);
+        Ok(Rules {
+            optional: paths == [Path::new(DEFAULT_RULES)],
+            paths,
+            all: self.text(&setting::RULES_MATCHING).as_deref() == Some("all"),
+            minimum_priority: self.text(&setting::RULES_MINIMUM_PRIORITY).unwrap_or_default(),
+            disable: self.list(&setting::RULES_DISABLE),
+            enable: self.list(&setting::RULES_ENABLE),
+            bytes_max: self.number(&setting::RULES_BYTES_MAX)?,
+            told: Told {
+                window_ns: self.number::<u64>(&setting::RULES_REPEAT_WINDOW_S)? * 1_000_000_000,
+                burst: self.size(&setting::RULES_BURST)?,
+            },
+            addresses: addresses.iter().filter_map(|pair| value::address(pair)).collect(),
+            resolve: self.0.get(&setting::RULES_RESOLVE) == Some(Value::Switch(true)),
+        })
     }
 
     fn invalid(&self, setting: &'static Setting, value: &str) -> ConfigError {

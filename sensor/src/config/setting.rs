@@ -49,6 +49,10 @@ pub enum Kind {
     Listen,
     /// Names of certificates.
     CertificateNames,
+    /// Names of rules with wildcards, or tags.
+    Rules,
+    /// Domain names with an address.
+    Addresses,
 }
 
 impl Setting {
@@ -175,6 +179,26 @@ settings! {
         "Events that it may cause at once.";
     LIMITS_REPEAT_WINDOW_S: "limits.repeat_window_s", Kind::Number(0, 3_600, "seconds"), "10",
         "Equal events of one process within this time are one: the next one after it says how many there were (`repeats`). 0: each is told.";
+    RULES_PATHS: "rules.paths", Kind::Paths, "[\"/etc/picket/rules\"]",
+        "Files with rules in Falco's language, or folders of such: of a folder the files that end in `.yaml` or `.yml`, in the order of their names. They are read anew when they change and on SIGHUP; rules that cannot be read leave those in force that were. A place that is not there is an error, but for the default one.";
+    RULES_MATCHING: "rules.matching", Kind::Choice(&["first", "all"]), "\"first\"",
+        "Which rules fire on an event that several match: the `first` in the order of the files, as with Falco, or `all`.";
+    RULES_MINIMUM_PRIORITY: "rules.minimum_priority", Kind::Choice(&["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"]), "\"debug\"",
+        "Rules of a lower priority do not run.";
+    RULES_DISABLE: "rules.disable", Kind::Rules, "[]",
+        "Rules that do not run, by their names (`*` stands for any characters) or by a tag (`tag:NAME`).";
+    RULES_ENABLE: "rules.enable", Kind::Rules, "[]",
+        "Rules that run although `rules.disable` names them or their file says `enabled: false`.";
+    RULES_BYTES_MAX: "rules.bytes_max", Kind::Number(4_096, 268_435_456, "bytes"), "16777216",
+        "Most bytes of all rule files together.";
+    RULES_REPEAT_WINDOW_S: "rules.repeat_window_s", Kind::Number(0, 3_600, "seconds"), "60",
+        "Equal findings of one process within this time are one; the next one of that rule in the same container says how many were not told (`repeats`). 0: each is told.";
+    RULES_BURST: "rules.burst", Kind::Number(1, 1_024, "findings"), "32",
+        "Findings of one rule in one container that are told within `rules.repeat_window_s`; further ones are counted as repeats, too.";
+    RULES_ADDRESSES: "rules.addresses", Kind::Addresses, "[]",
+        "Addresses of domain names that rules compare (`fd.sip.name`), such as `kubernetes.default.svc.cluster.local=10.96.0.1`. These names are not looked up.";
+    RULES_RESOLVE: "rules.resolve", Kind::Switch, "true",
+        "Whether the other domain names that rules in force compare are looked up, by the resolver of the agent's own environment, every five minutes. Where that must not be seen on the network: false.";
     LOG_LEVEL: "log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "\"info\"",
         "How much is logged to standard error. The variable `PICKET_LOG` can say it by module (`info,sensor::stream=debug`) and goes before it.";
     LOG_FORMAT: "log.format", Kind::Choice(&["text", "json"]), "\"text\"",

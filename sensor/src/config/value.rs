@@ -1,6 +1,6 @@
 //! One value: how it is written in each place, and what is allowed.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use toml::de::DeValue;
 
@@ -17,7 +17,10 @@ use crate::{policy, proto};
 /// Longest text, in characters (the limit of a DNS name, which node names are).
 const TEXT_MAX: usize = 253;
 
-/// Most names of clients.
+/// Longest name of a rule, in characters.
+const RULE_NAME_MAX: usize = 1024;
+
+/// Most names of clients, of rules, and of addresses.
 const NAMES_MAX: usize = 1024;
 
 /// A value that fits its setting.
@@ -57,6 +60,14 @@ impl Kind {
             Self::CertificateNames => format!(
                 "a list of at most {NAMES_MAX} DNS names such as reader.picket.svc, or URIs such as spiffe://cluster.local/reader"
             ),
+            Self::Rules => {
+                format!("a list of at most {NAMES_MAX} names of rules, or tags such as tag:network")
+            }
+            Self::Addresses => {
+                format!(
+                    "a list of at most {NAMES_MAX} pairs such as kubernetes.default.svc.cluster.local=10.96.0.1"
+                )
+            }
         }
     }
 
@@ -72,7 +83,9 @@ impl Kind {
             | Self::Keys
             | Self::Ports
             | Self::Networks
-            | Self::CertificateNames => {
+            | Self::CertificateNames
+            | Self::Rules
+            | Self::Addresses => {
                 Value::List(text.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect())
             }
             Self::Text | Self::Address | Self::Path | Self::Choice(_) | Self::Listen => {
@@ -93,7 +106,9 @@ impl Kind {
                 | Self::Keys
                 | Self::Ports
                 | Self::Networks
-                | Self::CertificateNames,
+                | Self::CertificateNames
+                | Self::Rules
+                | Self::Addresses,
                 items,
             ) => {
                 let value = Value::List(items.to_vec());
@@ -154,6 +169,15 @@ impl Kind {
                     && networks.iter().all(|network| network.parse::<ipnet::IpNet>().is_ok())
             }
             (Self::Listen, Value::Text(text)) => text.is_empty() || text.parse::<SocketAddr>().is_ok(),
+            (Self::Rules, Value::List(names)) => {
+                let is_name = |name: &String| {
+                    (1..=RULE_NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+                };
+                names.len() <= NAMES_MAX && names.iter().all(is_name)
+            }
+            (Self::Addresses, Value::List(pairs)) => {
+                pairs.len() <= NAMES_MAX && pairs.iter().all(|pair| address(pair).is_some())
+            }
             (Self::CertificateNames, Value::List(names)) => {
                 names.len() <= NAMES_MAX && names.iter().all(|name| name.parse::<Name>().is_ok())
             }
@@ -178,6 +202,15 @@ pub(super) fn classes(names: &[String]) -> Option<u64> {
         };
         Some(bits | more)
     })
+}
+
+/// A domain name and an address.
+pub(super) fn address(pair: &str) -> Option<(String, IpAddr)> {
+    let (name, address) = pair.split_once('=')?;
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let named = (1..=TEXT_MAX).contains(&name.len()) && name.bytes().all(known);
+    named.then_some(())?;
+    Some((name.to_owned(), address.parse().ok()?))
 }
 
 fn is_path(path: &str) -> bool {

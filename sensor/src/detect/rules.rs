@@ -7,6 +7,7 @@ mod collect;
 mod compile;
 mod definition;
 mod document;
+mod domains;
 pub(crate) mod evaluate;
 mod exception;
 mod glob;

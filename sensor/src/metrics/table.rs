@@ -152,6 +152,39 @@ pub(super) static ALL: &[Metric] = metrics! {
     "picket_given_up_total" Counter ["what"],
         "What found no room, as `givenUp` of the status; nothing on a healthy node.",
         given_up;
+    "picket_rules" Gauge ["state"],
+        "Rules that were read (`loaded`), and those of them that are in force (`enabled`).",
+        |status, samples| if let Some(rules) = &status.rules {
+            samples.add(&["loaded"], rules.loaded);
+            samples.add(&["enabled"], rules.enabled);
+        };
+    "picket_rules_load_time_seconds" Gauge [],
+        "When the rules in force were read, in seconds since 1970.",
+        |status, samples| if let Some(rules) = &status.rules { time(rules.load_time, |value| samples.one(value)) };
+    "picket_rules_refused" Gauge [],
+        "1 while the rule files as they are now cannot be used, so that those before stay in force.",
+        |status, samples| if let Some(rules) = &status.rules { samples.one(u8::from(!rules.error.is_empty())) };
+    "picket_rules_reloads_total" Counter [],
+        "How often rules were read anew.",
+        |status, samples| if let Some(rules) = &status.rules { samples.one(rules.reloads) };
+    "picket_events_judged_total" Counter [],
+        "Events that were judged by rules.",
+        |status, samples| if let Some(rules) = &status.rules { samples.one(rules.events_judged) };
+    "picket_findings_total" Counter ["severity"],
+        "Findings that were told, or would have been, had anybody asked.",
+        |status, samples| for count in status.rules.iter().flat_map(|rules| &rules.findings) {
+            samples.add(&[&count.severity().as_str_name().to_ascii_lowercase()], count.count);
+        };
+    "picket_findings_untold_total" Counter ["reason"],
+        "Findings that were not told because an equal one of the same process was (`combined`), or because there were \
+         too many of one rule in one container (`limited`).",
+        |status, samples| if let Some(rules) = &status.rules {
+            samples.add(&["combined"], rules.findings_combined);
+            samples.add(&["limited"], rules.findings_limited);
+        };
+    "picket_rule_name_failures_total" Counter [],
+        "Look-ups of domain names that rules compare which failed.",
+        |status, samples| if let Some(rules) = &status.rules { samples.one(rules.name_failures) };
     "picket_subscribers" Gauge [],
         "Clients that are subscribed.",
         |status, samples| samples.one(status.subscribers.len());
@@ -217,6 +250,8 @@ fn tables(status: &GetStatusResponse, samples: &mut Samples<'_>, value: fn(&Tabl
         ("control_groups", &status.control_groups),
         ("flows", &status.flows),
         ("peers", &status.peers),
+        ("findings_told", status.rules.as_ref().map_or(&None, |rules| &rules.findings_told)),
+        ("rule_names", status.rules.as_ref().map_or(&None, |rules| &rules.names)),
     ];
     for (name, table) in tables {
         if let Some(table) = table {

@@ -52,6 +52,15 @@ fn full() -> GetStatusResponse {
             nanoseconds: Some((&delays).into()),
         }],
         tls: Some(proto::TlsListener { connections: 1, unknown: 2, ..Default::default() }),
+        rules: Some(proto::Rules {
+            loaded: 3,
+            enabled: 2,
+            load_time: time,
+            error: "x.yaml:1:2: no".to_owned(),
+            findings: vec![proto::FindingCount { severity: proto::finding::Severity::High.into(), count: 4 }],
+            findings_limited: 5,
+            ..Default::default()
+        }),
         ..Default::default()
     }
 }
@@ -65,6 +74,10 @@ fn every_metric_of_the_table_finds_its_samples() {
     for line in [
         "picket_build_info{version=\"0.1.0\",node=\"n\\\"1\",kernel=\"\"} 1",
         "picket_ready 1",
+        "picket_rules{state=\"enabled\"} 2",
+        "picket_rules_refused 1",
+        "picket_findings_total{severity=\"high\"} 4",
+        "picket_findings_untold_total{reason=\"limited\"} 5",
         "picket_start_time_seconds 1700000000.5",
         "picket_cpu_seconds_total 12.25",
         "picket_events_seen_total{class=\"PROCESS_EXEC\"} 9",

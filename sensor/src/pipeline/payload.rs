@@ -292,6 +292,9 @@ impl Pipeline {
         for (class, content) in told {
             let event = Event { class, facts: Facts::Content(content), ..event.clone() };
             self.publish(&event, own, Before::default(), output);
+            if !own {
+                self.detect(&event, Before::default(), output);
+            }
         }
     }
 }

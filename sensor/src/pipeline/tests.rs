@@ -1,5 +1,7 @@
 //! Records and answers in, events out: order, waiting, correction, full tables.
 
+mod findings;
+
 use prost::Message as _;
 use sensor_common::{
     ABI_VERSION,

@@ -3,11 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use sensor_common::{header::TaskRef, record::process::Ids};
+use sensor_common::{
+    header::TaskRef,
+    record::process::{Capabilities, Ids},
+};
 
-use super::{Key, Process, Program, Running, TICK_NS, retain::Ended};
+use super::{Key, Process, Program, Running, Standing, TICK_NS, command_line::CommandLine, retain::Ended};
 use crate::event::{
     Event,
+    file::is_memfd,
     process::{Exec, Fork},
     text::lossy,
 };
@@ -64,14 +68,15 @@ impl Tree {
 
     /// A process came into being: it runs its creator's program until it executes one.
     pub fn fork(&mut self, event: &Event<'_>, fork: &Fork) {
-        let creator = self.processes.get(&Key::from(fork.creator));
-        let program =
-            creator.map_or_else(|| Arc::clone(&self.unknown), |entry| Arc::clone(&entry.process.program));
+        let creator = self.processes.get(&Key::from(fork.creator)).map(|entry| &entry.process);
+        let program = Arc::clone(creator.map_or(&self.unknown, |process| &process.program));
+        let standing = creator.map_or_else(Standing::default, |process| process.standing);
         self.insert(Process {
             key: event.process.into(),
             start_ns: event.process.start_ns,
             container_pid: fork.container_pid,
             ids: fork.ids,
+            standing,
             cgroup: event.cgroup,
             program,
             exec_ns: 0,
@@ -91,17 +96,22 @@ impl Tree {
         process.ids = exec.record.ids;
         process.cgroup = event.cgroup;
         process.exec_ns = event.time_ns;
+        process.standing = Standing::of_exec(&exec.record);
         process.program = Arc::new(Program {
             executable: exec.executable.to_text(exec.executable_end()),
-            arguments: exec.arguments.iter().map(|argument| lossy(argument).into_owned()).collect(),
+            command_line: CommandLine::new(&lossy(exec.command), exec.arguments.iter().map(lossy)),
             directory: exec.directory.to_text(exec.directory_end()),
             since_ns: event.time_ns,
+            file: exec.record.file,
+            modified_ns: exec.record.modified_ns,
+            memfd: is_memfd(&exec.record.file, exec.executable.leaf()),
         });
     }
 
-    /// A process changed its ids. What they were, if it is known.
-    pub fn credentials(&mut self, key: Key, ids: Ids) -> Option<Ids> {
+    /// A process changed its ids or its capabilities. What its ids were, if it is known.
+    pub fn credentials(&mut self, key: Key, ids: Ids, capabilities: Capabilities) -> Option<Ids> {
         let entry = self.processes.get_mut(&key)?;
+        entry.process.standing.capabilities = Some(capabilities);
         Some(std::mem::replace(&mut entry.process.ids, ids))
     }
 
@@ -141,6 +151,7 @@ impl Tree {
                 start_ns: process.start_ticks.saturating_mul(TICK_NS),
                 container_pid: process.container_pid,
                 ids: process.ids,
+                standing: process.standing,
                 cgroup: process.cgroup.map_or(0, |(id, _)| id),
                 program: Arc::new(process.program),
                 exec_ns: 0,
@@ -217,6 +228,7 @@ impl Tree {
             start_ns: event.process.start_ns,
             container_pid: 0,
             ids: Ids::default(),
+            standing: Standing::default(),
             cgroup: event.cgroup,
             program: Arc::clone(&self.unknown),
             exec_ns: 0,

@@ -41,6 +41,21 @@ impl Timestamp {
     pub const fn from_unix_nanos(nanos: i64) -> Self {
         Self { seconds: nanos.div_euclid(NANOS_PER_SECOND), nanos: nanos.rem_euclid(NANOS_PER_SECOND) as i32 }
     }
+
+    /// Nanoseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn unix_nanos(self) -> i64 {
+        self.seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(self.nanos as i64)
+    }
+
+    /// Time of day in UTC with nine digits of the second, and the same with the date as RFC 3339 has it.
+    #[must_use]
+    pub fn precise(self) -> (String, String) {
+        let civil::Civil { year, month, day, hour, minute, second } = civil::from_unix(self.seconds);
+        let clock = format!("{hour:02}:{minute:02}:{second:02}.{:09}", self.nanos.clamp(0, 999_999_999));
+        let date = format!("{year:04}-{month:02}-{day:02}T{clock}Z");
+        (clock, date)
+    }
 }
 
 impl From<SystemTime> for Timestamp {

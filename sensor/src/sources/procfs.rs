@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sensor_common::record::process::Ids;
+use sensor_common::record::process::{Capabilities, Ids};
 
 use super::cgroupfs::{CgroupTree, path_in};
 use crate::event::text::{Strings, lossy};
-use crate::process::{Program, Running};
+use crate::process::{Program, Running, Standing, command_line::CommandLine};
 
 /// Bytes of a command line that are read.
 const ARGUMENTS_BYTES_MAX: usize = 4096;
@@ -69,7 +69,8 @@ impl Procfs {
             parent_pid: stat.parent_pid,
             container_pid: last_number(&status, "NSpid:").unwrap_or(0),
             ids: ids(&status),
-            program: program(&folder),
+            standing: standing(&folder, &stat, &status),
+            program: program(&folder, &stat.command),
             cgroup,
         })
     }
@@ -128,23 +129,50 @@ fn absolute(base: &str, path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
-fn program(folder: &Path) -> Program {
-    let mut command = fs::read(folder.join("cmdline")).unwrap_or_default();
-    command.truncate(ARGUMENTS_BYTES_MAX);
+/// What is shown of where a process stands.
+fn standing(folder: &Path, stat: &Stat, status: &str) -> Standing {
+    let set = |name: &str| u64::from_str_radix(line(status, name)?.trim(), 16).ok();
+    let capabilities = || {
+        Some(Capabilities {
+            inheritable: set("CapInh:")?,
+            permitted: set("CapPrm:")?,
+            effective: set("CapEff:")?,
+            bounding: set("CapBnd:")?,
+            ambient: set("CapAmb:").unwrap_or_default(),
+        })
+    };
+    let login = fs::read_to_string(folder.join("loginuid")).ok().and_then(|text| text.trim().parse().ok());
+    Standing {
+        capabilities: capabilities(),
+        session: stat.session,
+        group: stat.group,
+        terminal: stat.terminal,
+        login_uid: login.unwrap_or(u32::MAX),
+    }
+}
+
+fn program(folder: &Path, command: &str) -> Program {
+    let mut arguments = fs::read(folder.join("cmdline")).unwrap_or_default();
+    arguments.truncate(ARGUMENTS_BYTES_MAX);
     let text = |link: &str| {
         fs::read_link(folder.join(link)).map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
     };
     Program {
         executable: text("exe").trim_end_matches(" (deleted)").to_owned(),
-        arguments: Strings(&command).iter().map(|argument| lossy(argument).into_owned()).collect(),
+        command_line: CommandLine::new(command, Strings(&arguments).iter().map(lossy)),
         directory: text("cwd"),
-        since_ns: 0,
+        ..Program::default()
     }
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
+    command: String,
     parent_pid: u32,
+    group: u32,
+    session: u32,
+    /// Device number, major << 20 | minor.
+    terminal: u32,
     start_ticks: u64,
     kernel_thread: bool,
 }
@@ -154,14 +182,25 @@ struct Stat {
 fn parse_stat(stat: &[u8]) -> Option<Stat> {
     const PF_KTHREAD: u64 = 0x0020_0000;
     let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let start = stat.iter().position(|byte| *byte == b'(')?;
     let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
     // Field 3 (state) comes first.
     let field = |number: usize| rest.split_whitespace().nth(number - 3);
     Some(Stat {
+        command: lossy(stat.get(start + 1..end)?).into_owned(),
         parent_pid: field(4)?.parse().ok()?,
+        group: field(5)?.parse().unwrap_or_default(),
+        session: field(6)?.parse().unwrap_or_default(),
+        terminal: terminal(field(7)?.parse::<i32>().ok()?.cast_unsigned()),
         kernel_thread: field(9)?.parse::<u64>().ok()? & PF_KTHREAD != 0,
         start_ticks: field(22)?.parse().ok()?,
     })
+}
+
+/// A terminal's device number in the kernel's encoding, from that of `/proc` (`new_encode_dev`).
+const fn terminal(shown: u32) -> u32 {
+    let minor = shown & 0xff | shown >> 12 & 0xf_ff00;
+    (shown >> 8 & 0xfff) << 20 | minor
 }
 
 fn ids(status: &str) -> Ids {
@@ -189,8 +228,17 @@ mod tests {
 
     #[test]
     fn a_command_with_brackets_does_not_confuse() {
-        let stat = b"42 (a) S (b) R 7 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0";
-        assert_eq!(parse_stat(stat), Some(Stat { parent_pid: 7, start_ticks: 12345, kernel_thread: false }));
+        let stat = b"42 (a) S (b) R 7 5 1 34817 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0";
+        let expected = Stat {
+            command: "a) S (b".into(),
+            parent_pid: 7,
+            group: 5,
+            session: 1,
+            terminal: 136 << 20 | 1,
+            start_ticks: 12345,
+            kernel_thread: false,
+        };
+        assert_eq!(parse_stat(stat), Some(expected));
         let thread = b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 3 0 0";
         assert!(parse_stat(thread).unwrap().kernel_thread);
         let before_the_start = stat.len() - "12345 0 0".len();
@@ -229,7 +277,9 @@ mod tests {
             let folder = root.path().join(pid);
             fs::create_dir(&folder).unwrap();
             fs::write(folder.join("stat"), stat).unwrap();
-            fs::write(folder.join("status"), "Uid:\t5\t5\t5\t5\n").unwrap();
+            let caps = "CapInh:\t0\nCapPrm:\t1\nCapEff:\t00000000a80425fb\nCapBnd:\t2\nCapAmb:\t0\n";
+            fs::write(folder.join("status"), format!("Uid:\t5\t5\t5\t5\n{caps}")).unwrap();
+            fs::write(folder.join("loginuid"), "1000\n").unwrap();
             fs::write(folder.join("cmdline"), b"sleep\x001\0").unwrap();
         };
         make("10", b"10 (sleep) S 1 0 0 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 77 0 0");
@@ -239,7 +289,10 @@ mod tests {
         let running = Procfs::new(root.path()).running(&cgroups).unwrap();
         assert_eq!(running.len(), 1);
         assert_eq!((running[0].pid, running[0].start_ticks, running[0].ids.uid), (10, 77, 5));
-        assert_eq!(running[0].program.arguments, ["sleep", "1"]);
+        assert_eq!(running[0].program.command_line.arguments().collect::<Vec<_>>(), ["sleep", "1"]);
+        let standing = running[0].standing;
+        assert_eq!(standing.capabilities.unwrap().effective, 0xa804_25fb);
+        assert_eq!((standing.login_uid, standing.terminal), (1000, 0));
     }
 
     #[test]

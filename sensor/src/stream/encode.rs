@@ -2,10 +2,12 @@
 //! sockets, what goes over them, and by privileged calls.
 
 mod file;
+mod finding;
 mod payload;
 mod privilege;
 mod socket;
 
+pub use self::finding::severity;
 use sensor_common::{
     class::Class,
     header::{Incomplete, TaskRef},
@@ -94,29 +96,12 @@ impl Context {
     #[must_use]
     pub fn event(&self, event: &event::Event<'_>, subject: Subject<'_>, sequence: u64) -> proto::Event {
         let mut message = self.blank(class(event.class), event.time_ns, sequence);
-        let mut process = match subject.process {
-            Some(process) => proto::Process {
-                working_directory: process.program.directory.clone(),
-                ..self.process(process)
-            },
-            None => self.recorded(event),
-        };
-        process.parent = subject.parent.map(|parent| {
-            let mut parent = Box::new(self.process(parent));
-            // What a process was told is said once: by the event of the program that it ran.
-            if !matches!(event.facts, Facts::Exec(_)) {
-                parent.arguments.truncate(1);
-            }
-            parent
-        });
-        match subject.owner {
-            // A group that comes or goes is not the one of the process that makes or removes it.
-            Some(Owner::Host { unit: Some(unit) })
-                if !matches!(event.facts, Facts::CgroupCreate(_) | Facts::CgroupRemove(_)) =>
-            {
-                process.unit = unit.as_ref().to_owned();
-            }
-            Some(_) | None => {}
+        message.process = self.actor(event, subject);
+        // What a process was told is said once: by the event of the program that it ran.
+        if !matches!(event.facts, Facts::Exec(_))
+            && let Some(parent) = message.process.as_mut().and_then(|process| process.parent.as_mut())
+        {
+            parent.arguments.truncate(1);
         }
         message.incomplete = incomplete(event.class, event.incomplete);
         message.facts = match &event.facts {
@@ -156,9 +141,32 @@ impl Context {
             }
             Facts::Call(call) => Some(proto::event::Facts::Call(self.call(event, call, subject))),
         };
-        // Packets can come for a socket of which no owner is known.
-        message.process = (event.process.pid != 0).then_some(process);
         message
+    }
+
+    /// The process that an event is about, with its parent. Packets can come for a socket of which no owner is known.
+    fn actor(&self, event: &event::Event<'_>, subject: Subject<'_>) -> Option<proto::Process> {
+        if event.process.pid == 0 {
+            return None;
+        }
+        let mut process = match subject.process {
+            Some(process) => proto::Process {
+                working_directory: process.program.directory.clone(),
+                ..self.process(process)
+            },
+            None => self.recorded(event),
+        };
+        process.parent = subject.parent.map(|parent| Box::new(self.process(parent)));
+        match subject.owner {
+            // A group that comes or goes is not the one of the process that makes or removes it.
+            Some(Owner::Host { unit: Some(unit) })
+                if !matches!(event.facts, Facts::CgroupCreate(_) | Facts::CgroupRemove(_)) =>
+            {
+                process.unit = unit.as_ref().to_owned();
+            }
+            Some(_) | None => {}
+        }
+        Some(process)
     }
 
     /// The message of a process, without its parent and its working directory.
@@ -170,7 +178,7 @@ impl Context {
             pid: Some(process.key.pid),
             container_pid: other_pid.then_some(process.container_pid),
             executable: process.program.executable.clone(),
-            arguments: process.program.arguments.clone(),
+            arguments: process.program.command_line.arguments().map(str::to_owned).collect(),
             uid: Some(process.ids.uid),
             effective_uid: (process.ids.euid != process.ids.uid).then_some(process.ids.euid),
             start_time: Some(self.time(process.start_ns)),

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 
 use thiserror::Error;
 
+use super::encode::severity;
+use crate::detect::finding::Finding;
 use crate::identity::container::Container;
-use crate::proto::{Class, SubscribeRequest};
+use crate::proto::{Class, SubscribeRequest, finding::Severity};
 
 /// Most ancestors that an event can carry.
 pub const ANCESTORS_MAX: u32 = 16;
@@ -22,6 +24,9 @@ pub enum FilterError {
     /// More ancestors than an event can carry.
     #[error("`ancestors` is {0}: at most {ANCESTORS_MAX} are possible")]
     TooManyAncestors(u32),
+    /// A number that is no severity.
+    #[error("unknown severity {0} in `minimum_severity`: LOW is 1, MEDIUM 2, HIGH 3, CRITICAL 4")]
+    UnknownSeverity(i32),
     /// An empty text would match what is not known yet.
     #[error("empty text in `{0}`: leave the list empty to permit all")]
     EmptyText(&'static str),
@@ -36,6 +41,8 @@ pub struct Filter {
     containers: Vec<String>,
     containers_only: bool,
     ancestors: usize,
+    minimum_severity: Option<Severity>,
+    findings: HashSet<String>,
 }
 
 impl Filter {
@@ -44,11 +51,22 @@ impl Filter {
     /// # Errors
     /// Says which field of the request is wrong, and what is allowed.
     pub fn compile(request: SubscribeRequest) -> Result<Self, FilterError> {
-        let SubscribeRequest { classes, namespaces, pods, containers, containers_only, ancestors } = request;
+        let SubscribeRequest { minimum_severity, .. } = request;
+        let minimum_severity = Severity::try_from(minimum_severity)
+            .map_err(|_| FilterError::UnknownSeverity(minimum_severity))
+            .map(|severity| Some(severity).filter(|severity| *severity != Severity::Unspecified))?;
+        let SubscribeRequest { classes, namespaces, pods, containers, containers_only, ancestors, .. } =
+            request;
         if ancestors > ANCESTORS_MAX {
             return Err(FilterError::TooManyAncestors(ancestors));
         }
-        for (field, values) in [("namespaces", &namespaces), ("pods", &pods), ("containers", &containers)] {
+        let texts = [
+            ("namespaces", &namespaces),
+            ("pods", &pods),
+            ("containers", &containers),
+            ("findings", &request.findings),
+        ];
+        for (field, values) in texts {
             if values.iter().any(String::is_empty) {
                 return Err(FilterError::EmptyText(field));
             }
@@ -60,7 +78,16 @@ impl Filter {
             containers,
             containers_only,
             ancestors: usize::try_from(ancestors).unwrap_or_default(),
+            minimum_severity,
+            findings: request.findings.into_iter().collect(),
         })
+    }
+
+    /// Whether a finding passes, of those whose class and container do.
+    #[must_use]
+    pub fn permits_finding(&self, finding: &Finding) -> bool {
+        let severe = self.minimum_severity.is_none_or(|least| severity(finding.severity) >= least);
+        severe && (self.findings.is_empty() || self.findings.contains(&finding.id))
     }
 
     /// Whether an event passes. Losses always do: nobody may ask not to be told.
@@ -219,6 +246,35 @@ mod tests {
     }
 
     #[test]
+    fn findings_are_chosen_by_severity_and_id() {
+        use crate::detect::finding::{Origin, Severity as Found};
+
+        let finding = |severity| Finding {
+            id: "a".into(),
+            name: String::new(),
+            origin: Origin::Rule,
+            severity,
+            confidence: 1.0,
+            techniques: Vec::new(),
+            summary: String::new(),
+            evidence: Vec::new(),
+            next: Vec::new(),
+            alert: None,
+        };
+        let all = filter(|_| ());
+        assert!(all.permits_finding(&finding(Found::Low)));
+        let high = filter(|request| request.minimum_severity = Severity::High.into());
+        let permitted = [Found::Low, Found::Medium, Found::High, Found::Critical]
+            .map(|severity| high.permits_finding(&finding(severity)));
+        assert_eq!(permitted, [false, false, true, true]);
+        assert!(passes(&high, None), "other classes pass");
+        for (id, expected) in [("a", true), ("b", false)] {
+            let chosen = filter(|request| request.findings = vec![id.into()]);
+            assert_eq!(chosen.permits_finding(&finding(Found::Low)), expected, "{id}");
+        }
+    }
+
+    #[test]
     fn nonsense_is_refused_with_what_is_allowed() {
         let refused = |change: fn(&mut SubscribeRequest)| {
             let mut request = SubscribeRequest::default();
@@ -229,6 +285,8 @@ mod tests {
         assert!(message.contains("[99, 0]") && message.contains("PROCESS_EXEC (2)"), "{message}");
         assert!(refused(|request| request.ancestors = 17).contains("at most 16"));
         assert!(refused(|request| request.pods = vec![String::new()]).contains("`pods`"));
+        assert!(refused(|request| request.findings = vec![String::new()]).contains("`findings`"));
+        assert!(refused(|request| request.minimum_severity = 9).contains("CRITICAL 4"));
         assert_eq!(filter(|request| request.ancestors = 16).ancestors(), 16);
     }
 }

@@ -14,6 +14,7 @@ use self::member::Member;
 use super::filter::Filter;
 use super::frame::{EncodedAncestors, EncodedEvent};
 use super::subscription::Counters;
+use crate::detect::finding::Finding;
 use crate::identity::container::Container;
 use crate::proto;
 
@@ -38,6 +39,8 @@ pub struct Published<'a> {
     pub class: proto::Class,
     /// Container of its process.
     pub container: Option<&'a Container>,
+    /// What was found, if that is what it tells.
+    pub finding: Option<&'a Finding>,
     /// `Event.cursor`
     pub cursor: &'a str,
     /// `Event.time`
@@ -100,7 +103,9 @@ impl Hub {
     /// Hands an event to every subscriber that wants it.
     pub fn publish(&mut self, published: &Published<'_>) {
         for member in &mut self.members {
-            if !member.filter.matches(published.class, published.container) {
+            if !member.filter.matches(published.class, published.container)
+                || !published.finding.is_none_or(|finding| member.filter.permits_finding(finding))
+            {
                 continue;
             }
             let event = encoded_once(&mut self.encoded, published, member.filter.ancestors());

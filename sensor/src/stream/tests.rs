@@ -105,6 +105,7 @@ fn pipeline(mut hub: Hub, commands: &std_mpsc::Receiver<Vec<Event>>, ended: &Ato
             hub.publish(&Published {
                 class: event.class,
                 container: event.container.as_ref(),
+                finding: None,
                 cursor: &cursor,
                 time,
                 event: &encoded.encode_to_vec(),

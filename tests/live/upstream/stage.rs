@@ -61,7 +61,7 @@ impl Stage {
                 ),
             ]);
         });
-        let alerts = Client::subscribe(agent, &Filters { falco: true, ..Filters::default() });
+        let alerts = Client::subscribe(agent, &Filters { alerts: true, ..Filters::default() });
         (alerts, Client::subscribe(agent, &Filters::default()))
     }
 

@@ -6,7 +6,7 @@ mod privilege;
 mod socket;
 
 use super::text::{base_name, safe, word};
-use super::{Colour, Paint};
+use super::{Colour, Paint, finding};
 use crate::proto::event::Facts;
 use crate::proto::file_identity::Layer;
 use crate::proto::{Class, Container, Event, Exec, Exit, Loss, PrivilegeGain, Process, Timestamp, loss};
@@ -35,7 +35,7 @@ pub fn line(event: &Event, paint: Paint) -> String {
 }
 
 /// `HH:MM:SS.mmm` in UTC.
-fn time_of_day(time: Option<Timestamp>) -> String {
+pub(super) fn time_of_day(time: Option<Timestamp>) -> String {
     let Some(time) = time else { return "--:--:--.---".to_owned() };
     let second = time.seconds.rem_euclid(86_400);
     let millisecond = time.nanos.clamp(0, 999_999_999) / 1_000_000;
@@ -63,7 +63,7 @@ fn short_name(class: Class) -> String {
 }
 
 /// `namespace/pod/container`, the container's name or the start of its id, or `host`.
-fn place(event: &Event) -> String {
+pub(super) fn place(event: &Event) -> String {
     let Some(container) = &event.container else {
         let unit = event.process.as_ref().map(|process| process.unit.as_str()).unwrap_or_default();
         return match (event.process.is_some(), unit) {
@@ -106,6 +106,7 @@ fn what(event: &Event) -> (String, Colour) {
             (executable(process) + &what, Colour::Place)
         }
         Some(Facts::Call(call)) => (executable(process) + &privilege::what(call), Colour::Notable),
+        Some(Facts::Finding(found)) => (finding::what(found), finding::colour(found.severity())),
         Some(Facts::ControlGroup(group)) => (safe(&group.path), Colour::Dim),
         None => (executable(process), Colour::Dim),
     }

@@ -2,6 +2,7 @@
 
 mod events;
 mod identity;
+mod rules;
 
 use std::fmt::{self, Write as _};
 
@@ -18,6 +19,7 @@ pub fn page(status: &GetStatusResponse, all: bool, paint: Paint) -> String {
     page.groups(&status.groups);
     page.losses(status);
     page.hooks(&status.hooks, all);
+    page.rules(status, all);
     page.identity(status, all);
     page.given_up(status);
     page.subscribers(status);
@@ -338,6 +340,48 @@ subscribers
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(!page.contains("--all"));
+    }
+
+    #[test]
+    fn rules_and_what_they_found() {
+        use crate::proto::{FindingCount, Rules, finding::Severity};
+
+        let count = |severity: Severity, count| FindingCount { severity: severity.into(), count };
+        let rules = Rules {
+            files: vec!["/etc/picket/rules/a.yaml".into()],
+            loaded: 3,
+            enabled: 2,
+            load_time: Some(Timestamp::default()),
+            error: "a.yaml:1:2: no\x1b[2J\nb.yaml:3:4: no".into(),
+            error_time: Some(Timestamp::default()),
+            warnings: ["w1", "w2", "w3", "w4"].map(str::to_owned).to_vec(),
+            events_judged: 9,
+            findings: vec![count(Severity::Low, 1), count(Severity::Medium, 0), count(Severity::High, 2)],
+            findings_combined: 5,
+            ..Rules::default()
+        };
+        let status = GetStatusResponse { rules: Some(rules), ..GetStatusResponse::default() };
+        let shown = page(&status, false, Paint::OFF);
+        let expected = "
+rules
+  2 of 3 rules in force (0 macros, 0 lists), from 1 files, read at 1970-01-01T00:00:00Z
+  the files as they are since 1970-01-01T00:00:00Z are NOT in force:
+    a.yaml:1:2: no\\u{1b}[2J
+    b.yaml:3:4: no
+  warning: w1
+  warning: w2
+  warning: w3
+  1 more warnings (--all shows them)
+  findings: 2 high, 1 low; 9 events judged
+  not told: 5 equal ones, 0 beyond rules.burst
+";
+        assert!(shown.contains(expected), "{shown}");
+        assert!(page(&status, true, Paint::OFF).contains("    /etc/picket/rules/a.yaml\n"));
+        let none = Rules { paths: vec!["/etc/picket/rules".into()], ..Rules::default() };
+        let status = GetStatusResponse { rules: Some(none), ..GetStatusResponse::default() };
+        assert!(
+            page(&status, false, Paint::OFF).contains("none: there is no rule file in /etc/picket/rules")
+        );
     }
 
     #[test]

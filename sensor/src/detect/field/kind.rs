@@ -59,11 +59,16 @@ kinds! {
     FTRUNCATE "ftruncate" FileTruncate;
     SOCKET "socket" NetSocket;
     CONNECT "connect" NetConnect;
+    ACCEPT "accept" NetAccept;
     ACCEPT4 "accept4" NetAccept;
     BIND "bind" NetBind;
     LISTEN "listen" NetListen;
     CLOSE "close" NetClose;
     SENDTO "sendto" NetDatagram;
+    SENDMSG "sendmsg" NetDatagram;
+    DUP "dup" NetStdio;
+    DUP2 "dup2" NetStdio;
+    DUP3 "dup3" NetStdio;
     RECVFROM "recvfrom" NetPayload;
     SETUID "setuid" Credentials;
     SETGID "setgid" Credentials;
@@ -134,9 +139,7 @@ const ALIASES: &[KindDefinition] = &[
     alias("fork", CLONE),
     alias("vfork", CLONE),
     alias("clone3", CLONE),
-    alias("accept", ACCEPT4),
-    alias("sendmsg", SENDTO),
-    alias("sendmmsg", SENDTO),
+    alias("sendmmsg", SENDMSG),
     alias("recvmsg", RECVFROM),
     alias("recvmmsg", RECVFROM),
     alias("fchmodat2", FCHMODAT),
@@ -172,9 +175,6 @@ const OTHERS: &[&str] = &[
     "close_range",
     "copy_file_range",
     "create_module",
-    "dup",
-    "dup2",
-    "dup3",
     "epoll_create",
     "epoll_create1",
     "epoll_ctl",

@@ -25,6 +25,7 @@ fn publish(hub: &mut Hub, class: Class, container: Option<&Container>, number: i
     hub.publish(&Published {
         class,
         container,
+        finding: None,
         cursor: &cursor,
         time,
         event: &event.encode_to_vec(),
@@ -172,6 +173,7 @@ async fn large_events_are_spread_over_responses() {
         hub.publish(&Published {
             class: Class::ProcessExec,
             container: None,
+            finding: None,
             cursor: "",
             time: Timestamp::default(),
             event: &event,

@@ -1,0 +1,97 @@
+//! What rules can know of an event: its fields, from the event itself, the process tree and the container.
+//!
+//! A value is what Falco's would be, byte for byte, where the same is known; `docs/rules-fields.md` tells the
+//! differences. Nothing is allocated: a value is borrowed from where it is, or put together in the caller's buffer.
+
+mod kind;
+
+use std::net::IpAddr;
+
+use sensor_common::record::process::Ids;
+
+use super::field::{Field, Kind, Which};
+use super::value::{Facts, Value};
+use crate::event::Event;
+use crate::identity::store::{Known, Owner};
+use crate::process::{Process, tree::Tree};
+
+/// Names that addresses have in rules: each domain that a rule names is resolved beforehand.
+pub trait Names: std::fmt::Debug {
+    /// True if `see` says so of one of the names that resolve to the address. It is shown each until it says so.
+    fn any(&self, address: IpAddr, see: &mut dyn FnMut(&str) -> bool) -> bool;
+}
+
+/// No address has a name.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoNames;
+
+impl Names for NoNames {
+    fn any(&self, _: IpAddr, _: &mut dyn FnMut(&str) -> bool) -> bool {
+        false
+    }
+}
+
+/// What a [`Context`] is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    /// The event. The tree has taken it in.
+    pub event: &'a Event<'a>,
+    /// Every process.
+    pub tree: &'a Tree,
+    /// Owner of the event's control group.
+    pub owner: Option<&'a Owner>,
+    /// Ids of the process before the event changed them, of events that did.
+    pub ids_before: Option<Ids>,
+    /// The other process: peer of a socket, target of a call.
+    pub other: Option<&'a Process>,
+    /// Owner of that one's control group.
+    pub other_owner: Option<&'a Owner>,
+    /// Name of the node.
+    pub node: &'a str,
+    /// When it happened, in nanoseconds since 1970.
+    pub wall_ns: i64,
+    /// Names of addresses.
+    pub names: &'a dyn Names,
+}
+
+/// What is known of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    given: Given<'a>,
+    kind: Kind,
+    process: Option<&'a Process>,
+}
+
+impl<'a> Context<'a> {
+    /// What is known of an event.
+    #[must_use]
+    pub fn new(given: Given<'a>) -> Self {
+        Self { kind: kind::of(given.event), process: given.tree.get(given.event.process.into()), given }
+    }
+
+    /// The container that the event happened in.
+    fn known(&self) -> Option<&'a Known> {
+        match self.given.owner {
+            Some(Owner::Container(known)) => Some(known),
+            Some(Owner::Host { .. }) | None => None,
+        }
+    }
+}
+
+impl Facts for Context<'_> {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn value<'a>(&'a self, field: &Field, _buffer: &'a mut Vec<u8>) -> Option<Value<'a>> {
+        match field.which()? {
+            Which::Argument(_)
+            | Which::RawArgument(_)
+            | Which::Container(_)
+            | Which::Descriptor(_)
+            | Which::Event(_)
+            | Which::Process(_)
+            | Which::User(_) => None,
+        }
+    }
+}

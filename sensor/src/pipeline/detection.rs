@@ -1,0 +1,156 @@
+//! The judge of events, and what becomes of what it finds.
+
+use std::sync::Arc;
+
+use super::{ANCESTORS_MAX, Before, Output, Pipeline};
+use crate::detect::{
+    context::Given,
+    finding::{Finding, Severity},
+    judge::Judge,
+    names::Names,
+    told::{Bounds, Told, Verdict},
+};
+use crate::event;
+use crate::process::Key;
+use crate::proto;
+
+/// Nothing is bounded until the settings say so.
+const UNBOUNDED: Bounds = Bounds { window_ns: 0, burst: 0 };
+
+/// What was judged and found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Events.
+    pub events: u64,
+    /// Findings that were told, by severity from the lowest.
+    pub findings: [u64; 4],
+    /// Findings that equalled one that was told.
+    pub combined: u64,
+    /// Findings beyond the bound.
+    pub limited: u64,
+    /// What is remembered of those that were told: entries, their bound, and how many were given up.
+    pub told: (usize, usize, u64),
+}
+
+/// The stage's state.
+#[derive(Debug)]
+pub(super) struct Detection {
+    judge: Option<Box<dyn Judge>>,
+    names: Arc<Names>,
+    told: Told,
+    judged: u64,
+    findings: [u64; 4],
+    /// Of the event at hand; kept for its room.
+    found: Vec<Finding>,
+}
+
+impl Default for Detection {
+    fn default() -> Self {
+        Self {
+            judge: None,
+            names: Arc::default(),
+            told: Told::new(UNBOUNDED),
+            judged: 0,
+            findings: [0; 4],
+            found: Vec::new(),
+        }
+    }
+}
+
+impl Pipeline {
+    /// Another judge from now on, and how much of what it finds is told. Gives back the one before, for others to drop.
+    pub fn set_judge(&mut self, judge: Option<Box<dyn Judge>>, bounds: Bounds) -> Option<Box<dyn Judge>> {
+        self.detection.told.set_bounds(bounds);
+        std::mem::replace(&mut self.detection.judge, judge)
+    }
+
+    /// Other addresses of the names that rules compare. Gives back those before.
+    pub fn set_names(&mut self, names: Arc<Names>) -> Arc<Names> {
+        std::mem::replace(&mut self.detection.names, names)
+    }
+
+    /// What was judged and found.
+    #[must_use]
+    pub fn judged(&self) -> Judged {
+        let Detection { judged, findings, told, .. } = &self.detection;
+        Judged {
+            events: *judged,
+            findings: *findings,
+            combined: told.combined(),
+            limited: told.limited(),
+            told: told.table(),
+        }
+    }
+
+    /// Judges an event that has a place in the stream, and tells what is found in it.
+    pub(super) fn detect(&mut self, event: &event::Event<'_>, before: Before, output: &mut impl Output) {
+        let Some(mut judge) = self.detection.judge.take() else { return };
+        let mut found = std::mem::take(&mut self.detection.found);
+        judge.judge(self.given(event, before), &mut |finding| found.push(finding));
+        self.detection.judge = Some(judge);
+        self.detection.judged += 1;
+        let cursor = self.sequence;
+        for finding in found.drain(..) {
+            self.report(&finding, event, before, cursor, output);
+        }
+        self.detection.found = found;
+    }
+
+    /// What is known of an event.
+    fn given<'a>(&'a self, event: &'a event::Event<'a>, before: Before) -> Given<'a> {
+        let (other, other_owner) = self.other(&event.facts);
+        Given {
+            event,
+            tree: &self.tree,
+            owner: self.identity.owner(event.cgroup),
+            ids_before: before.ids,
+            other,
+            other_owner,
+            node: &self.context.node,
+            wall_ns: self.context.time(event.time_ns).unix_nanos(),
+            names: self.detection.names.as_ref(),
+        }
+    }
+
+    fn report(
+        &mut self,
+        finding: &Finding,
+        event: &event::Event<'_>,
+        before: Before,
+        cursor: u64,
+        output: &mut impl Output,
+    ) {
+        let key = Key::from(event.process);
+        let program = self.tree.get(key).map_or(0, |process| process.exec_ns);
+        let verdict = self.detection.told.verdict(finding, event.cgroup, (key, program), event.time_ns);
+        let Verdict::Tell(repeats) = verdict else { return };
+        if let Some(count) = self.detection.findings.get_mut(rank(finding.severity)) {
+            *count += 1;
+        }
+        let known = self.identity.container(event.cgroup).cloned();
+        let class = proto::Class::Finding;
+        if !output.wants(class, known.as_ref().map(|known| &known.container)) {
+            self.sequence += 1;
+            return;
+        }
+        let subject = self.subject(event, before);
+        let found = (finding, repeats);
+        let mut message = self.context.finding(event, subject, cursor, found, self.sequence + 1);
+        // Lineage is part of a finding, whatever the subscriber asked for.
+        let beyond_parent = self.tree.ancestors(key).skip(1).take(ANCESTORS_MAX);
+        message.ancestors = beyond_parent.map(|ancestor| self.context.process(ancestor)).collect();
+        self.ancestors.clear();
+        self.send(class, Some(finding), &message, known.as_deref(), output);
+        // What was told without a name is corrected once there is one.
+        self.identity.sent(event.cgroup);
+    }
+}
+
+const fn rank(severity: Severity) -> usize {
+    match severity {
+        Severity::Low => 0,
+        Severity::Medium => 1,
+        Severity::High => 2,
+        Severity::Critical => 3,
+    }
+}

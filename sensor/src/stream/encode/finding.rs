@@ -1,0 +1,82 @@
+//! What was found, as an event of its own.
+
+use super::{Context, Subject, incomplete};
+use crate::detect::finding::{Alert, Finding, Origin, Scalar, Severity};
+use crate::event;
+use crate::proto;
+
+impl Context {
+    /// The message of a finding in `event`, whose cursor is `cursor`; without container and ancestors.
+    #[must_use]
+    pub fn finding(
+        &self,
+        event: &event::Event<'_>,
+        subject: Subject<'_>,
+        cursor: u64,
+        found: (&Finding, u64),
+        sequence: u64,
+    ) -> proto::Event {
+        let mut message = self.blank(proto::Class::Finding, event.time_ns, sequence);
+        message.process = self.actor(event, subject);
+        // The other ones name fields of facts that are not here.
+        message.incomplete =
+            incomplete(event.class, event.incomplete).into_iter().filter(|field| field.starts_with("process.")).collect();
+        message.facts = Some(proto::event::Facts::Finding(finding(found, &self.cursor(cursor))));
+        message
+    }
+}
+
+fn finding((finding, repeats): (&Finding, u64), cursor: &str) -> proto::Finding {
+    let fact = |fact: String| proto::Evidence { cursor: cursor.to_owned(), fact };
+    let mut evidence: Vec<_> = finding.evidence.iter().cloned().map(fact).collect();
+    if evidence.is_empty() {
+        evidence.push(fact(String::new()));
+    }
+    proto::Finding {
+        id: finding.id.clone(),
+        name: finding.name.clone(),
+        source: match finding.origin {
+            Origin::Rule => proto::finding::Source::Rule,
+            Origin::Behaviour => proto::finding::Source::Behaviour,
+        }
+        .into(),
+        severity: severity(finding.severity).into(),
+        confidence: finding.confidence,
+        techniques: finding.techniques.clone(),
+        summary: finding.summary.clone(),
+        evidence,
+        next: finding.next.clone(),
+        repeats,
+        alert: finding.alert.as_ref().map(alert),
+    }
+}
+
+/// A severity, as the schema numbers it.
+#[must_use]
+pub const fn severity(severity: Severity) -> proto::finding::Severity {
+    match severity {
+        Severity::Low => proto::finding::Severity::Low,
+        Severity::Medium => proto::finding::Severity::Medium,
+        Severity::High => proto::finding::Severity::High,
+        Severity::Critical => proto::finding::Severity::Critical,
+    }
+}
+
+fn alert(alert: &Alert) -> proto::Alert {
+    use proto::alert_value::Value;
+    let value = |scalar: &Scalar| match scalar {
+        Scalar::Bool(flag) => Value::Flag(*flag),
+        Scalar::Number(number) => Value::Number(*number),
+        Scalar::Text(text) => Value::Text(text.clone()),
+    };
+    let field = |(name, scalar): &(String, Option<Scalar>)| {
+        (name.clone(), proto::AlertValue { value: scalar.as_ref().map(value) })
+    };
+    proto::Alert {
+        rule: alert.rule.clone(),
+        priority: alert.priority.clone(),
+        tags: alert.tags.clone(),
+        output: alert.output.clone(),
+        output_fields: alert.fields.iter().map(field).collect(),
+    }
+}
