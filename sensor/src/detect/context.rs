@@ -3,16 +3,27 @@
 //! A value is what Falco's would be, byte for byte, where the same is known; `docs/rules-fields.md` tells the
 //! differences. Nothing is allocated: a value is borrowed from where it is, or put together in the caller's buffer.
 
+mod argument;
+mod container;
+mod descriptor;
+mod event;
 mod kind;
+mod place;
+mod process;
+mod text;
+mod user;
 
 use std::net::IpAddr;
 
 use sensor_common::record::process::Ids;
 
-use super::field::{Field, Kind, Which};
+use super::field::{Argument, Field, Kind, Which};
 use super::value::{Facts, Value};
 use crate::event::Event;
-use crate::identity::store::{Known, Owner};
+use crate::identity::{
+    store::{Known, Owner},
+    users::Users,
+};
 use crate::process::{Process, tree::Tree};
 
 /// Names that addresses have in rules: each domain that a rule names is resolved beforehand.
@@ -48,6 +59,8 @@ pub struct Given<'a> {
     pub other_owner: Option<&'a Owner>,
     /// Name of the node.
     pub node: &'a str,
+    /// Users and groups of the node.
+    pub host_users: Option<&'a Users>,
     /// When it happened, in nanoseconds since 1970.
     pub wall_ns: i64,
     /// Names of addresses.
@@ -83,15 +96,29 @@ impl Facts for Context<'_> {
         self.kind
     }
 
-    fn value<'a>(&'a self, field: &Field, _buffer: &'a mut Vec<u8>) -> Option<Value<'a>> {
+    fn value<'a>(&'a self, field: &Field, buffer: &'a mut Vec<u8>) -> Option<Value<'a>> {
+        let argument = &field.argument;
         match field.which()? {
-            Which::Argument(_)
-            | Which::RawArgument(_)
-            | Which::Container(_)
-            | Which::Descriptor(_)
-            | Which::Event(_)
-            | Which::Process(_)
-            | Which::User(_) => None,
+            Which::Argument(name) => self.of_argument(name, buffer),
+            Which::RawArgument(name) => self.raw_argument(name, buffer),
+            Which::Container(name) => self.of_container(name, argument, buffer),
+            Which::Descriptor(name) => self.of_descriptor(name, argument, buffer),
+            Which::Event(name) => self.of_event(name, argument, buffer),
+            Which::Process(name) => self.of_process(name, argument, buffer),
+            Which::User(name) => self.of_user(name),
         }
     }
+
+    fn any(&self, field: &Field, buffer: &mut Vec<u8>, see: &mut dyn FnMut(Value<'_>) -> bool) -> bool {
+        let seen = match (field.which(), &field.argument) {
+            (Some(Which::Process(name)), Argument::None) => self.any_of_process(name, see),
+            (Some(Which::Descriptor(name)), Argument::None) => self.any_of_descriptor(name, buffer, see),
+            (Some(Which::Event(name)), Argument::None) => self.any_of_event(name, see),
+            _ => None,
+        };
+        seen.unwrap_or_else(|| self.value(field, buffer).is_some_and(see))
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,7 +85,14 @@ pub fn names(set: u64, last: u32) -> Vec<String> {
     numbers(set).map(name).collect()
 }
 
-fn numbers(set: u64) -> impl Iterator<Item = u32> {
+/// Name of one capability without `CAP_`, if it is known.
+#[must_use]
+pub fn known(number: u32) -> Option<&'static str> {
+    NAMES.get(number as usize).copied()
+}
+
+/// Numbers of the capabilities in a set.
+pub fn numbers(set: u64) -> impl Iterator<Item = u32> {
     (0u32..64).filter(move |number| set & (1 << number) != 0)
 }
 

@@ -98,6 +98,13 @@ pub fn name(result: i64) -> String {
     known.map_or_else(|| format!("errno {number}"), |(_, name)| (*name).to_owned())
 }
 
+/// Name of a negative error number, if it is known.
+#[must_use]
+pub fn known(result: i64) -> Option<&'static str> {
+    let number = u32::try_from(result.checked_neg()?).ok()?;
+    NAMES.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -43,6 +43,27 @@ impl<'a> Components<'a> {
         }
     }
 
+    /// As [`Components::render`], byte for byte.
+    pub fn write(self, end: End, to: &mut Vec<u8>) {
+        if self.0.is_empty() {
+            if end == End::Root {
+                to.push(b'/');
+            }
+            return;
+        }
+        let rest = self.0.strip_suffix(&[0]).unwrap_or(self.0);
+        let mut separator = match end {
+            End::Root => "/",
+            End::Detached => "",
+            End::Cut => "…/",
+        };
+        for component in rest.rsplit(|byte| *byte == 0) {
+            to.extend_from_slice(separator.as_bytes());
+            to.extend_from_slice(component);
+            separator = "/";
+        }
+    }
+
     /// As [`Components::render`], into a new string.
     #[must_use]
     pub fn to_text(self, end: End) -> String {
@@ -102,6 +123,17 @@ mod tests {
         assert_eq!(text(b"c\0b\0", End::Cut), "…/b/c");
         assert_eq!(text(b"\xff\0bin\0", End::Root), "/bin/\u{fffd}");
         assert_eq!(Components(b"busybox\0bin\0").leaf(), b"busybox");
+        for (components, end) in [
+            (&b"busybox\0bin\0"[..], End::Root),
+            (b"", End::Root),
+            (b"memfd:x\0", End::Detached),
+            (b"c\0b\0", End::Cut),
+            (b"c\0b", End::Cut),
+        ] {
+            let mut written = Vec::new();
+            Components(components).write(end, &mut written);
+            assert_eq!(written, text(components, end).as_bytes());
+        }
     }
 
     #[test]

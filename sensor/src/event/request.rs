@@ -254,14 +254,14 @@ const POLICIES: &[(u64, &str)] = &[
 ];
 
 /// Flags of `finit_module`(2) (`include/uapi/linux/module.h`).
-const MODULE_FLAGS: &[(u64, &str)] = &[
+pub const MODULE_FLAGS: &[(u64, &str)] = &[
     (1, "MODULE_INIT_IGNORE_MODVERSIONS"),
     (2, "MODULE_INIT_IGNORE_VERMAGIC"),
     (4, "MODULE_INIT_COMPRESSED_FILE"),
 ];
 
 /// Flags of userfaultfd(2).
-const FAULT_FLAGS: &[(u64, &str)] =
+pub const FAULT_FLAGS: &[(u64, &str)] =
     &[(1, "UFFD_USER_MODE_ONLY"), (0o4000, "O_NONBLOCK"), (0o200_0000, "O_CLOEXEC")];
 
 /// Flags of `open_by_handle_at`(2) that say what is done to the file.
@@ -281,6 +281,18 @@ const NICE_0: i64 = 120;
 #[must_use]
 pub fn ptrace(request: u64) -> String {
     listed(PTRACE, request)
+}
+
+/// Name of a request of ptrace(2), if it is known.
+#[must_use]
+pub fn known_ptrace(request: u64) -> Option<&'static str> {
+    PTRACE.iter().find(|(known, _)| *known == request).map(|(_, name)| *name)
+}
+
+/// Name of a command of bpf(2), if it is known.
+#[must_use]
+pub fn known_bpf(command: u64) -> Option<&'static str> {
+    usize::try_from(command).ok().and_then(|command| BPF.get(command)).copied()
 }
 
 /// Name of a command of bpf(2).

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use sensor_common::record::process::{Capabilities, Ids};
+use sensor_common::record::process::{Capabilities, FileIdentity, Ids};
 
 use super::cgroupfs::{CgroupTree, path_in};
 use crate::event::text::{Strings, lossy};
@@ -157,12 +158,36 @@ fn program(folder: &Path, command: &str) -> Program {
     let text = |link: &str| {
         fs::read_link(folder.join(link)).map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
     };
+    let executable = text("exe");
+    let executable = executable.trim_end_matches(" (deleted)");
+    let memfd = executable.strip_prefix('/').filter(|name| name.starts_with("memfd:"));
+    let (file, modified_ns) = fs::metadata(folder.join("exe")).map(|exe| identity(&exe)).unwrap_or_default();
     Program {
-        executable: text("exe").trim_end_matches(" (deleted)").to_owned(),
+        executable: memfd.unwrap_or(executable).to_owned(),
+        file,
+        modified_ns,
+        memfd: memfd.is_some(),
         command_line: CommandLine::new(command, Strings(&arguments).iter().map(lossy)),
         directory: text("cwd"),
         ..Program::default()
     }
+}
+
+/// A file as a call shows it, which says nothing of layers; and when it was changed last.
+fn identity(file: &fs::Metadata) -> (FileIdentity, u64) {
+    let nanos = |seconds: i64, rest: i64| {
+        u64::try_from(seconds.saturating_mul(1_000_000_000).saturating_add(rest)).unwrap_or_default()
+    };
+    let identity = FileIdentity {
+        inode: file.ino(),
+        changed_ns: nanos(file.ctime(), file.ctime_nsec()),
+        mode: file.mode(),
+        uid: file.uid(),
+        gid: file.gid(),
+        links: u32::try_from(file.nlink()).unwrap_or(u32::MAX),
+        ..FileIdentity::default()
+    };
+    (identity, nanos(file.mtime(), file.mtime_nsec()))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -323,5 +348,6 @@ mod tests {
         let running = Procfs::new(Path::new("/proc")).running(&cgroups).unwrap();
         let own = running.iter().find(|process| process.pid == std::process::id()).unwrap();
         assert_eq!(own.program.executable, std::env::current_exe().unwrap().to_string_lossy());
+        assert_eq!(own.program.file.inode, fs::metadata("/proc/self/exe").unwrap().ino());
     }
 }

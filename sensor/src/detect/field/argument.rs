@@ -9,9 +9,6 @@ macro_rules! arguments {
         pub(crate) enum Name { $($variant,)* }
 
         impl Name {
-            /// Every one, in the order of their names.
-            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
-
             /// Its name.
             pub(crate) const fn text(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
@@ -47,6 +44,7 @@ macro_rules! arguments {
 
 arguments! {
     Addr = "addr", Number; "address that ptrace was given, or the other end that connect was";
+    Args = "args", Text; "arguments after the first of a program that begins";
     Backlog = "backlog", Number; "waiting connections that listen allows";
     Cap = "cap", Number; "capability that was asked for";
     CapEffective = "cap_effective", Number; "effective capabilities after a change";

@@ -53,13 +53,13 @@ fields! { Descriptor;
         "", "never has a value: ports have numbers";
     Name = "fd.name", Text, Nothing, true;
         "path of the file, or both ends of the socket (client->server)",
-        "of a file that was opened the path that the kernel resolved, and where the record has the asked one, that \
-         too: a comparison holds if it holds for one of them; relative parts are taken away as Falco does";
+        "there are two paths of a file: as it was asked for (as in Falco, with .. taken as text), and as the kernel \
+         resolved it. A comparison holds if it holds for one of them; shown is the first";
     NameChanged = "fd.name_changed", Bool, Nothing, false;
-        "true for the first datagram to another peer",
-        "repeated datagrams to one peer are counted by the kernel and not judged";
+        "true for datagrams that name their receiver",
+        "repeated datagrams to one peer are counted by the kernel and not judged; never true of what is received";
     NameRaw = "fd.nameraw", Text, Nothing, true;
-        "path as the program wrote it", "of opens that succeeded only where the record has it";
+        "path as the program wrote it; fd.name where that is not known", "";
     Net = "fd.net", Network, Nothing, false;
         "addresses of both sides", "";
     Number = "fd.num", Number, Nothing, false;

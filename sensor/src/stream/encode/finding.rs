@@ -19,8 +19,10 @@ impl Context {
         let mut message = self.blank(proto::Class::Finding, event.time_ns, sequence);
         message.process = self.actor(event, subject);
         // The other ones name fields of facts that are not here.
-        message.incomplete =
-            incomplete(event.class, event.incomplete).into_iter().filter(|field| field.starts_with("process.")).collect();
+        message.incomplete = incomplete(event.class, event.incomplete)
+            .into_iter()
+            .filter(|field| field.starts_with("process."))
+            .collect();
         message.facts = Some(proto::event::Facts::Finding(finding(found, &self.cursor(cursor))));
         message
     }
