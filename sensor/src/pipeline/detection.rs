@@ -107,7 +107,7 @@ impl Pipeline {
             other,
             other_owner,
             node: &self.context.node,
-            host_users: self.identity.host_users().map(std::convert::AsRef::as_ref),
+            host_users: self.identity.host_users().map(AsRef::as_ref),
             wall_ns: self.context.time(event.time_ns).unix_nanos(),
             names: self.detection.names.as_ref(),
         }
