@@ -8,6 +8,7 @@ mod falco;
 pub mod frugal;
 mod json;
 pub mod pretty;
+pub mod rules;
 pub mod run;
 pub mod status;
 pub mod watch;
@@ -17,7 +18,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use self::args::{CheckArgs, OutputFormat, RunArgs, StatusArgs, WatchArgs, WatchFormat};
+pub use self::args::{
+    CheckArgs, OutputFormat, RulesArgs, RulesCommand, RunArgs, StatusArgs, WatchArgs, WatchFormat,
+};
 
 /// Exit codes, the same for all commands.
 pub mod exit {
@@ -67,6 +70,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Tell what the agent could do on this kernel, without attaching anything
     Check(CheckArgs),
+    /// Look at rule files, without an agent
+    Rules(RulesArgs),
 }
 
 /// Reads the command line.

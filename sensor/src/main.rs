@@ -23,5 +23,6 @@ async fn work(command: Command) -> ExitCode {
         Command::Watch(args) => cli::watch::run(args).await,
         Command::Status(args) => cli::status::run(args).await,
         Command::Check(args) => cli::check::run(args),
+        Command::Rules(args) => cli::rules::run(args),
     }
 }

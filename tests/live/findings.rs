@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use picket_tests::agent::{self, Agent, run_command};
 use picket_tests::client::{Client, Filters};
-use picket_tests::container::Container;
+use picket_tests::container::{Container, Names};
 use picket_tests::expect::{Expect, field, number, text};
 use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
@@ -106,7 +106,7 @@ fn contract_and_alert(lab: &mut Lab) {
     let evidence = field(&found, "finding.evidence").and_then(Value::as_array).expect("evidence");
     assert_eq!(text(&evidence[0], "cursor"), text(&exec, "cursor"), "it names the event: {found:#}");
 
-    check_alert(&alerts.wait_for("the alert", |_| true), &found, container.id(), &marker, pid);
+    check_alert(&alerts.wait_for("the alert", |_| true), &found, container.names(), &marker, pid);
     lab.fence(&mut events);
     assert_eq!(findings.all(|_| true).len(), 1);
     let status = agent.status();
@@ -116,10 +116,12 @@ fn contract_and_alert(lab: &mut Lab) {
     agent.stop();
 }
 
-fn check_alert(alert: &Value, found: &Value, container: &str, marker: &str, pid: u64) {
+fn check_alert(alert: &Value, found: &Value, names: &Names, marker: &str, pid: u64) {
+    let (id, name, pod, namespace) = (&names.id[..12], &names.name, &names.pod, &names.namespace);
+    let (repository, tag) = names.image.rsplit_once(':').expect("an image with a tag");
+    // What Falco adds to the output of every rule stands behind the rule's own.
     let output = format!(
-        "Own program | command=true {marker} pid={pid} parent=sh uid=0 far=<NA> container_id={}",
-        &container[..12]
+        "Own program | command=true {marker} pid={pid} parent=sh uid=0 far=<NA> container_id={id} container_id={id} container_name={name} container_image_repository={repository} container_image_tag={tag} k8s_pod_name={pod} k8s_ns_name={namespace}"
     );
     let keys: Vec<_> = alert.as_object().expect("an object").keys().cloned().collect();
     assert_eq!(
@@ -141,7 +143,8 @@ fn check_alert(alert: &Value, found: &Value, container: &str, marker: &str, pid:
     assert_eq!(fields["proc.pid"], pid);
     assert_eq!(fields["user.uid"], 0);
     assert_eq!(fields["proc.aname[40]"], Value::Null);
-    assert_eq!(fields["container.id"], container[..12]);
+    assert_eq!(fields["container.id"], id);
+    assert_eq!(fields["k8s.pod.name"], pod.as_str());
     let nanos = fields["evt.time"].as_i64().expect("a whole number").to_string();
     assert_eq!(nanos.get(nanos.len() - 9..), clock.get(9..18), "to the last digit: {alert:#}");
 }

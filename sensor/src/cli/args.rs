@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{class::Choice, connect::ConnectArgs};
 use crate::config::{Flag, Input, setting};
@@ -247,6 +247,46 @@ pub struct CheckArgs {
     /// File with the kernel's types
     #[arg(long, value_name = "FILE", default_value = "/sys/kernel/btf/vmlinux")]
     pub btf: PathBuf,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}
+
+/// Arguments of `picket rules`.
+#[derive(Args, Debug)]
+pub struct RulesArgs {
+    /// What to do with them
+    #[command(subcommand)]
+    pub command: RulesCommand,
+}
+
+/// What to do with rule files.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Tell whether rule files can be loaded, and what is wrong if not; needs no agent and no root
+    Check(RulesCheckArgs),
+    /// List the rules of files: name, priority, tags, kinds of events
+    List(RulesListArgs),
+}
+
+/// Arguments of `picket rules check`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+All files are loaded together, in the order given: later ones can change what earlier ones define.
+
+Exit codes: 0 all of them load, 1 something is wrong: each problem is a line FILE:LINE:COLUMN: REASON.")]
+pub struct RulesCheckArgs {
+    /// Files, or folders of which every .yaml and .yml file is read, by name
+    #[arg(value_name = "FILE|FOLDER", required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Arguments of `picket rules list`.
+#[derive(Args, Debug)]
+pub struct RulesListArgs {
+    /// Files, or folders of which every .yaml and .yml file is read, by name
+    #[arg(value_name = "FILE|FOLDER", default_value = "/etc/picket/rules")]
+    pub paths: Vec<PathBuf>,
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t)]
     pub output: OutputFormat,

@@ -6,6 +6,7 @@ pub(crate) mod descriptor;
 pub(crate) mod event;
 pub(crate) mod kind;
 pub(crate) mod process;
+pub mod reference;
 pub(crate) mod user;
 
 /// A field of a rule, with its argument.
@@ -260,4 +261,4 @@ impl Kind {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

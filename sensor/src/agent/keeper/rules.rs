@@ -36,7 +36,7 @@ impl Rules {
             names: Some(proto::Table {
                 entries: self.names.known.load(Ordering::Relaxed),
                 capacity: NAMES_MAX as u64,
-                evicted: 0,
+                evicted: self.names.left_out.load(Ordering::Relaxed),
             }),
             name_failures: self.names.failures.load(Ordering::Relaxed),
             ..about

@@ -74,6 +74,8 @@ fn is_domain(name: &str) -> bool {
 pub(in crate::agent) struct Account {
     /// Names with addresses.
     pub(in crate::agent) known: AtomicU64,
+    /// Names and addresses that found no room.
+    pub(in crate::agent) left_out: AtomicU64,
     /// Look-ups that failed.
     pub(in crate::agent) failures: AtomicU64,
 }
@@ -179,6 +181,7 @@ impl NameSource {
             return;
         }
         self.account.known.store(names.len() as u64, Ordering::Relaxed);
+        self.account.left_out.store(names.left_out() as u64, Ordering::Relaxed);
         let (reply, before) = oneshot::channel::<NamesTable>();
         if self.controls.send(Control::Names { names: Arc::new(names.clone()), reply }) {
             self.told = names;

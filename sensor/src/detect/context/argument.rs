@@ -33,7 +33,7 @@ impl<'a> Context<'a> {
                 },
                 result => number_text(result, buffer),
             },
-            Name::Fd => text::put(buffer, |to| self.write_descriptor(to)),
+            Name::Fd => text::put(buffer, |to| self.write_described(to)),
             Name::Uid | Name::Euid | Name::Ruid | Name::Suid => {
                 self.user_text(low(self.number_of(name)?), buffer)
             }
@@ -280,22 +280,6 @@ impl<'a> Context<'a> {
         let place = if name == Name::Newdirfd { self.second_place()? } else { self.place()? };
         to.extend_from_slice(b"<d>");
         place.base?.write(crate::event::path::End::Root, to);
-        Some(())
-    }
-
-    /// `<f>/etc/shadow`
-    fn write_descriptor(&self, to: &mut Vec<u8>) -> Option<()> {
-        use crate::detect::field::{Argument, descriptor::Name as Field};
-        let mut buffer = Vec::new();
-        match self.of_descriptor(Field::TypeChar, &Argument::None, &mut buffer) {
-            Some(Value::Text(letter)) if self.descriptor() >= 0 => {
-                write!(to, "<{}>", String::from_utf8_lossy(letter)).ok()?;
-            }
-            _ => return write!(to, "{}", self.descriptor()).ok(),
-        }
-        if let Some(Value::Text(name)) = self.of_descriptor(Field::Name, &Argument::None, &mut buffer) {
-            to.extend_from_slice(name);
-        }
         Some(())
     }
 

@@ -1,5 +1,6 @@
 //! Values of what an event is done to: the file or socket behind its descriptor, and its paths.
 
+use std::io::Write as _;
 use std::net::IpAddr;
 
 use sensor_common::{
@@ -228,6 +229,19 @@ impl<'a> Context<'a> {
                 Some(())
             }
             _ => None,
+        }
+    }
+
+    /// A descriptor as arguments show it: `<f>/etc/shadow`, or -1.
+    pub(super) fn write_described(&self, to: &mut Vec<u8>) -> Option<()> {
+        let behind = self.behind()?;
+        match self.descriptor() {
+            0.. => {
+                write!(to, "<{}>", kind(behind).1).ok()?;
+                self.write_name(behind, to);
+                Some(())
+            }
+            none => write!(to, "{none}").ok(),
         }
     }
 

@@ -58,7 +58,7 @@ fields! { Descriptor;
     NameChanged = "fd.name_changed", Bool, Nothing, false;
         "true for datagrams that name their receiver",
         "repeated datagrams to one peer are counted by the kernel and not judged; never true of what is received";
-    NameRaw = "fd.nameraw", Text, Nothing, true;
+    NameRaw = "fd.nameraw", Text, Nothing, false;
         "path as the program wrote it; fd.name where that is not known", "";
     Net = "fd.net", Network, Nothing, false;
         "addresses of both sides", "";
@@ -101,14 +101,14 @@ fields! { Descriptor;
         "", "never has a value";
     PathName = "fs.path.name", Path, Nothing, true;
         "path that a call works on, from the root", "as fd.name";
-    PathNameRaw = "fs.path.nameraw", Text, Nothing, true;
+    PathNameRaw = "fs.path.nameraw", Text, Nothing, false;
         "that path as the program wrote it", "as fd.nameraw";
     PathSource = "fs.path.source", Path, Nothing, true;
         "first of two paths: what is renamed, linked to or mounted", "as fd.name";
-    PathSourceRaw = "fs.path.sourceraw", Text, Nothing, true;
+    PathSourceRaw = "fs.path.sourceraw", Text, Nothing, false;
         "that path as the program wrote it", "only where the record has it";
     PathTarget = "fs.path.target", Path, Nothing, true;
         "second of two paths: the new name, the place of a mount", "as fd.name";
-    PathTargetRaw = "fs.path.targetraw", Text, Nothing, true;
+    PathTargetRaw = "fs.path.targetraw", Text, Nothing, false;
         "that path as the program wrote it", "only where the record has it";
 }

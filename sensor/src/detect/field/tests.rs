@@ -1,7 +1,7 @@
 use super::*;
 
 /// The fields that the upstream rule files use.
-const UPSTREAM: &str = "evt.type proc.name evt.num container.id fd.typechar proc.cmdline fd.name proc.pname fd.num \
+pub(crate) const UPSTREAM: &str = "evt.type proc.name evt.num container.id fd.typechar proc.cmdline fd.name proc.pname fd.num \
     container.image.repository evt.is_open_write evt.rawres evt.res fd.directory fd.net proc.aname fd.ip \
     evt.is_open_read proc.args proc.exe fd.l4proto fd.connected fd.name_changed k8s.ns.name fd.snet proc.vpid \
     proc.pcmdline user.name evt.arg.path fd.sport fd.filename evt.arg.flags user.uid evt.arg.oldpath \
@@ -66,4 +66,18 @@ fn a_kind_has_one_name_and_its_other_names() {
     assert_eq!(Kind::named("openat"), Some(kind::OPENAT));
     assert_eq!(kind::OPENAT.definition().unwrap().name, "openat");
     assert_eq!(Kind::named("no_such_call"), None);
+}
+
+#[test]
+fn the_documentation_is_that_of_the_tables() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules-fields.md");
+    let expected = reference::markdown();
+    if std::env::var_os("PICKET_BLESS").is_some() {
+        std::fs::write(&path, &expected).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == expected,
+        "docs/rules-fields.md is old: run PICKET_BLESS=1 cargo test -p sensor --lib detect::field"
+    );
 }

@@ -278,6 +278,7 @@ impl<'a, F: Facts> Judge<'a, F> {
             let mut digits = [0; 20];
             let (from, to) = match self.cell(*slot) {
                 Stored::Text { start, end } => (start, end),
+                Stored::List { start, end } => transform::first(&self.state.arena, start, end),
                 Stored::Number(number) => {
                     let text = decimal(number, &mut digits);
                     transform::push_item(&mut self.state.arena, &[text]);
@@ -304,9 +305,13 @@ impl<'a, F: Facts> Judge<'a, F> {
         if transformer == Transformer::Concat {
             let start = self.state.arena.len();
             for slot in arguments {
-                if let Stored::Text { start, end } = self.cell(*slot) {
-                    self.state.arena.extend_from_within(start..end);
-                }
+                let (from, to) = match self.cell(*slot) {
+                    Stored::Text { start, end } => (start, end),
+                    // Of several values the first.
+                    Stored::List { start, end } => transform::first(&self.state.arena, start, end),
+                    _ => continue,
+                };
+                self.state.arena.extend_from_within(from..to);
             }
             return Stored::Text { start, end: self.state.arena.len() };
         }

@@ -56,13 +56,13 @@ pub(super) fn field_argument(input: &mut Input<'_>) -> Parsed<Option<String>> {
     opt(delimited('[', inner, cut_err(']').context(expected("]")))).parse_next(input)
 }
 
-/// A keyword with a blank or an opening bracket behind it, which is left.
+/// A keyword with a blank, an opening bracket or nothing behind it, which is left.
 pub(super) fn keyword(input: &mut Input<'_>, word: &'static str) -> bool {
     let start = input.checkpoint();
     let mut word = word;
     let found: Parsed<_> = word.parse_next(input);
     let rest: &str = input;
-    if found.is_ok() && (rest.starts_with(is_blank) || rest.starts_with('(')) {
+    if found.is_ok() && (rest.is_empty() || rest.starts_with(is_blank) || rest.starts_with('(')) {
         return true;
     }
     input.reset(&start);

@@ -58,10 +58,13 @@ fn readable<'a>(index: usize, source: &'a Source, options: &Options, problems: &
     }
 }
 
+/// A condition as a tree, with its text for places.
+type Parsed = (Text, Tree);
+
 /// A macro on its way.
 enum Macro {
-    /// As it was parsed, with its text for places.
-    Parsed(Rc<(Text, Tree)>),
+    /// As it was parsed.
+    Parsed(Rc<Parsed>),
     Compiling,
     Compiled(NodeId),
     /// It has faults. With true they are of names that are not known, nothing else; they are told by the first rule.
@@ -149,7 +152,7 @@ impl Loader<'_> {
     }
 
     /// A condition with its lists put in, as a tree.
-    fn parse(&mut self, text: &Text, at: Mark, lists: &Lists) -> Option<(Text, Tree)> {
+    fn parse(&mut self, text: &Text, at: Mark, lists: &Lists) -> Option<Parsed> {
         let most = self.options.expanded_bytes_max;
         let expanded = match text.expand(lists, most) {
             Ok(expanded) => expanded,
@@ -206,7 +209,7 @@ impl Loader<'_> {
     /// Compiles what a condition refers to, deepest first, without recursion: chains of macros can be long.
     fn prepare(&mut self, tree: &Tree, collected: &Collected, macros: &mut HashMap<Rc<str>, (usize, Macro)>) {
         let mut stack: Vec<Rc<str>> = references(tree).map(|(name, _)| Rc::from(name)).collect();
-        let mut open: Vec<(Rc<str>, Rc<(Text, Tree)>)> = Vec::new();
+        let mut open: Vec<(Rc<str>, Rc<Parsed>)> = Vec::new();
         while let Some(name) = stack.last().cloned() {
             if open.last().is_some_and(|(last, _)| *last == name) {
                 stack.pop();
@@ -242,7 +245,7 @@ impl Loader<'_> {
         }
     }
 
-    fn compile_macro(&mut self, parsed: &(Text, Tree), macros: &HashMap<Rc<str>, (usize, Macro)>) -> Macro {
+    fn compile_macro(&mut self, parsed: &Parsed, macros: &HashMap<Rc<str>, (usize, Macro)>) -> Macro {
         let mut inherited = Inherited::default();
         let made = self.compiler.condition(&parsed.1, &mut |name| inherited.node(name, macros));
         self.note(&parsed.0);

@@ -96,6 +96,6 @@ pub(super) fn network(value: &[u8]) -> Option<IpNet> {
 pub(super) fn bytes(value: &[u8]) -> Option<Box<[u8]>> {
     let pairs = value.len().is_multiple_of(2) && !value.is_empty();
     let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (value, _) = pairs.then(|| value.as_chunks::<2>())?;
+    let (value, _) = pairs.then_some(value.as_chunks::<2>())?;
     value.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect()
 }

@@ -168,22 +168,17 @@ fn found(rest: &str) -> String {
 
 fn wrong(error: &ErrMode<ContextError>, input: &Input<'_>) -> Wrong {
     let rest: &str = input;
-    let mut expected: Vec<String> = Vec::new();
-    if let ErrMode::Backtrack(error) | ErrMode::Cut(error) = error {
-        for context in error.context() {
-            if let StrContext::Expected(what) = context {
-                let what = what.to_string();
-                if !expected.contains(&what) {
-                    expected.push(what);
-                }
-            }
+    // The innermost one says most.
+    let expected = match error {
+        ErrMode::Backtrack(error) | ErrMode::Cut(error) => {
+            error.context().find_map(|context| match context {
+                StrContext::Expected(what) => Some(what.to_string()),
+                _ => None,
+            })
         }
-    }
-    let expected = if expected.is_empty() {
-        "a field, a transformer, a macro, `not` or `(`".to_owned()
-    } else {
-        expected.join(" or ")
+        ErrMode::Incomplete(_) => None,
     };
+    let expected = expected.unwrap_or_else(|| "a field, a transformer, a macro, `not` or `(`".to_owned());
     Wrong { at: input.current_token_start(), reason: format!("expected {expected}, found {}", found(rest)) }
 }
 
@@ -195,6 +190,10 @@ fn leaf(input: &mut Input<'_>) -> Parsed<Node> {
         Err(ErrMode::Backtrack(_)) => {
             input.reset(&start);
             let name = identifier.parse_next(input)?.to_owned();
+            if matches!(name.as_str(), "and" | "or" | "not") {
+                input.reset(&start);
+                return Err(ErrMode::Cut(ContextError::new()));
+            }
             return Ok(Node::Macro { name, at });
         }
         Err(error) => return Err(error),

@@ -1,5 +1,9 @@
 //! Tests of the rules.
 
+mod allocation;
+mod hostile;
+mod loading;
 mod mock;
+mod output;
 mod semantics;
 mod upstream;

@@ -67,6 +67,12 @@ fn next_span(arena: &[u8], at: &mut usize, end: usize) -> Option<(usize, usize)>
     Some((start, *at))
 }
 
+/// Where the first item of a list stands.
+pub(super) fn first(arena: &[u8], start: usize, end: usize) -> (usize, usize) {
+    let mut at = start;
+    next_span(arena, &mut at, end).unwrap_or((start, start))
+}
+
 /// Applies a function to one or two arguments that are there.
 pub(super) fn apply(
     transformer: Transformer,

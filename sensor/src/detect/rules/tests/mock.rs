@@ -46,12 +46,15 @@ impl Mock {
 
     fn find(&self, field: &Field) -> Option<&Fact> {
         let base = field.definition().name;
-        let is = |name: &str| match &field.argument {
-            Argument::None => name == base,
-            Argument::Index(index) => *name == format!("{base}[{index}]"),
-            Argument::Key(key) => *name == format!("{base}[{key}]"),
+        let is = |name: &str| {
+            let argument = name.strip_prefix(base).and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']'));
+            match &field.argument {
+                Argument::None => name == base,
+                Argument::Index(index) => argument.and_then(|text| text.parse().ok()) == Some(*index),
+                Argument::Key(key) => argument == Some(&**key),
+            }
         };
-        // Compared without allocating where there is no argument.
+        // Without allocating, for the test that counts.
         self.facts.iter().find(|(name, _)| is(name)).map(|(_, fact)| fact)
     }
 }
