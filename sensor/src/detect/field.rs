@@ -111,6 +111,7 @@ macro_rules! fields {
         $variant:ident = $name:literal, $kind:ident, $takes:ident, $many:literal; $from:literal, $differs:literal;
     )*) => {
         /// A field.
+        #[allow(clippy::enum_variant_names, reason = "each is named for what it is, whatever the others are")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Name { $($variant,)* }
 
@@ -148,7 +149,7 @@ const COUNT: usize = {
 };
 
 /// Every field with what it is, in the order of their names.
-const TABLE: [(Definition, Which); COUNT] = {
+static TABLE: [(Definition, Which); COUNT] = {
     let mut table = [GROUPS[0][0]; COUNT];
     let (mut count, mut group) = (0, 0);
     while group < GROUPS.len() {

@@ -168,9 +168,10 @@ impl<'a> Context<'a> {
             Argument::Key(name) => exec.environment.iter().find_map(|variable| {
                 Some(Value::Text(variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?))
             }),
-            Argument::None | Argument::Index(_) => {
-                text::put(buffer, |to| Some(text::join(exec.environment.iter(), b" ", to)))
-            }
+            Argument::None | Argument::Index(_) => text::put(buffer, |to| {
+                text::join(exec.environment.iter(), b" ", to);
+                Some(())
+            }),
         }
     }
 
@@ -180,7 +181,10 @@ impl<'a> Context<'a> {
         set: impl Fn(&sensor_common::record::process::Capabilities) -> u64,
     ) -> Option<Value<'b>> {
         let set = set(&self.process?.standing.capabilities?);
-        text::put(buffer, |to| Some(text::capabilities(set, to)))
+        text::put(buffer, |to| {
+            text::capabilities(set, to);
+            Some(())
+        })
     }
 
     /// Kind of a standard stream of a program that begins.

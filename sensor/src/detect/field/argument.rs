@@ -5,6 +5,7 @@ use super::{Definition, Takes, Type, Which};
 macro_rules! arguments {
     ($($variant:ident = $name:literal, $raw:ident; $from:literal;)*) => {
         /// An argument by its name.
+        #[expect(clippy::enum_variant_names, reason = "they are Falco's")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Name { $($variant,)* }
 

@@ -130,7 +130,7 @@ kinds! {
     CONNECT_ATTEMPT "connect_attempt" NetConnect;
     PAYLOAD_SENT "payload_sent" NetPayload;
     DNS "dns" NetDns;
-    OTHER "picket_other" ;
+    OTHER "picket_other" Credentials;
 }
 
 /// Names whose events cannot be told from those of another name, which stands for both.
@@ -160,6 +160,7 @@ const OTHERS: &[&str] = &[
     "arch_prctl",
     "bdflush",
     "brk",
+    "cachestat",
     "capget",
     "chdir",
     "clock_adjtime",
@@ -199,6 +200,8 @@ const OTHERS: &[&str] = &[
     "fcntl64",
     "fdatasync",
     "fgetxattr",
+    "file_getattr",
+    "file_setattr",
     "flistxattr",
     "flock",
     "fstat",
@@ -210,8 +213,11 @@ const OTHERS: &[&str] = &[
     "ftime",
     "ftruncate64",
     "futex",
+    "futex_requeue",
     "futex_time64",
+    "futex_wait",
     "futex_waitv",
+    "futex_wake",
     "futimesat",
     "get_kernel_syms",
     "get_mempolicy",
@@ -246,6 +252,7 @@ const OTHERS: &[&str] = &[
     "getuid",
     "getuid32",
     "getxattr",
+    "getxattrat",
     "gtty",
     "idle",
     "inotify_add_watch",
@@ -272,14 +279,20 @@ const OTHERS: &[&str] = &[
     "landlock_create_ruleset",
     "landlock_restrict_self",
     "lgetxattr",
+    "listmount",
     "listxattr",
+    "listxattrat",
     "llistxattr",
     "llseek",
     "lookup_dcookie",
     "lseek",
+    "lsm_get_self_attr",
+    "lsm_list_modules",
+    "lsm_set_self_attr",
     "lstat",
     "lstat64",
     "madvise",
+    "map_shadow_stack",
     "mbind",
     "membarrier",
     "memfd_create",
@@ -303,6 +316,7 @@ const OTHERS: &[&str] = &[
     "mq_timedsend_time64",
     "mq_unlink",
     "mremap",
+    "mseal",
     "msgctl",
     "msgget",
     "msgrcv",
@@ -424,6 +438,7 @@ const OTHERS: &[&str] = &[
     "stat64",
     "statfs",
     "statfs64",
+    "statmount",
     "statx",
     "stime",
     "stty",
@@ -456,6 +471,7 @@ const OTHERS: &[&str] = &[
     "ulimit",
     "umask",
     "uname",
+    "uretprobe",
     "uselib",
     "ustat",
     "utime",
@@ -497,7 +513,7 @@ const fn alias(name: &'static str, of: Kind) -> KindDefinition {
 const COUNT: usize = PRODUCED.len() + ALIASES.len() + OTHERS.len();
 
 /// Every kind: those that events have, then other names of them, then those that no event has.
-pub(super) const ALL: [KindDefinition; COUNT] = {
+pub(super) static ALL: [KindDefinition; COUNT] = {
     let mut all = [KindDefinition { name: "", classes: &[], stands_for: None }; COUNT];
     let mut at = 0;
     while at < COUNT {
