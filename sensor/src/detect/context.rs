@@ -73,13 +73,31 @@ pub struct Context<'a> {
     given: Given<'a>,
     kind: Kind,
     process: Option<&'a Process>,
+    /// Paths are shown as the kernel resolved them.
+    as_resolved: bool,
 }
 
 impl<'a> Context<'a> {
     /// What is known of an event.
     #[must_use]
     pub fn new(given: Given<'a>) -> Self {
-        Self { kind: kind::of(given.event), process: given.tree.get(given.event.process.into()), given }
+        Self {
+            kind: kind::of(given.event),
+            process: given.tree.get(given.event.process.into()),
+            given,
+            as_resolved: false,
+        }
+    }
+
+    /// The same with paths as the kernel resolved them, if one is another one than was asked for.
+    ///
+    /// Rules are to be judged by both, each as a whole: by the first, which is Falco's, a symbolic link would hide a
+    /// file; and if comparisons took either, a link with the name of an exception would.
+    #[must_use]
+    pub fn resolved(&self, buffer: &mut Vec<u8>) -> Option<Self> {
+        let differs = self.place().is_some_and(|place| place.differs(buffer))
+            || self.second_place().is_some_and(|place| place.differs(buffer));
+        differs.then_some(Self { as_resolved: true, ..*self })
     }
 
     /// The container that the event happened in.
@@ -112,7 +130,7 @@ impl Facts for Context<'_> {
     fn any(&self, field: &Field, buffer: &mut Vec<u8>, see: &mut dyn FnMut(Value<'_>) -> bool) -> bool {
         let seen = match (field.which(), &field.argument) {
             (Some(Which::Process(name)), Argument::None) => self.any_of_process(name, see),
-            (Some(Which::Descriptor(name)), Argument::None) => self.any_of_descriptor(name, buffer, see),
+            (Some(Which::Descriptor(name)), Argument::None) => self.any_of_descriptor(name, see),
             (Some(Which::Event(name)), Argument::None) => self.any_of_event(name, see),
             _ => None,
         };

@@ -1,9 +1,12 @@
 //! Rules in Falco's language: read from files, compiled once, judged for each event without allocating.
 //!
 //! Reading order: `document` (YAML) → `definition`, `collect` (what items say, what later ones change) → `text`
-//! (lists put in) → `lex`, `parse`, `tree` (conditions) → `compile`, `program` → `evaluate`.
+//! (lists put in) → `lex`, `parse`, `tree` (conditions) → `check`, `compile`, `program` → `specialise` (for each kind
+//! of event) → `evaluate`, `compare`, `transform`, and `output` for what is said.
 
+mod check;
 mod collect;
+mod compare;
 mod compile;
 mod definition;
 mod document;
@@ -260,6 +263,12 @@ impl Ruleset {
     #[must_use]
     pub fn state(&self) -> State {
         State::new(&self.program)
+    }
+
+    /// True if an event is judged until one rule fires.
+    #[must_use]
+    pub fn stops_at_first(&self) -> bool {
+        self.matching == Matching::First
     }
 
     /// Judges an event: tells the rules that fire, in the order of loading.

@@ -189,22 +189,9 @@ impl<'a> Context<'a> {
     pub(super) fn any_of_descriptor(
         &self,
         name: Name,
-        buffer: &mut Vec<u8>,
         see: &mut dyn FnMut(Value<'_>) -> bool,
     ) -> Option<bool> {
         match name {
-            Name::Name | Name::Directory | Name::FileName => {
-                let behind = self.behind().filter(|behind| is_file(*behind))?;
-                let place = self.place()?;
-                Some(place.any(buffer, &mut |path| match name {
-                    Name::Name => see(Value::Text(path)),
-                    name => part(name, behind, path).is_some_and(|part| see(Value::Text(part))),
-                }))
-            }
-            Name::PathName | Name::PathSource | Name::PathTarget => {
-                let place = self.place_of(name)?;
-                Some(place.any(buffer, &mut |path| see(Value::Text(path))))
-            }
             Name::ClientName | Name::ServerName | Name::LocalName | Name::RemoteName => {
                 let ends = self.ends(&self.socket()?.record);
                 let address = ends.of(name)?;

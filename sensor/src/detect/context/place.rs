@@ -22,6 +22,7 @@ impl<'a> Context<'a> {
                     text: call.path_text,
                     base: None,
                     directory: "",
+                    as_resolved: self.as_resolved,
                 },
             },
             _ => return None,
@@ -38,6 +39,7 @@ impl<'a> Context<'a> {
                 text: file.new_path_text,
                 base: file.new_base,
                 directory: self.directory(),
+                as_resolved: self.as_resolved,
             },
             Facts::Call(call) => self.second_of_call(call),
             _ => return None,
@@ -52,6 +54,7 @@ impl<'a> Context<'a> {
             text: file.path_text,
             base: file.base,
             directory: self.directory(),
+            as_resolved: self.as_resolved,
         }
     }
 
@@ -62,6 +65,7 @@ impl<'a> Context<'a> {
             text: call.new_path_text,
             base: call.base,
             directory: self.directory(),
+            as_resolved: self.as_resolved,
         }
     }
 

@@ -76,6 +76,8 @@ pub(super) struct Place<'a> {
     pub(super) base: Option<Components<'a>>,
     /// Where it begins if that is all that is known.
     pub(super) directory: &'a str,
+    /// It is shown as the kernel resolved it, where that is known.
+    pub(super) as_resolved: bool,
 }
 
 impl<'a> Place<'a> {
@@ -122,8 +124,11 @@ impl<'a> Place<'a> {
         Some(())
     }
 
-    /// As Falco would show it: as it was asked for, where that is known.
+    /// As it was asked for, where that is known, which is what Falco shows; or as the kernel resolved it.
     pub(super) fn write(&self, to: &mut Vec<u8>) -> Option<()> {
+        if self.as_resolved && self.write_resolved(to).is_some() {
+            return Some(());
+        }
         match self.write_asked(to) {
             Some(()) => Some(()),
             None => self.write_resolved(to),
@@ -135,19 +140,18 @@ impl<'a> Place<'a> {
         Some(self.text).filter(|text| !text.is_empty())
     }
 
-    /// Shows it as it was asked for and as the kernel resolved it, until one is liked.
-    pub(super) fn any(&self, buffer: &mut Vec<u8>, see: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    /// True if what was asked for and what it came to are two paths.
+    pub(super) fn differs(&self, buffer: &mut Vec<u8>) -> bool {
         buffer.clear();
-        let asked = self.write_asked(buffer).is_some();
-        let middle = buffer.len();
-        if asked && see(buffer) {
-            return true;
+        if self.write_asked(buffer).is_none() {
+            return false;
         }
+        let middle = buffer.len();
         if self.write_resolved(buffer).is_none() {
             return false;
         }
-        let (asked_path, resolved) = buffer.split_at(middle);
-        (!asked || asked_path != resolved) && see(resolved)
+        let (asked, resolved) = buffer.split_at(middle);
+        asked != resolved
     }
 }
 
@@ -175,6 +179,7 @@ mod tests {
             text: text.as_bytes(),
             base: base.map(Components),
             directory: "/work",
+            as_resolved: false,
         };
         let mut to = b"before".to_vec();
         place.write_asked(&mut to).unwrap();
@@ -198,30 +203,29 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_seen_both_ways_unless_they_are_the_same() {
+    fn a_path_has_two_sides_unless_they_are_the_same() {
         let mut place = Place {
             resolved: Some(Components(b"shadow\0etc\0")),
             end: End::Root,
             text: b"/tmp/link",
             base: None,
             directory: "",
+            as_resolved: false,
         };
-        let seen = |place: &Place<'_>| {
-            let mut seen = Vec::new();
-            place.any(&mut Vec::new(), &mut |path| {
-                seen.push(String::from_utf8(path.to_vec()).unwrap());
-                false
-            });
-            seen
+        let shown = |place: &Place<'_>| {
+            let mut to = Vec::new();
+            place.write(&mut to);
+            (String::from_utf8(to).unwrap(), place.differs(&mut b"rest".to_vec()))
         };
-        assert_eq!(seen(&place), ["/tmp/link", "/etc/shadow"]);
-        place.text = b"/etc/./shadow";
-        assert_eq!(seen(&place), ["/etc/shadow"]);
+        assert_eq!(shown(&place), ("/tmp/link".to_owned(), true));
+        place.as_resolved = true;
+        assert_eq!(shown(&place), ("/etc/shadow".to_owned(), true));
+        (place.as_resolved, place.text) = (false, b"/etc/./shadow");
+        assert_eq!(shown(&place), ("/etc/shadow".to_owned(), false));
         place.text = b"shadow";
-        assert_eq!(seen(&place), ["/etc/shadow"], "nobody knows where it begins");
-        let mut shown = Vec::new();
-        place.write(&mut shown);
-        assert_eq!(shown, b"/etc/shadow");
+        assert_eq!(shown(&place), ("/etc/shadow".to_owned(), false), "nobody knows where it begins");
+        (place.text, place.resolved) = (b"/x", None);
+        assert_eq!(shown(&place), ("/x".to_owned(), false));
     }
 
     #[test]

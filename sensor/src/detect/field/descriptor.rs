@@ -25,9 +25,9 @@ fields! { Descriptor;
         "major number of that device", "";
     DeviceMinor = "fd.dev.minor", Number, Nothing, false;
         "minor number of that device", "";
-    Directory = "fd.directory", Text, Nothing, true;
+    Directory = "fd.directory", Text, Nothing, false;
         "directory of fd.name", "as fd.name";
-    FileName = "fd.filename", Text, Nothing, true;
+    FileName = "fd.filename", Text, Nothing, false;
         "last component of fd.name", "as fd.name";
     Inode = "fd.ino", Number, Nothing, false;
         "inode number of the file", "";
@@ -51,10 +51,10 @@ fields! { Descriptor;
         "port of this side", "";
     LocalProto = "fd.lproto", Text, Nothing, false;
         "", "never has a value: ports have numbers";
-    Name = "fd.name", Text, Nothing, true;
+    Name = "fd.name", Text, Nothing, false;
         "path of the file, or both ends of the socket (client->server)",
-        "there are two paths of a file: as it was asked for (as in Falco, with .. taken as text), and as the kernel \
-         resolved it. A comparison holds if it holds for one of them; shown is the first";
+        "there are two paths of a file: as it was asked for, which is Falco's, and as the kernel resolved it. Rules \
+         are judged by both";
     NameChanged = "fd.name_changed", Bool, Nothing, false;
         "true for datagrams that name their receiver",
         "repeated datagrams to one peer are counted by the kernel and not judged; never true of what is received";
@@ -99,15 +99,15 @@ fields! { Descriptor;
         "kinds of the standard streams, of exec events", "Falco's are those of every open descriptor";
     Uid = "fd.uid", Text, Nothing, false;
         "", "never has a value";
-    PathName = "fs.path.name", Path, Nothing, true;
+    PathName = "fs.path.name", Path, Nothing, false;
         "path that a call works on, from the root", "as fd.name";
     PathNameRaw = "fs.path.nameraw", Text, Nothing, false;
         "that path as the program wrote it", "as fd.nameraw";
-    PathSource = "fs.path.source", Path, Nothing, true;
+    PathSource = "fs.path.source", Path, Nothing, false;
         "first of two paths: what is renamed, linked to or mounted", "as fd.name";
     PathSourceRaw = "fs.path.sourceraw", Text, Nothing, false;
         "that path as the program wrote it", "only where the record has it";
-    PathTarget = "fs.path.target", Path, Nothing, true;
+    PathTarget = "fs.path.target", Path, Nothing, false;
         "second of two paths: the new name, the place of a mount", "as fd.name";
     PathTargetRaw = "fs.path.targetraw", Text, Nothing, false;
         "that path as the program wrote it", "only where the record has it";

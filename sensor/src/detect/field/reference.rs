@@ -13,9 +13,9 @@ Rules are written in Falco's language. A field has the value that it would have 
 known; the last column tells the differences. Where a field has no value, every comparison with it is false, also `!=`, and
 `exists` is false too.
 
-- **Paths.** Falco knows the path that a program asked for; Picket also knows which file that was. `fd.name`,
-  `fd.directory`, `fd.filename` and `fs.path.*` are compared with both, and a comparison holds if it holds for one of them:
-  a symbolic link hides nothing. Output shows the one that was asked for, `picket.path` the other.
+- **Paths.** Falco knows the path that a program asked for, with `..` taken as text; Picket also knows which file that
+  was. Where they differ, rules are judged by both, each as a whole: a symbolic link hides nothing, and one with the name of
+  an exception excepts nothing. The alert shows the path by which its rule matched; `picket.path` is always the resolved one.
 - **Connections.** A connect is judged once, when it is known how it ended; the attempt itself is of the kind
   `connect_attempt`, which no rule of Falco's names.
 - **Repeats.** Equal events of a process are counted by the kernel, not sent again, and so they are not judged again.

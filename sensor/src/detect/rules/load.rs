@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::check::Fault;
 use super::collect::{Collected, RuleText};
-use super::compile::{Compiler, Fault};
+use super::compile::Compiler;
 use super::definition::shown;
 use super::kinds::{KindSet, own};
 use super::output::Output;

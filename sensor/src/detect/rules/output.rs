@@ -1,7 +1,7 @@
 //! What a rule says when it fires: its output text, Falco's alert, and the finding.
 
 use super::Rule;
-use super::compile::{Fault, lookup};
+use super::check::{Fault, lookup};
 use super::definition::shown;
 use super::parse::Wrong;
 use super::{Priority, tree::Transformer};

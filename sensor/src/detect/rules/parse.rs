@@ -157,7 +157,7 @@ fn skip(input: &mut Input<'_>) {
 }
 
 fn take(input: &mut Input<'_>) {
-    drop(input.next_token());
+    let _ = input.next_token();
 }
 
 /// What stands at a place, for messages.

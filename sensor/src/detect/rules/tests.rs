@@ -6,4 +6,5 @@ mod loading;
 mod mock;
 mod output;
 mod semantics;
+mod tables;
 mod upstream;

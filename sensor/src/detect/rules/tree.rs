@@ -54,7 +54,7 @@ pub(super) enum Argument {
 
 /// A function of values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Transformer {
+pub(crate) enum Transformer {
     Lower,
     Upper,
     Base64,
