@@ -12,7 +12,7 @@ fn open() -> Mock {
         .text("proc.args", "-n /etc/shadow")
         .text("proc.cmdline", "cat -n /etc/shadow")
         .text("proc.env", "PATH=/bin HTTP_Proxy=x")
-        .text("proc.cwd", "/root/\\")
+        .text("proc.cwd", "/srv/\\")
         .text("fd.name", "/etc/shadow")
         .text("fd.directory", "/etc")
         .text("fd.filename", "shadow")

@@ -83,7 +83,7 @@ pub(super) const TEXTS: &str = r#"
 + fd.name glob "/etc/\\shadow"
 + fd.name glob /etc/\shadow
 ! fd.name glob "/etc/\shadow" # one of the escapes
-+ proc.cwd glob "/root/\\\\"
++ proc.cwd glob "/srv/\\\\"
 + fd.name regex "/etc/(passwd|shadow)"
 - fd.name regex "etc/shadow"
 - fd.name regex "/etc/shado"
