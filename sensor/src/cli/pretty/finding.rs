@@ -3,10 +3,16 @@
 use super::event::{place, time_of_day};
 use super::text::{safe, word};
 use super::{Colour, Paint};
-use crate::proto::{Event, Finding, Process, finding::Severity};
+use crate::proto::{
+    Event, Finding, Process,
+    finding::{Severity, Source},
+};
 
 /// Ancestors that are shown, the nearest first.
 const LINEAGE_MAX: usize = 8;
+
+/// Characters of a text that are shown.
+const TEXT_MAX: usize = 600;
 
 /// The block, without the end of its last line.
 #[must_use]
@@ -23,15 +29,21 @@ pub fn block(event: &Event, found: &Finding, paint: Paint) -> String {
             lines.push(format!("    {name:<11}{value}"));
         }
     };
-    fact("", safe(&found.summary));
+    fact("", shortened(safe(&found.summary)));
     fact("where", paint.paint(Colour::Place, place(event)));
     fact("process", event.process.as_ref().map(process).unwrap_or_default());
     fact("lineage", lineage(event));
     fact("techniques", found.techniques.iter().map(|id| safe(id)).collect::<Vec<_>>().join(" "));
     fact("rule", format!("{}{}", safe(&found.id), confidence(found)));
     for evidence in &found.evidence {
-        fact("evidence", [safe(&evidence.fact), safe(&evidence.cursor)].join(" ").trim_start().to_owned());
+        // Those of a rule stand in its output.
+        if found.source() != Source::Rule {
+            fact("evidence", shortened(safe(&evidence.fact)));
+        }
     }
+    let mut cursors: Vec<_> = found.evidence.iter().map(|evidence| safe(&evidence.cursor)).collect();
+    cursors.dedup();
+    fact("event", cursors.join(" "));
     if found.repeats > 0 {
         fact("repeats", format!("{} more were not shown since the last one", found.repeats));
     }
@@ -41,9 +53,18 @@ pub fn block(event: &Event, found: &Finding, paint: Paint) -> String {
     lines.join("\n")
 }
 
+/// A text of the length that a person reads; JSON has it whole.
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(TEXT_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// The same as a part of a line.
 pub(super) fn what(found: &Finding) -> String {
-    format!("{} {}: {}", severity(found.severity()), safe(title(found)), safe(&found.summary))
+    format!("{} {}: {}", severity(found.severity()), safe(title(found)), shortened(safe(&found.summary)))
 }
 
 pub(super) const fn colour(severity: Severity) -> Colour {
@@ -157,11 +178,20 @@ mod tests {
     lineage    /bin/sh[6] < /sbin/init[5]
     techniques T1555
     rule       read-secret (confidence 0.8)
-    evidence   /etc/shadow i-3
+    evidence   /etc/shadow
+    event      i-3
     repeats    2 more were not shown since the last one
     next       look at it";
         assert_eq!(block(&event(), &found(), Paint::OFF), expected);
         assert_eq!(what(&found()), "HIGH Read secret: it was read\\u{1b}[2J");
+    }
+
+    #[test]
+    fn long_texts_are_shortened_and_a_rules_evidence_is_its_output() {
+        let found = Finding { summary: "ä".repeat(601), source: Source::Rule.into(), ..found() };
+        let block = block(&event(), &found, Paint::OFF);
+        assert!(block.contains(&format!("{}…\n", "ä".repeat(600))), "{block}");
+        assert!(!block.contains("evidence") && block.contains("event      i-3"), "{block}");
     }
 
     #[test]
