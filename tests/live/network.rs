@@ -70,6 +70,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("network::standard_streams_of_others", stdio::other_sockets)
         .each_back_end()
         .proves(&["NETWORK_STDIO"]),
+    Test::new("network::standard_streams_by_32_bits", stdio::by_32_bits).each_back_end(),
     Test::new("network::other_copies", stdio::nothing_else).each_back_end(),
     Test::new("network::bind_and_listen", other::bind_and_listen)
         .each_back_end()

@@ -3,7 +3,7 @@
 use picket_tests::expect::{Expect, text};
 use picket_tests::lab::Lab;
 
-use super::{OWN, Seen, run};
+use super::{OWN, Seen, by_tracepoint, run};
 
 const CLASS: &str = "NETWORK_STDIO";
 
@@ -38,6 +38,20 @@ pub(super) fn connected(lab: &mut Lab) {
             .is("socket.remote.port", 80)
             .is("socket.socket", text(stands, "socket.socket"))
             .absent("socket.accepted");
+    }
+}
+
+/// The calls of 32-bit programs do not reach the tracepoints of system calls.
+pub(super) fn by_32_bits(lab: &mut Lab) {
+    let told = !by_tracepoint(lab, CLASS);
+    let seen = copied(lab, "int80-dup2", "0");
+    assert_eq!(seen.errors, Vec::<String>::new());
+    assert_eq!(seen.count(CLASS), usize::from(told), "{:#?}", seen.events);
+    if told {
+        Expect::of(seen.one(CLASS, "socket.call", "dup2"))
+            .is("socket.descriptor", 0)
+            .such("socket.fromDescriptor", "the socket's own", |from| from.as_u64() > Some(2))
+            .is("socket.remote.port", 80);
     }
 }
 

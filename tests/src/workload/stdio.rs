@@ -1,7 +1,7 @@
 //! Descriptors copied onto others, as a reverse shell does with its socket.
 //!
 //! `stdio HOW NUMBER WHAT ADDRESS` copies a descriptor to NUMBER, then puts back what was there. HOW: `dup` and
-//! `fcntl` (after NUMBER was closed), `fcntl-cloexec`, `dup2`, `dup3`. WHAT: `tcp`, `udp`, `stream` (a connection to
+//! `fcntl` (after NUMBER was closed), `fcntl-cloexec`, `dup2`, `dup3`, `int80-dup2` (the 32-bit call). WHAT: `tcp`, `udp`, `stream` (a connection to
 //! ADDRESS); `accepted` (its other end, ADDRESS being listened on by this process); `file` (ADDRESS is a path).
 //! Lower numbers than NUMBER must be in use.
 
@@ -16,11 +16,13 @@ use super::open::raw;
 use super::socket::{accept, bind, connect, kind, listen, set_option, socket};
 use super::words::Words;
 use crate::errno::Errno;
-use crate::raw::syscall;
+use crate::raw::{syscall, syscall32};
 
 pub(super) const OPERATIONS: &[Operation] =
     &[Operation::new("stdio", "HOW NUMBER WHAT ADDRESS", copy_and_put_back)];
 
+/// `dup2` of `arch/x86/entry/syscalls/syscall_32.tbl`.
+const DUP2_32: u32 = 63;
 /// Lowest number under which what was there is kept.
 const KEPT: u64 = 100;
 
@@ -38,6 +40,9 @@ fn copy_and_put_back(words: &mut Words<'_>) -> Result<()> {
             closed(number).and_then(|()| copy(libc::SYS_fcntl, [from, libc::F_DUPFD_CLOEXEC as u64, number]))
         }
         "dup2" => copy(libc::SYS_dup2, [from, number, 0]),
+        "int80-dup2" => {
+            syscall32(DUP2_32, [u32::try_from(from)?, u32::try_from(number)?, 0, 0, 0]).map(u64::from)
+        }
         "dup3" => copy(libc::SYS_dup3, [from, number, 0]),
         other => bail!("no such way to copy a descriptor: {other}"),
     };

@@ -34,14 +34,15 @@ pub(crate) const fn standard(result: i64) -> Option<u32> {
     if result < 0 || result > 2 { None } else { Some(result as u32) }
 }
 
-/// A call that may have copied a descriptor gave this one, a standard stream. Of `fcntl` the request is looked at.
+/// A call that may have copied a descriptor gave this one, a standard stream. Of `fcntl` the request is looked at, and
+/// first: most of its requests give 0.
 #[inline(always)]
 pub(crate) fn duplicated(call: u32, descriptor: u32) {
     let Some(current) = Current::task() else { return };
-    let [from, request] = arguments(current);
-    if call == Call::Fcntl as u32 && request != COPY && request != COPY_CLOSING {
+    if call == Call::Fcntl as u32 && !matches!(argument(current, 1), COPY | COPY_CLOSING) {
         return;
     }
+    let from = argument(current, 0);
     if from == descriptor {
         return;
     }
@@ -50,15 +51,11 @@ pub(crate) fn duplicated(call: u32, descriptor: u32) {
     }
 }
 
-/// The first two arguments of the running task's call.
+/// An argument of the running task's call.
 #[inline(always)]
-fn arguments(current: Task<Current>) -> [u32; 2] {
+fn argument(current: Task<Current>, n: usize) -> u32 {
     let registers = Syscall::of(current);
-    if current.is_compat() {
-        let registers = Compat(registers);
-        return [registers.argument(0) as u32, registers.argument(1) as u32];
-    }
-    [registers.argument(0) as u32, registers.argument(1) as u32]
+    if current.is_compat() { Compat(registers).argument(n) as u32 } else { registers.argument(n) as u32 }
 }
 
 #[inline(always)]

@@ -120,6 +120,9 @@ pub(super) const SERVICES: &[Service] = &[
                 ],
             },
             Way {
+                // A hot call is among them. By the kernel's own statistics, which are part of it, the program takes
+                // 55 ns where the result is no standard stream, 110 ns for `fcntl(F_SETFD)`, whose result is 0, and
+                // 195 ns for another file than a socket (6.18).
                 back_end: BackEnd::Tracepoint,
                 programs: &[Program::new("exit_dup", SyscallExit(&["dup3", "dup2", "dup", "fcntl"]))],
             },

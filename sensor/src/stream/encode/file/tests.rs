@@ -53,6 +53,19 @@ fn what_was_asked_for_is_made_absolute() {
 }
 
 #[test]
+fn a_path_is_told_as_written_where_that_says_more() {
+    for (text, told) in
+        [("/a/b", ""), ("b", ""), ("", ""), ("/b", "/b"), ("x/../b", "x/../b"), ("./b", "./b"), ("ab", "ab")]
+    {
+        let path = Some(Components(b"b\0a\0"));
+        let asked = FileOperation { path, path_text: text.as_bytes(), ..operation_of(FileRecord::default()) };
+        assert_eq!(operation(Class::FileOpen, &asked, 0).requested_path, told, "{text}");
+    }
+    let unresolved = FileOperation { path_text: b"x/../b", ..operation_of(FileRecord::default()) };
+    assert_eq!(operation(Class::FileOpen, &unresolved, 0).requested_path, "");
+}
+
+#[test]
 fn made_nodes_say_what_they_are() {
     let record = FileRecord { mode: 0o020_600, rdev: 1 << 20 | 3, ..FileRecord::default() };
     let message = operation(Class::FileMknod, &operation_of(record), 0);
