@@ -19,7 +19,9 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("findings::contract_and_alert", contract_and_alert).own_agent(),
     Test::new("findings::files_are_read_anew", files_are_read_anew).own_agent().native_only(SAME_EVERYWHERE),
     Test::new("findings::equal_ones_are_one", equal_ones_are_one).own_agent().native_only(SAME_EVERYWHERE),
-    Test::new("findings::bad_rules_end_the_start", bad_rules_end_the_start).own_agent().native_only(SAME_EVERYWHERE),
+    Test::new("findings::bad_rules_end_the_start", bad_rules_end_the_start)
+        .own_agent()
+        .native_only(SAME_EVERYWHERE),
 ];
 
 /// A rule that fires when a program of a container has `marker` among its arguments.

@@ -6,8 +6,8 @@ pub(super) const TRAVERSAL: Case = Case {
     near: Near::Here("FILE_OPEN", "file.path", "/etc/near-miss"),
     fields: &[
         ("evt.type", Field::Text("openat")),
-        ("fd.name", Field::Text("/etc/passwd")),
-        ("fd.nameraw", Field::Text("/tmp/../bin/../etc/passwd")),
+        ("fd.name", Field::Text("/etc/fire")),
+        ("fd.nameraw", Field::Text("/tmp/../bin/../etc/fire")),
     ],
     ..Case::first(
         "Directory traversal monitored file read",
@@ -21,17 +21,17 @@ pub(super) const TRAVERSAL: Case = Case {
             "open",
             "openat",
             "rdonly",
-            "/tmp/../bin/../etc/passwd",
+            "/tmp/../bin/../etc/fire",
         ],
     )
 };
 
-/// A file that is not there is asked for.
+/// A link to itself is asked for; that files are not there is told by no event.
 pub(super) const TRAVERSAL_IN_VAIN: Case = Case {
     fields: &[
         ("evt.type", Field::Text("openat2")),
-        ("fd.name", Field::Text("/etc/absent")),
-        ("fd.nameraw", Field::Text("/tmp/../bin/../etc/absent")),
+        ("fd.name", Field::Text("/etc/loop")),
+        ("fd.nameraw", Field::Text("/tmp/../bin/../etc/loop")),
     ],
     ..Case {
         process: &[
@@ -45,7 +45,7 @@ pub(super) const TRAVERSAL_IN_VAIN: Case = Case {
             "open",
             "openat2",
             "rdonly",
-            "/tmp/../bin/../etc/absent",
+            "/tmp/../bin/../etc/loop",
         ],
         ..TRAVERSAL
     }

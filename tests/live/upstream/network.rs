@@ -118,11 +118,11 @@ pub(super) const PACKET: Case = Case {
     near: Near::Here("NETWORK_SOCKET", "socket.type", "raw"),
     fields: &[
         ("evt.type", Field::Text("socket")),
-        ("evt.args", Field::Between("", "")),
+        ("evt.args", Field::Text("fd=<o> domain=17(AF_PACKET) type=3 proto=768")),
         ("fd.name", Field::Null),
         ("fd.lport", Field::Null),
         ("fd.rport", Field::Null),
-        ("fd.type", Field::Null),
+        ("fd.type", Field::Text("<NA>")),
         ("fd.l4proto", Field::Text("<NA>")),
     ],
     ..Case::first(

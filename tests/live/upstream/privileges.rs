@@ -6,7 +6,7 @@ use picket_tests::workload::IN_CONTAINER;
 /// It fails, for it is no module; that it was tried counts.
 pub(super) const MODULE: Case = Case {
     capabilities: &["SYS_MODULE"],
-    near: Near::Unprivileged("PRIVILEGE_MODULE_LOAD", "call.call", "finit_module"),
+    near: Near::Unprivileged("PROCESS_EXEC", "process.arguments.2", "finit-module-file"),
     fields: &[
         ("evt.type", Field::Text("finit_module")),
         ("evt.res", Field::Errno),

@@ -401,7 +401,7 @@ fn kind(behind: Behind<'_>) -> (&'static str, &'static str) {
             AF_INET6 => ("ipv6", "6"),
             AF_UNIX => ("unix", "u"),
             AF_NETLINK => ("netlink", "n"),
-            _ => ("unknown", "o"),
+            _ => ("<NA>", "o"),
         },
     }
 }
