@@ -119,7 +119,7 @@ pub(super) const PACKET: Case = Case {
     fields: &[
         ("evt.type", Field::Text("socket")),
         ("evt.args", Field::Text("fd=<o> domain=17(AF_PACKET) type=3 proto=768")),
-        ("fd.name", Field::Null),
+        ("fd.name", Field::Text("")),
         ("fd.lport", Field::Null),
         ("fd.rport", Field::Null),
         ("fd.type", Field::Text("<NA>")),

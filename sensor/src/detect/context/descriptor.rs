@@ -205,7 +205,8 @@ impl<'a> Context<'a> {
     /// What is shown of what is behind a descriptor: a path, or the ends of a socket.
     fn write_name(&self, behind: Behind<'_>, to: &mut Vec<u8>) -> Option<()> {
         if let Behind::Socket(socket) = behind {
-            return self.write_tuple(socket, to);
+            // A socket without ends has an empty name.
+            return Some(self.write_tuple(socket, to).unwrap_or_default());
         }
         match (self.place(), &self.given.event.facts) {
             (Some(place), _) => place.write(to),
