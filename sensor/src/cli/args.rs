@@ -254,6 +254,10 @@ pub struct CheckArgs {
 
 /// Arguments of `picket rules`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  picket rules check rules/ own.yaml
+  picket rules list -o json rules/")]
 pub struct RulesArgs {
     /// What to do with them
     #[command(subcommand)]

@@ -1,3 +1,5 @@
+//! The tables are in order, whole, and what the documentation says.
+
 use super::*;
 
 /// The fields that the upstream rule files use.

@@ -187,18 +187,18 @@ fn changes_have_their_arguments_and_no_descriptor() {
             ("fs.path.target", "/etc/shadow"),
         ],
     );
-    let one: &[(Tail, &[u8])] = &[(Tail::Path, b".bash_history\0root\0")];
+    let one: &[(Tail, &[u8])] = &[(Tail::Path, b".bash_history\0srv\0")];
     world.check(
         &changed(Class::FileUnlink, Call::Unlink, |_| {}, one),
-        &[("evt.arg.path", "/root/.bash_history")],
+        &[("evt.arg.path", "/srv/.bash_history")],
     );
     world.check(
         &changed(Class::FileUnlink, Call::Unlinkat, |_| {}, one),
-        &[("evt.arg.name", "/root/.bash_history"), ("evt.arg.path", "-")],
+        &[("evt.arg.name", "/srv/.bash_history"), ("evt.arg.path", "-")],
     );
     world.check(
         &changed(Class::FileMkdir, Call::Mkdirat, |_| {}, one),
-        &[("evt.arg.path", "/root/.bash_history")],
+        &[("evt.arg.path", "/srv/.bash_history")],
     );
     let mode = changed(Class::FileMode, Call::Fchmodat2, |record| record.mode = 0o104_755, one);
     world.check(
@@ -206,10 +206,10 @@ fn changes_have_their_arguments_and_no_descriptor() {
         &[
             ("evt.type", "fchmodat"),
             ("picket.call", "fchmodat2"),
-            ("evt.arg.filename", "/root/.bash_history"),
+            ("evt.arg.filename", "/srv/.bash_history"),
             ("evt.arg.mode", "S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID"),
             ("fd.name", "-"),
         ],
     );
-    world.check(&changed(Class::FileMode, Call::Fchmod, |_| {}, one), &[("fd.name", "/root/.bash_history")]);
+    world.check(&changed(Class::FileMode, Call::Fchmod, |_| {}, one), &[("fd.name", "/srv/.bash_history")]);
 }
