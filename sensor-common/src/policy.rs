@@ -132,7 +132,7 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct RepeatKey {
-    /// Start of the process in nanoseconds since boot.
+    /// Start of the process in nanoseconds since boot, mixed with the address of its memory: another program has another.
     pub start_ns: u64,
     /// Process id.
     pub pid: u32,

@@ -25,6 +25,7 @@ mod pushdown;
 mod record;
 mod restart;
 mod serve;
+mod upstream;
 mod verdict;
 mod workload;
 
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         examples::TESTS,
         findings::TESTS,
         pushdown::TESTS,
+        upstream::TESTS,
     ]
     .concat();
     runner::main(&tests)
