@@ -103,6 +103,8 @@ pub struct Pipeline {
     payloads: Payloads,
     detection: Detection,
     buffer: Vec<u8>,
+    /// Paths of the event at hand; kept for their room.
+    paths: (String, String),
     ancestors: EncodedAncestors,
 }
 
@@ -127,6 +129,7 @@ impl Pipeline {
             counts: [ClassCount::default(); Class::SLOTS as usize],
             rejected: 0,
             buffer: Vec::new(),
+            paths: Default::default(),
             ancestors: EncodedAncestors::default(),
         }
     }
@@ -271,10 +274,11 @@ impl Pipeline {
         operation: &FileOperation<'_>,
         output: &mut impl Output,
     ) -> bool {
-        let (path, new_path) = operation.paths(event.incomplete);
+        let (path, new_path) = &mut self.paths;
+        operation.paths(event.incomplete, path, new_path);
         let wanted = if event.class == Class::FileOpen {
             let record = &operation.record;
-            let verdict = self.policy.files.opened(&path, record.file.mode, operation.is_written());
+            let verdict = self.policy.files.opened(path, record.file.mode, operation.is_written());
             if let Some(verdict) = verdict
                 && record.file.inode != 0
             {
@@ -289,7 +293,7 @@ impl Pipeline {
             }
             verdict != Some(Verdict::Quiet)
         } else {
-            self.policy.files.changed(&path, &new_path)
+            self.policy.files.changed(path, new_path)
         };
         if !wanted {
             self.count(event.class, |count| count.quiet += 1);
