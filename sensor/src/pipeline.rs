@@ -8,33 +8,25 @@ mod own;
 mod parked;
 mod payload;
 pub mod state;
+mod wanted;
 
 use std::sync::Arc;
 
 use prost::Message as _;
-use sensor_common::{
-    class::Class,
-    policy::{FileKey, Verdict},
-    record::process::Ids,
-};
+use sensor_common::{class::Class, record::process::Ids};
 
 pub use self::detection::Judged;
 use self::{detection::Detection, own::Own, parked::Parked, payload::Payloads};
 use crate::clock::BootClock;
 use crate::detect::finding::Finding;
-use crate::event::{
-    self, Facts,
-    decode::decode,
-    network::{self, SocketOperation},
-    operation::FileOperation,
-};
+use crate::event::{self, Facts, decode::decode, network};
 use crate::identity::{
     container::Container,
     peer::{Peer, PeerNews, Peers},
     store::{Answer, Known, Owner, Question, Store},
     users::Users,
 };
-use crate::policy::{Change, GroupKind, Policy};
+use crate::policy::{Change, Policy};
 use crate::process::{Key, Process, Running, tree::Tree};
 use crate::proto;
 use crate::stream::{
@@ -108,6 +100,8 @@ pub struct Pipeline {
     payloads: Payloads,
     detection: Detection,
     buffer: Vec<u8>,
+    /// Paths of the event at hand; kept for their room.
+    paths: (String, String),
     ancestors: EncodedAncestors,
 }
 
@@ -132,6 +126,7 @@ impl Pipeline {
             counts: [ClassCount::default(); Class::SLOTS as usize],
             rejected: 0,
             buffer: Vec::new(),
+            paths: Default::default(),
             ancestors: EncodedAncestors::default(),
         }
     }
@@ -247,90 +242,6 @@ impl Pipeline {
             (false, false) => {}
         });
         self.tree.expire(event.time_ns);
-    }
-
-    /// Whose a control group is.
-    fn kind(&self, cgroup: u64) -> Option<GroupKind> {
-        match self.identity.owner(cgroup) {
-            Some(Owner::Container(_)) => Some(GroupKind::Container),
-            Some(Owner::Host { .. }) => Some(GroupKind::Host),
-            // What has neither process nor control group is nobody's: only who wants the host wants it.
-            None if cgroup == 0 => Some(GroupKind::Host),
-            None => None,
-        }
-    }
-
-    /// Whether the policy wants the class of whose event it is. The kernel sends also those of a control group that it
-    /// was told nothing of yet, and those that only rules look at.
-    fn wants_class(&mut self, event: &event::Event<'_>) -> bool {
-        let wanted = self.policy.wants(event.class, self.kind(event.cgroup));
-        self.counted(event, wanted)
-    }
-
-    /// The same of a socket, whose other end may be quiet.
-    fn wants_socket(&mut self, event: &event::Event<'_>, socket: &SocketOperation<'_>) -> bool {
-        let wanted = self.is_wanted(event, socket);
-        self.counted(event, wanted)
-    }
-
-    fn is_wanted(&self, event: &event::Event<'_>, socket: &SocketOperation<'_>) -> bool {
-        let is_quiet = network::end(&socket.record.remote)
-            .is_some_and(|(address, port)| self.policy.is_quiet(address, port));
-        !is_quiet && self.policy.wants(event.class, self.kind(event.cgroup))
-    }
-
-    /// Counts what is not told.
-    fn counted(&mut self, event: &event::Event<'_>, wanted: bool) -> bool {
-        if !wanted {
-            self.count(event.class, |count| count.quiet += 1);
-        }
-        wanted
-    }
-
-    /// Whether the policy wants an operation on a file. What it thinks of an opened one is for the kernel
-    /// too, which need not send it again.
-    fn wants_file(
-        &mut self,
-        event: &event::Event<'_>,
-        operation: &FileOperation<'_>,
-        output: &mut impl Output,
-    ) -> bool {
-        let (path, new_path) = operation.paths(event.incomplete);
-        let of_class = self.policy.wants(event.class, self.kind(event.cgroup));
-        let wanted = if event.class == Class::FileOpen {
-            let record = &operation.record;
-            let told = self.told_when_opened(&path, operation);
-            // What subscribers do not want rules may.
-            let verdict = match told {
-                Some(Verdict::Quiet) if self.could_open(event) => None,
-                told => told,
-            };
-            if let Some(verdict) = verdict
-                && record.file.inode != 0
-            {
-                let key = FileKey {
-                    inode: record.file.inode,
-                    changed_ns: record.file.changed_ns,
-                    device: record.file.device,
-                    written: u32::from(operation.is_written()),
-                    way: record.way,
-                };
-                output.change(Change::File { key, verdict, generation: self.policy.generation });
-            }
-            told != Some(Verdict::Quiet)
-        } else {
-            self.policy.files.changed(&path, &new_path)
-        };
-        self.counted(event, of_class && wanted)
-    }
-
-    /// The settings' verdict on a file that was opened. The kernel keeps one for containers and host.
-    fn told_when_opened(&self, path: &str, operation: &FileOperation<'_>) -> Option<Verdict> {
-        if self.policy.wants(Class::FileOpen, None) {
-            self.policy.files.opened(path, operation.record.file.mode, operation.is_written())
-        } else {
-            Some(Verdict::Quiet)
-        }
     }
 
     /// Names the thread of the agent, by its numbers in the initial pid namespace, whose events are trials.

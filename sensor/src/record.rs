@@ -125,4 +125,4 @@ impl Input {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

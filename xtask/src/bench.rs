@@ -3,6 +3,7 @@
 
 mod digest;
 mod hooks;
+mod rules;
 mod table;
 
 use anyhow::Result;
@@ -18,10 +19,13 @@ pub(crate) struct Arguments {
 enum Benchmark {
     /// Time per operation with and without the agent, in one run, and run times of its programs
     Hooks(hooks::Arguments),
+    /// Events a second through decode, tree, identity and rules, on one core; needs no root
+    Rules(rules::Arguments),
 }
 
 pub(crate) fn command(arguments: &Arguments) -> Result<()> {
     match &arguments.benchmark {
         Benchmark::Hooks(arguments) => hooks::command(arguments),
+        Benchmark::Rules(arguments) => rules::command(arguments),
     }
 }

@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
-pub use self::files::FilesError;
+pub use self::files::{FilesError, folder};
 pub(super) use self::names::{Account as NameAccount, NameSource};
 use super::hot::{Control, Controls};
 use crate::clock::BootClock;

@@ -360,6 +360,8 @@ pub enum RulesCommand {
     Check(RulesCheckArgs),
     /// List the rules of files: name, priority, tags, kinds of events
     List(RulesListArgs),
+    /// Tell whether rules find in a recording what is expected, no more and no less; needs no agent and no root
+    Test(RulesTestArgs),
 }
 
 /// Arguments of `picket rules check`.
@@ -372,6 +374,34 @@ pub struct RulesCheckArgs {
     /// Files, or folders of which every .yaml and .yml file is read, by name
     #[arg(value_name = "FILE|FOLDER", required = true)]
     pub paths: Vec<PathBuf>,
+}
+
+/// Arguments of `picket rules test`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  picket record --duration 30s --output attack.recording
+  picket rules test my_rules.yaml --recording attack.recording --expect attack.expected --write
+  picket rules test my_rules.yaml --recording attack.recording --expect attack.expected
+
+A line of the expectations is a JSON object such as
+  {\"rule\": \"Shell in a container\", \"count\": 2, \"fields\": {\"proc.name\": \"sh\"}}
+docs/rules.md says more.
+
+Exit codes: 0 the rules found what is expected, 1 they did not, or something could not be read.")]
+pub struct RulesTestArgs {
+    /// Rules: files, or folders of which every .yaml and .yml file is read, by name
+    #[arg(value_name = "FILE|FOLDER", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Recording that they judge, as `picket record` wrote it
+    #[arg(short, long, value_name = "FILE")]
+    pub recording: PathBuf,
+    /// What they are to find
+    #[arg(short, long, value_name = "FILE")]
+    pub expect: PathBuf,
+    /// Write what they found to the file of expectations, to be reviewed, instead of comparing
+    #[arg(long)]
+    pub write: bool,
 }
 
 /// Arguments of `picket rules list`.

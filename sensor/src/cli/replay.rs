@@ -171,3 +171,43 @@ impl<W: Write> Output for Screen<'_, W> {
     fn ask(&mut self, _question: Question) {}
     fn change(&mut self, _change: Change) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser as _;
+
+    const RULE: &str = "- rule: Payroll ran\n  desc: d\n  condition: evt.type in (execve, execveat) and proc.name = payroll\n  \
+        output: ran %proc.exepath as %proc.pid\n  priority: NOTICE\n  tags: [T1059]\n";
+
+    #[test]
+    fn rules_judge_a_recording() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, rules] = ["a.recording", "rules.yaml"].map(|name| folder.path().join(name));
+        std::fs::write(&file, crate::record::tests::sample()).unwrap();
+        std::fs::write(&rules, RULE).unwrap();
+        let (file, rules) = (file.to_str().unwrap(), rules.to_str().unwrap());
+        let shown = |more: &[&str]| {
+            let words = ["picket", "replay", file, "--rules", rules].into_iter().chain(more.iter().copied());
+            let Ok(Cli { command: Command::Replay(args) }) = Cli::try_parse_from(words) else { panic!() };
+            let mut out = Vec::new();
+            replay(&args, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let lines = |text: &str| -> Vec<serde_json::Value> {
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        let findings = lines(&shown(&["--findings", "-o", "json"]));
+        assert_eq!(findings.len(), 3);
+        assert!(findings.iter().all(|found| found["class"] == "FINDING"), "{findings:?}");
+        assert_eq!(findings[0]["finding"]["techniques"][0], "T1059");
+        let alerts = lines(&shown(&["--findings", "-o", "falco"]));
+        assert_eq!(alerts.len(), 3);
+        assert_eq!(alerts[2]["output_fields"]["proc.pid"], 10);
+        assert_eq!(alerts[2]["output_fields"]["proc.exepath"], "/opt/secret-project/payroll");
+        assert_eq!(alerts[2]["rule"], "Payroll ran");
+        assert_eq!(alerts, lines(&shown(&["-o", "falco"])), "there is nothing else in that form");
+        assert!(lines(&shown(&["-o", "json"])).len() > 3);
+    }
+}

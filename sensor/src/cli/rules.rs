@@ -1,5 +1,8 @@
 //! `picket rules`: rule files, looked at without an agent and without root.
 
+mod expected;
+mod test;
+
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,6 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 
 use super::{OutputFormat, RulesArgs, RulesCommand};
+use crate::agent;
 use crate::detect::field::KINDS;
 use crate::detect::rules::{Loaded, Matching, Options, Problem, Rule, Ruleset, Source};
 
@@ -16,6 +20,7 @@ pub fn run(args: &RulesArgs) -> ExitCode {
     let (name, paths) = match &args.command {
         RulesCommand::Check(args) => ("check", &args.paths),
         RulesCommand::List(args) => ("list", &args.paths),
+        RulesCommand::Test(args) => return test::run(args),
     };
     let sources = match sources(paths) {
         Ok(sources) => sources,
@@ -32,6 +37,7 @@ pub fn run(args: &RulesArgs) -> ExitCode {
         (Ok(loaded), RulesCommand::List(args)) => {
             loaded.ruleset.rules().iter().map(|rule| line(rule, args.output)).collect()
         }
+        (Ok(_), RulesCommand::Test(_)) => String::new(),
     };
     // The exit code answers even if nobody reads the text.
     let mut out = io::stdout().lock();
@@ -39,7 +45,7 @@ pub fn run(args: &RulesArgs) -> ExitCode {
     if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Files and folders in the order given; of a folder what ends in .yaml or .yml, by name.
+/// Files and folders in the order given; of a folder what the agent would read.
 fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for path in paths {
@@ -47,19 +53,10 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
             sources.push(source(path)?);
             continue;
         }
-        let entries = fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
-        let mut files = Vec::new();
-        for entry in entries {
-            let file = entry.with_context(|| format!("cannot list {}", path.display()))?.path();
-            let ending = file.extension().and_then(|ending| ending.to_str());
-            if matches!(ending, Some("yaml" | "yml")) && file.is_file() {
-                files.push(file);
-            }
-        }
+        let files = agent::rule_folder(path)?;
         if files.is_empty() {
             bail!("no file in {} ends in .yaml or .yml", path.display());
         }
-        files.sort();
         for file in &files {
             sources.push(source(file)?);
         }
@@ -129,6 +126,7 @@ mod tests {
         .unwrap();
         fs::write(folder.path().join("a.yaml"), GOOD).unwrap();
         fs::write(folder.path().join("c.txt"), "no").unwrap();
+        fs::write(folder.path().join(".d.yaml"), "no").unwrap();
         let sources = sources(&[folder.path().to_owned()]).unwrap();
         let loaded = Ruleset::load(&sources, &Options::default()).unwrap();
         assert!(summary(&loaded).ends_with("1 rules, 1 macros and 1 lists loaded\n"));

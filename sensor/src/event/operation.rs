@@ -46,38 +46,39 @@ impl FileOperation<'_> {
     }
 
     /// Path and new path as text: as the kernel resolved them, else as the caller wrote them. `incomplete`
-    /// are the bits of the record's header.
-    #[must_use]
-    pub fn paths(&self, incomplete: u32) -> (String, String) {
+    /// are the bits of the record's header. They take the place of what is in `path` and `new_path`.
+    pub fn paths(&self, incomplete: u32, path: &mut String, new_path: &mut String) {
         let detached = self.record.file.flags & FileFlags::DETACHED != 0;
         let end = |cut: u32| match (incomplete & cut != 0, detached) {
             (true, _) => End::Cut,
             (false, true) => End::Detached,
             (false, false) => End::Root,
         };
-        let path = whole(self.path, self.path_text, self.base, end(Incomplete::PATH));
-        let new_path = whole(self.new_path, self.new_path_text, self.new_base, end(Incomplete::NEW_PATH));
-        (path, new_path)
+        whole(self.path, self.path_text, self.base, end(Incomplete::PATH), path);
+        whole(self.new_path, self.new_path_text, self.new_base, end(Incomplete::NEW_PATH), new_path);
     }
 }
 
 /// A path from its resolved components, or from its text and the directory that it starts from.
-fn whole(path: Option<Components<'_>>, text: &[u8], base: Option<Components<'_>>, end: End) -> String {
+fn whole(
+    path: Option<Components<'_>>,
+    text: &[u8],
+    base: Option<Components<'_>>,
+    end: End,
+    whole: &mut String,
+) {
+    whole.clear();
     if let Some(path) = path {
-        return path.to_text(end);
+        path.render(end, whole);
+        return;
     }
-    let text = lossy(text);
-    match base {
-        Some(base) if !text.starts_with('/') => {
-            let mut whole = base.to_text(End::Root);
-            if !text.is_empty() {
-                if !whole.ends_with('/') {
-                    whole.push('/');
-                }
-                whole.push_str(&text);
-            }
-            whole
+    if let Some(base) = base
+        && !text.starts_with(b"/")
+    {
+        base.render(End::Root, whole);
+        if !text.is_empty() && !whole.ends_with('/') {
+            whole.push('/');
         }
-        _ => text.into_owned(),
     }
+    whole.push_str(&lossy(text));
 }

@@ -1,5 +1,6 @@
 //! Records and answers in, events out: order, waiting, correction, full tables.
 
+mod allocation;
 mod findings;
 
 use prost::Message as _;

@@ -225,6 +225,11 @@ fn file(options: Options) -> Vec<u8> {
     encoded(options, pipeline().state(), inputs())
 }
 
+/// A recording in which `payroll` is executed three times, twice by process 9 and once by process 10.
+pub(crate) fn sample() -> Vec<u8> {
+    file(PLAIN)
+}
+
 /// Replays as far as that is possible: the events, the inputs that were read, and what stopped it.
 fn replay(from: impl Read) -> (Kept, usize, Option<ReadError>) {
     let mut kept = Kept::default();

@@ -101,8 +101,12 @@ fn list(paths: &[PathBuf], optional: bool) -> Result<Vec<PathBuf>, FilesError> {
     Ok(files)
 }
 
-/// Files of a folder in the order of their names; not the hidden ones, in which a ConfigMap keeps its versions.
-fn folder(path: &Path) -> Result<Vec<PathBuf>, FilesError> {
+/// Rule files of a folder, those that end in .yaml or .yml, in the order of their names; not the hidden ones, in which
+/// a ConfigMap keeps its versions.
+///
+/// # Errors
+/// When it cannot be listed, or has too many.
+pub fn folder(path: &Path) -> Result<Vec<PathBuf>, FilesError> {
     let failed = |source| FilesError::Read { path: path.to_owned(), source };
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(failed)? {
