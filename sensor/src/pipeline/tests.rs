@@ -1,6 +1,7 @@
 //! Records and answers in, events out: order, waiting, correction, full tables.
 
 mod findings;
+mod pushdown;
 
 use prost::Message as _;
 use sensor_common::{
