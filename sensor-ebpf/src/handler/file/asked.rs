@@ -76,7 +76,11 @@ pub(crate) fn refused_open(
     let Some(gate) = Gate::enter(Class::FileOpen, cgroup) else { return };
     let process = current.reference();
     let what = u64::from(flags) << 32 | u64::from(error.unsigned_abs());
-    let Some(repeats) = gate.repeats(process, fingerprint(name.text, name.copied), what, name.directory as u64) else { return };
+    let Some(repeats) =
+        gate.repeats(process, fingerprint(name.text, name.copied), what, name.directory as u64)
+    else {
+        return;
+    };
     if !gate.permits() {
         return;
     }
