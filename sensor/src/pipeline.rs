@@ -188,8 +188,8 @@ impl Pipeline {
     fn process(&mut self, event: &event::Event<'_>, output: &mut impl Output) {
         let own = self.own.made(event);
         let mut before = Before::default();
-        // The second end of a process is none.
-        let mut is_news = true;
+        // The second end of a process is none, and first bytes are what is told of them.
+        let mut is_news = !matches!(event.class, Class::NetPayload | Class::NetDns);
         let told = match &event.facts {
             Facts::Fork(fork) => {
                 self.tree.fork(event, fork);

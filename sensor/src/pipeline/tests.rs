@@ -2,6 +2,7 @@
 
 mod allocation;
 mod findings;
+mod pushdown;
 
 use prost::Message as _;
 use sensor_common::{
