@@ -106,7 +106,8 @@ fn absent() -> Option<String> {
 /// As [`absent`], or why no call about modules can be seen.
 fn no_modules() -> Option<String> {
     let known = Path::new("/proc/modules").exists();
-    let reason = (!known).then(|| "no back end for PRIVILEGE_MODULE_LOAD: the kernel takes no modules".to_owned());
+    let reason =
+        (!known).then(|| "no back end for PRIVILEGE_MODULE_LOAD: the kernel takes no modules".to_owned());
     absent().or(reason)
 }
 

@@ -206,7 +206,7 @@ impl<'a> Context<'a> {
     fn write_name(&self, behind: Behind<'_>, to: &mut Vec<u8>) -> Option<()> {
         if let Behind::Socket(socket) = behind {
             // A socket without ends has an empty name.
-            return Some(self.write_tuple(socket, to).unwrap_or_default());
+            return self.write_tuple(socket, to).or(Some(()));
         }
         match (self.place(), &self.given.event.facts) {
             (Some(place), _) => place.write(to),
