@@ -193,7 +193,9 @@ fn other_families() {
             ("evt.arg.type", "3"),
             ("fd.typechar", "o"),
             ("fd.l4proto", "<NA>"),
-            ("fd.name", "-"),
+            ("fd.type", "<NA>"),
+            ("fd.name", ""),
+            ("evt.args", "fd=<o> domain=17(AF_PACKET) type=3 proto=0"),
             ("fd.sockfamily", "-"),
         ],
     );
