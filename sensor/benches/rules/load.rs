@@ -227,12 +227,12 @@ fn answer(group: u64) -> Answer {
     let id = format!("{group:064x}");
     let pod = Pod {
         namespace: "shop".into(),
-        name: format!("worker-{group}").into(),
-        uid: format!("0f7a6a3c-5a63-4a3c-9d2c-{group:012x}").into(),
+        name: format!("worker-{group}"),
+        uid: format!("0f7a6a3c-5a63-4a3c-9d2c-{group:012x}"),
         ..Pod::default()
     };
     let container = Container {
-        id: id.clone().into(),
+        id: id.clone(),
         name: "main".into(),
         image: "registry.example/team/worker:v1".into(),
         pod: Some(pod),

@@ -2,6 +2,8 @@
 //! rules on one core, again and again. Started by `cargo xtask bench rules`.
 //!
 //! Time is the thread's own, so that what else the machine does counts little. Nothing fails because something is slow.
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "a benchmark asks the time itself")]
 
 mod load;
 

@@ -124,6 +124,19 @@ impl<'a> Place<'a> {
         Some(())
     }
 
+    /// True if the text has the resolved components, one by one: then nothing need be put together to know it.
+    fn is_plainly_one(&self) -> bool {
+        let (Some(Components(resolved)), Some(text)) = (self.resolved, self.text.strip_prefix(b"/")) else {
+            return false;
+        };
+        let Some(resolved) = resolved.strip_suffix(&[0]) else { return false };
+        let is_name = |part: &[u8]| !matches!(part, b"" | b"." | b"..");
+        self.end == End::Root
+            && text.len() == resolved.len()
+            && text.rsplit(|byte| *byte == b'/').all(is_name)
+            && text.rsplit(|byte| *byte == b'/').eq(resolved.split(|byte| *byte == 0))
+    }
+
     /// As it was asked for, where that is known, which is what Falco shows; or as the kernel resolved it.
     pub(super) fn write(&self, to: &mut Vec<u8>) -> Option<()> {
         if self.as_resolved && self.write_resolved(to).is_some() {
@@ -142,6 +155,9 @@ impl<'a> Place<'a> {
 
     /// True if what was asked for and what it came to are two paths.
     pub(super) fn differs(&self, buffer: &mut Vec<u8>) -> bool {
+        if self.is_plainly_one() {
+            return false;
+        }
         buffer.clear();
         if self.write_asked(buffer).is_none() {
             return false;
@@ -220,7 +236,14 @@ mod tests {
         assert_eq!(shown(&place), ("/tmp/link".to_owned(), true));
         place.as_resolved = true;
         assert_eq!(shown(&place), ("/etc/shadow".to_owned(), true));
-        (place.as_resolved, place.text) = (false, b"/etc/./shadow");
+        (place.as_resolved, place.text) = (false, b"/etc/shadow");
+        assert_eq!(shown(&place), ("/etc/shadow".to_owned(), false));
+        assert!(place.is_plainly_one());
+        for text in [&b"/shadow/etc"[..], b"/etc/shadoW", b"//etc/shado", b"/etcshadowx"] {
+            place.text = text;
+            assert!(!place.is_plainly_one() && place.differs(&mut Vec::new()), "{text:?}");
+        }
+        place.text = b"/etc/./shadow";
         assert_eq!(shown(&place), ("/etc/shadow".to_owned(), false));
         place.text = b"shadow";
         assert_eq!(shown(&place), ("/etc/shadow".to_owned(), false), "nobody knows where it begins");

@@ -69,13 +69,7 @@ fn holds(
         (Test::Slot(_), value) => right.is_some_and(|right| against(operator, value, right)),
         (Test::Symbols(symbols), Value::Text(text)) => {
             let symbol = symbol.unwrap_or_else(|| program.symbols.find(text));
-            let found = symbol.is_some_and(|symbol| symbols.binary_search(&symbol).is_ok());
-            match (operator, all) {
-                (Operator::Unequal, false) => !found || symbols.len() > 1,
-                (Operator::Unequal, true) => !found,
-                (_, true) => found && symbols.len() == 1,
-                (_, false) => found,
-            }
+            symbols_hold(operator, all, symbols, symbol)
         }
         (Test::Finders(finders), Value::Text(text)) => {
             each(all, finders, |finder| finder.find(text).is_some())
@@ -101,6 +95,22 @@ fn holds(
             ends(operator, value, |address| networks.iter().any(|network| network.contains(&address)))
         }
         _ => false,
+    }
+}
+
+/// Whether a text, which has this number among the rules' texts if it is one, is one of these.
+pub(super) fn symbols_hold(
+    operator: Operator,
+    all: bool,
+    symbols: &[Symbol],
+    symbol: Option<Symbol>,
+) -> bool {
+    let found = symbol.is_some_and(|symbol| symbols.binary_search(&symbol).is_ok());
+    match (operator, all) {
+        (Operator::Unequal, false) => !found || symbols.len() > 1,
+        (Operator::Unequal, true) => !found,
+        (_, true) => found && symbols.len() == 1,
+        (_, false) => found,
     }
 }
 

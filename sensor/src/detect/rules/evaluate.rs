@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::compare::{decimal, fits, plain};
+use super::compare::{decimal, fits, plain, symbols_hold};
 use super::partial::Truth;
 use super::program::{Comparison, Node, NodeId, Program, Slot, SlotId, Symbol, Test, TestId};
 use super::transform;
@@ -208,17 +208,16 @@ impl<'a, F: Facts> Judge<'a, F> {
                 }
             }
             stored => {
-                let symbol = match (&comparison.test, stored) {
-                    (Test::Symbols(_), Stored::Text { start, end }) => {
-                        Some(self.symbol(comparison.slot, start, end))
-                    }
-                    _ => None,
-                };
+                // Most comparisons are of this form.
+                if let (Test::Symbols(symbols), Stored::Text { start, end }) = (&comparison.test, stored) {
+                    let symbol = self.symbol(comparison.slot, start, end);
+                    return symbols_hold(comparison.operator, comparison.all, symbols, symbol);
+                }
                 let arena = &self.state.arena;
                 let Some(value) = stored.as_value(arena) else { return false };
                 let mut digits = [0; 20];
                 let value = if is_text(program, comparison.slot) { plain(value, &mut digits) } else { value };
-                fits(program, comparison, value, right, arena, symbol)
+                fits(program, comparison, value, right, arena, None)
             }
         }
     }

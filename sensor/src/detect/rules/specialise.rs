@@ -56,33 +56,97 @@ impl<'c, 'o> Specialiser<'c, 'o> {
     }
 }
 
-/// Puts what costs least first: nothing that is compared has an effect, so the order is free. Also finds what is
-/// shared.
+/// What looking at a part takes, and how likely it is to hold.
+#[derive(Clone, Copy)]
+struct Estimate {
+    cost: f64,
+    chance: f64,
+}
+
+impl Estimate {
+    /// What it takes to find one that does not hold, as of the parts of a conjunction.
+    fn to_refute(self) -> f64 {
+        self.cost / (1.0 - self.chance)
+    }
+
+    /// What it takes to find one that holds, as of the parts of a disjunction.
+    fn to_confirm(self) -> f64 {
+        self.cost / self.chance
+    }
+}
+
+/// Puts first what settles the matter for the least effort: nothing that is compared has an effect, so the order is
+/// free. Also finds what is shared.
 pub(super) fn order(compiler: &mut Compiler<'_>) {
     let program = &mut compiler.program;
     let mut parents = vec![0_u8; program.nodes.len()];
-    let mut costs = vec![0_u32; program.nodes.len()];
+    let mut estimates = vec![Estimate { cost: 1.0, chance: 0.5 }; program.nodes.len()];
     // What a node consists of always stands before it.
     for place in 0..program.nodes.len() {
         let mut node = std::mem::replace(&mut program.nodes[place], Node::Never);
-        costs[place] = match &mut node {
-            Node::Never | Node::Always | Node::Kinds(_) => 1,
-            Node::Test(test) => cost(program, *test),
+        estimates[place] = match &mut node {
+            Node::Never | Node::Always | Node::Kinds(_) => Estimate { cost: 1.0, chance: 0.5 },
+            Node::Test(test) => estimate(program, *test),
             Node::Not(child) => {
                 parents[*child as usize] = parents[*child as usize].saturating_add(1);
-                costs[*child as usize]
+                let Estimate { cost, chance } = estimates[*child as usize];
+                Estimate { cost, chance: 1.0 - chance }
             }
-            Node::And(children) | Node::Or(children) => {
-                children.sort_by_key(|child| costs[*child as usize]);
-                for child in children.iter() {
-                    parents[*child as usize] = parents[*child as usize].saturating_add(1);
-                }
-                children.iter().fold(1, |sum, child| sum.saturating_add(costs[*child as usize]))
+            Node::And(children) => {
+                count(children, &mut parents);
+                several(children, &estimates, Estimate::to_refute, |chance| chance)
+            }
+            Node::Or(children) => {
+                count(children, &mut parents);
+                // It holds unless all do not.
+                let found = several(children, &estimates, Estimate::to_confirm, |chance| 1.0 - chance);
+                Estimate { chance: within(1.0 - found.chance), ..found }
             }
         };
         program.nodes[place] = node;
     }
     program.shared = parents.iter().map(|parents| *parents > 1).collect();
+}
+
+fn count(children: &[NodeId], parents: &mut [u8]) {
+    for child in children {
+        parents[*child as usize] = parents[*child as usize].saturating_add(1);
+    }
+}
+
+/// Sorts parts, of which each is looked at as long as those before it go `on`; how likely it is that all do.
+fn several(
+    children: &mut [NodeId],
+    estimates: &[Estimate],
+    effort: fn(Estimate) -> f64,
+    on: fn(f64) -> f64,
+) -> Estimate {
+    let of = |child: &NodeId| estimates[*child as usize];
+    children.sort_by(|one, other| effort(of(one)).total_cmp(&effort(of(other))));
+    let (mut cost, mut chance) = (1.0, 1.0);
+    for child in children.iter() {
+        cost += of(child).cost * chance;
+        chance *= on(of(child).chance);
+    }
+    Estimate { cost, chance: within(chance) }
+}
+
+/// A chance that nothing is divided by zero with.
+fn within(chance: f64) -> f64 {
+    chance.clamp(0.001, 0.999)
+}
+
+/// Most events are what no rule looks for.
+fn estimate(program: &super::program::Program, test: u32) -> Estimate {
+    let comparison = &program.comparisons[test as usize];
+    let chance = match (&comparison.test, comparison.operator) {
+        (Test::Exists, _) | (_, Operator::Unequal) => 0.9,
+        (Test::Flags(_), _) => 0.3,
+        (Test::Numbers(_), Operator::Equal | Operator::In | Operator::Intersects) => 0.1,
+        (Test::Numbers(_), _) => 0.5,
+        _ => 0.1,
+    };
+    Estimate { cost: f64::from(cost(program, test)), chance }
 }
 
 fn cost(program: &super::program::Program, test: u32) -> u32 {

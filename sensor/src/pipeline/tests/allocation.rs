@@ -12,7 +12,7 @@ use crate::detect::{
 /// What rules usually ask: names, paths, ancestors, the container, addresses, patterns.
 const CONDITIONS: [&str; 8] = [
     "evt.type in (open, openat) and fd.name in (/etc/shadow, /etc/sudoers) and not proc.name in (sshd, sudo)",
-    "evt.type=openat and (fd.name startswith /root/.ssh or fd.directory in (/etc/pam.d, /boot)) and container.id!=host",
+    "evt.type=openat and (fd.name startswith /srv/.ssh or fd.directory in (/etc/pam.d, /boot)) and container.id!=host",
     "evt.type=openat and evt.is_open_write=true and proc.cmdline contains secret",
     "evt.type=openat and fd.name pmatch (/proc/kcore, /dev/mem) and proc.aname in (sshd, login)",
     "evt.type=openat and fd.filename glob *.pem and proc.exepath regex \"/opt/[a-z]+/x\"",

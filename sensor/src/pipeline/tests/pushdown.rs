@@ -1,9 +1,11 @@
 //! What a judge wants beside the settings: verdicts on files, ends of sockets, and that a new judge takes the old verdicts back.
 
+use sensor_common::policy::Verdict;
 use sensor_common::record::process::FileIdentity;
 
 use super::*;
 use crate::detect::{context::Given, finding::Finding, judge::Judge, told::Bounds};
+use crate::policy::GroupKind;
 use crate::policy::Judged;
 
 /// Wants sockets and opens, and could find something in opens or not.
