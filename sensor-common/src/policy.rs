@@ -29,6 +29,8 @@ impl GroupFlags {
     pub const CONTAINER: u32 = 1 << 0;
     /// Files are sent whatever the verdict on them is.
     pub const ALL_FILES: u32 = 1 << 1;
+    /// Verdicts on files are also by the name that was asked for ([`FileKey::way`]).
+    pub const NAMES: u32 = 1 << 2;
 }
 
 /// Bounds of one class (`CLASSES`, by [`crate::class::Class::index`]).
@@ -87,7 +89,8 @@ pub struct FileKey {
     pub inode: u64,
     /// [`crate::record::process::FileIdentity::changed_ns`]
     pub changed_ns: u64,
-    /// Made of the addresses of directory entry and mount: says nothing but whether two ways are one.
+    /// Made of the addresses of directory entry and mount, and with [`GroupFlags::NAMES`] of the first
+    /// [`crate::limits::FINGERPRINT_BYTES`] of the text that was asked for: says nothing but whether two ways are one.
     pub way: u64,
     /// `super_block.s_dev`, the kernel's encoding.
     pub device: u32,
@@ -129,7 +132,7 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct RepeatKey {
-    /// Start of the process in nanoseconds since boot.
+    /// Start of the process in nanoseconds since boot, mixed with the address of its memory: another program has another.
     pub start_ns: u64,
     /// Process id.
     pub pid: u32,

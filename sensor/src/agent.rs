@@ -165,7 +165,8 @@ pub async fn run(
     };
     let own = own::Own::find(&config.identity.host_root);
     let mut kernel = start::kernel(&config, own.unwatched())?;
-    let wanted = Arc::new(config.wanted.policy(1)?);
+    let judged = loaded.judge.as_ref().map(|judge| judge.wanted()).unwrap_or_default();
+    let wanted = Arc::new(crate::policy::Policy { judged, ..config.wanted.policy(1)? });
     let lapses: Arc<Lapses> = Arc::default();
     let (forgotten, buried) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let mut writer =
@@ -182,6 +183,7 @@ pub async fn run(
         start::pipeline(&config, &kernel, &bundles, &wanted, &mut writer)?;
 
     pipeline.set_judge(loaded.judge.take(), config.rules.told);
+    writer.replace(Arc::clone(pipeline.policy()));
 
     let ending = Stop::default();
     let obstacle = own.obstacle();

@@ -8,6 +8,7 @@ pub mod field;
 pub mod finding;
 pub mod judge;
 pub mod names;
+mod pushdown;
 pub mod rules;
 pub mod told;
 pub mod value;

@@ -8,28 +8,25 @@ mod own;
 mod parked;
 mod payload;
 pub mod state;
+mod wanted;
 
 use std::sync::Arc;
 
 use prost::Message as _;
-use sensor_common::{
-    class::Class,
-    policy::{FileKey, Verdict},
-    record::process::Ids,
-};
+use sensor_common::{class::Class, record::process::Ids};
 
 pub use self::detection::Judged;
 use self::{detection::Detection, own::Own, parked::Parked, payload::Payloads};
 use crate::clock::BootClock;
 use crate::detect::finding::Finding;
-use crate::event::{self, Facts, decode::decode, network, operation::FileOperation};
+use crate::event::{self, Facts, decode::decode, network};
 use crate::identity::{
     container::Container,
     peer::{Peer, PeerNews, Peers},
     store::{Answer, Known, Owner, Question, Store},
     users::Users,
 };
-use crate::policy::{Change, GroupKind, Policy};
+use crate::policy::{Change, Policy};
 use crate::process::{Key, Process, Running, tree::Tree};
 use crate::proto;
 use crate::stream::{
@@ -79,7 +76,7 @@ pub struct ClassCount {
     pub received: u64,
     /// Events that went through every stage.
     pub published: u64,
-    /// Events that the policy does not want, once their path was known.
+    /// Events that are not told: the settings do not want them, once all of them was known. Rules may have judged them.
     pub quiet: u64,
     /// Events of the agent's own trials, which are not published.
     pub canary: u64,
@@ -224,11 +221,9 @@ impl Pipeline {
                 }
                 own || self.wants_class(event)
             }
-            Facts::File(operation) => {
-                own || (self.wants_class(event) && self.wants_file(event, operation, output))
-            }
+            Facts::File(operation) => own || self.wants_file(event, operation, output),
             Facts::Socket(operation) => {
-                self.socket(event, own, operation, output) && (own || self.wants_class(event))
+                self.socket(event, own, operation, output) && (own || self.wants_socket(event, operation))
             }
             Facts::CgroupCreate(_) | Facts::CgroupRemove(_) | Facts::Content(_) => true,
         };
@@ -249,66 +244,22 @@ impl Pipeline {
         self.tree.expire(event.time_ns);
     }
 
-    /// Whether the policy wants the class of whose event it is. The kernel sends those of a control group that it
-    /// was told nothing of yet.
-    fn wants_class(&mut self, event: &event::Event<'_>) -> bool {
-        let kind = match self.identity.owner(event.cgroup) {
-            Some(Owner::Container(_)) => Some(GroupKind::Container),
-            Some(Owner::Host { .. }) => Some(GroupKind::Host),
-            // What has neither process nor control group is nobody's: only who wants the host wants it.
-            None if event.cgroup == 0 => Some(GroupKind::Host),
-            None => None,
-        };
-        let wanted = self.policy.wants(event.class, kind);
-        if !wanted {
-            self.count(event.class, |count| count.quiet += 1);
-        }
-        wanted
-    }
-
-    /// Whether the policy wants an operation on a file. What it thinks of an opened one is for the kernel
-    /// too, which need not send it again.
-    fn wants_file(
-        &mut self,
-        event: &event::Event<'_>,
-        operation: &FileOperation<'_>,
-        output: &mut impl Output,
-    ) -> bool {
-        let (path, new_path) = &mut self.paths;
-        operation.paths(event.incomplete, path, new_path);
-        let wanted = if event.class == Class::FileOpen {
-            let record = &operation.record;
-            let verdict = self.policy.files.opened(path, record.file.mode, operation.is_written());
-            if let Some(verdict) = verdict
-                && record.file.inode != 0
-            {
-                let key = FileKey {
-                    inode: record.file.inode,
-                    changed_ns: record.file.changed_ns,
-                    device: record.file.device,
-                    written: u32::from(operation.is_written()),
-                    way: record.way,
-                };
-                output.change(Change::File { key, verdict, generation: self.policy.generation });
-            }
-            verdict != Some(Verdict::Quiet)
-        } else {
-            self.policy.files.changed(path, new_path)
-        };
-        if !wanted {
-            self.count(event.class, |count| count.quiet += 1);
-        }
-        wanted
-    }
-
     /// Names the thread of the agent, by its numbers in the initial pid namespace, whose events are trials.
     pub const fn set_canary(&mut self, process: u32, thread: u32) {
         self.own.set(process, thread);
     }
 
-    /// Another policy holds from now on.
+    /// Another policy holds from now on, with what the judge wants.
     pub fn set_policy(&mut self, policy: Arc<Policy>) {
-        self.policy = policy;
+        let judged = self.wanted_by_judge();
+        let generation = self.policy.generation.wrapping_add(1);
+        self.policy = Arc::new(Policy { judged, generation, ..Arc::unwrap_or_clone(policy) });
+    }
+
+    /// The policy that holds.
+    #[must_use]
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
     }
 
     /// An answer about a control group.

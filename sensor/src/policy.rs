@@ -39,16 +39,33 @@ pub struct Bounds {
     pub window_ns: u64,
 }
 
-/// Sets of the classes that rules look at: the kernel sends them, and subscribers get those that the settings want.
+/// What rules look at: the kernel sends it, and subscribers get of it what the settings want.
 ///
-/// Empty: rules see what the settings ask for. To ask for files and networks by rule, [`FileRules`] and the lists of
-/// what is quiet must know what rules want of them, too: a verdict `Quiet` ends what the kernel sends.
+/// Of files that were opened rules are asked one by one ([`crate::detect::judge::Judge::could_open`]): a verdict `Quiet`
+/// ends what the kernel sends.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Judged {
-    /// Of containers.
+    /// Set of classes of containers.
     pub containers: u64,
-    /// Of the host.
+    /// Set of classes of the host.
     pub host: u64,
+    /// Some rule compares the names by which files are opened: verdicts are to be by these, too.
+    pub names: bool,
+}
+
+impl Judged {
+    /// All that there is.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self { containers: Class::all_bits(), host: Class::all_bits(), names: true }
+    }
+
+    /// Whether sockets are among it.
+    #[must_use]
+    pub fn has_sockets(&self) -> bool {
+        let mut sockets = Class::ALL.iter().filter(|class| class.family() == Family::Network);
+        sockets.any(|class| (self.containers | self.host) & class.bit() != 0)
+    }
 }
 
 /// What is wanted.
@@ -122,21 +139,30 @@ impl Policy {
     /// What is wanted of a control group.
     #[must_use]
     pub const fn group(&self, kind: GroupKind) -> GroupPolicy {
-        match kind {
-            GroupKind::Host => GroupPolicy { classes: self.host | self.judged.host, flags: 0, reserved: 0 },
-            GroupKind::Container => GroupPolicy {
-                classes: self.containers | self.judged.containers,
-                flags: GroupFlags::CONTAINER,
-                reserved: 0,
-            },
-        }
+        let names = if self.judged.names { GroupFlags::NAMES } else { 0 };
+        let (classes, flags) = match kind {
+            GroupKind::Host => (self.host | self.judged.host, names),
+            GroupKind::Container => (self.containers | self.judged.containers, names | GroupFlags::CONTAINER),
+        };
+        GroupPolicy { classes, flags, reserved: 0 }
     }
 
     /// What is wanted of a control group of which nothing is known: whatever anybody could want.
     #[must_use]
     pub const fn unknown(&self) -> GroupPolicy {
-        let classes = self.group(GroupKind::Host).classes | self.group(GroupKind::Container).classes;
-        GroupPolicy { classes, flags: GroupFlags::CONTAINER, reserved: 0 }
+        let container = self.group(GroupKind::Container);
+        GroupPolicy { classes: self.group(GroupKind::Host).classes | container.classes, ..container }
+    }
+
+    /// Whether rules look at a class of a control group: of one that is not known, whatever they could look at.
+    #[must_use]
+    pub const fn judges(&self, class: Class, kind: Option<GroupKind>) -> bool {
+        let classes = match kind {
+            Some(GroupKind::Host) => self.judged.host,
+            Some(GroupKind::Container) => self.judged.containers,
+            None => self.judged.host | self.judged.containers,
+        };
+        classes & class.bit() != 0
     }
 
     /// Whether subscribers may want a class of a control group: of one that is not known, whatever anybody could want.
@@ -168,9 +194,24 @@ impl Policy {
         }
     }
 
-    /// Networks that are quiet, with the length of their prefix as the kernel's table takes it.
+    /// Whether subscribers do not want to be told of what goes to this end.
+    #[must_use]
+    pub fn is_quiet(&self, address: IpAddr, port: u16) -> bool {
+        let address = address.to_canonical();
+        self.quiet_ports.contains(&port)
+            || self.quiet_networks.iter().any(|network| network.contains(&address))
+    }
+
+    /// Ports that the kernel is to hold back: none where rules look at sockets.
+    #[must_use]
+    pub fn ports(&self) -> &[u16] {
+        if self.judged.has_sockets() { &[] } else { &self.quiet_ports }
+    }
+
+    /// The same of networks, with the length of their prefix as the kernel's table takes it.
     pub fn networks(&self) -> impl Iterator<Item = (u32, Network)> {
-        self.quiet_networks.iter().map(|network| match network.addr() {
+        let networks = if self.judged.has_sockets() { &[][..] } else { &self.quiet_networks };
+        networks.iter().map(|network| match network.addr() {
             IpAddr::V4(address) => {
                 let prefix = u32::from(network.prefix_len()) + 96;
                 (prefix, Network { address: address.to_ipv6_mapped().octets() })
@@ -197,7 +238,8 @@ mod tests {
 
     #[test]
     fn what_rules_want_is_sent_and_not_told() {
-        let judged = Judged { containers: Class::FileOpen.bit(), host: Class::Bpf.bit() };
+        let judged =
+            Judged { containers: Class::FileOpen.bit(), host: Class::Bpf.bit(), ..Judged::default() };
         let policy = Policy { containers: 0, host: 0, judged, ..Policy::everything() };
         assert_eq!(policy.group(GroupKind::Container).classes, judged.containers);
         assert_eq!(policy.group(GroupKind::Host).classes, judged.host);
@@ -205,6 +247,30 @@ mod tests {
         assert!(
             !policy.wants(Class::FileOpen, Some(GroupKind::Container)) && !policy.wants(Class::Bpf, None)
         );
+    }
+
+    #[test]
+    fn what_rules_look_at_is_not_held_back() {
+        let networks = ["10.0.0.0/8"].map(|text| text.parse().unwrap()).to_vec();
+        let mut policy = Policy { quiet_ports: vec![443], quiet_networks: networks, ..Policy::everything() };
+        assert_eq!((policy.ports(), policy.networks().count()), (&[443][..], 1));
+        assert_eq!(policy.group(GroupKind::Host).flags, 0);
+        policy.judged = Judged { host: Class::NetConnect.bit(), names: true, ..Judged::default() };
+        assert_eq!((policy.ports(), policy.networks().count()), (&[][..], 0));
+        assert_eq!(policy.group(GroupKind::Host).flags, GroupFlags::NAMES);
+        assert_eq!(policy.unknown().flags, GroupFlags::NAMES | GroupFlags::CONTAINER);
+        for (address, port, quiet) in [
+            ("10.1.2.3", 80, true),
+            ("::ffff:10.1.2.3", 80, true),
+            ("11.1.2.3", 443, true),
+            ("11.1.2.3", 80, false),
+        ] {
+            assert_eq!(policy.is_quiet(address.parse().unwrap(), port), quiet, "{address}:{port}");
+        }
+        assert!(
+            policy.judges(Class::NetConnect, Some(GroupKind::Host)) && policy.judges(Class::NetConnect, None)
+        );
+        assert!(!policy.judges(Class::NetConnect, Some(GroupKind::Container)));
     }
 
     #[test]

@@ -17,12 +17,15 @@ mod identity;
 mod input;
 mod network;
 mod objects;
+mod pack;
 mod packets;
 mod policy;
 mod process;
+mod pushdown;
 mod record;
 mod restart;
 mod serve;
+mod upstream;
 mod verdict;
 mod workload;
 
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         workload::TESTS,
         process::TESTS,
         file::TESTS,
+        pack::TESTS,
         packets::TESTS,
         input::TESTS,
         network::TESTS,
@@ -54,6 +58,8 @@ fn main() -> ExitCode {
         record::TESTS,
         examples::TESTS,
         findings::TESTS,
+        pushdown::TESTS,
+        upstream::TESTS,
     ]
     .concat();
     runner::main(&tests)

@@ -20,6 +20,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("policy::changes_without_a_gap", changes_without_a_gap).own_agent(),
     Test::new("policy::defaults_are_quiet", defaults_are_quiet).own_agent(),
     Test::new("policy::repeats_are_one_event", repeats::are_one_event).own_agent(),
+    Test::new("policy::repeats_are_of_one_program", repeats::are_of_one_program).own_agent(),
     Test::new("policy::classes_ports_and_networks", wanted::classes_ports_and_networks).own_agent(),
     Test::new("policy::bad_settings_change_nothing", bad_settings_change_nothing).own_agent(),
 ];

@@ -31,6 +31,10 @@ pub const DEFAULT_CAPABILITIES: [&str; 14] = [
     "AUDIT_WRITE",
 ];
 
+/// Of the capabilities that a privileged container has besides, those by which it is told from others.
+pub const PRIVILEGED_CAPABILITIES: [&str; 5] =
+    ["SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "NET_ADMIN", "SYSLOG"];
+
 /// What Kubernetes calls a container; every value is new for each container.
 #[derive(Clone, Debug)]
 pub struct Names {
@@ -100,9 +104,15 @@ pub struct Options {
     pub sandbox: bool,
     /// User and group id in the container.
     pub user: u32,
+    /// Capabilities besides the usual ones, without `CAP_`.
+    pub capabilities: Vec<&'static str>,
+    /// As what runtimes write for Kubernetes' `privileged: true`: [`PRIVILEGED_CAPABILITIES`] and a writable `/sys`.
+    pub privileged: bool,
+    /// Its first process gets a terminal; the other side of it is sent to this socket.
+    pub console: Option<PathBuf>,
     /// State folder in which the bundle goes.
     pub state: PathBuf,
-    /// Lower layer of its root file system.
+    /// Lower layer of its root file system, or several from the uppermost down, with colons between.
     pub image: PathBuf,
     /// runc's own folder.
     pub runc_root: PathBuf,
@@ -114,6 +124,7 @@ pub struct Container {
     names: Names,
     bundle: PathBuf,
     runc_root: PathBuf,
+    console: Option<PathBuf>,
 }
 
 impl Container {
@@ -128,7 +139,7 @@ impl Container {
         make_folder(&bundle);
         write_file(&bundle.join("config.json"), configuration(options).to_string(), 0o644);
         mount_overlay(&bundle, &options.image);
-        Self { names, bundle, runc_root: options.runc_root.clone() }
+        Self { names, bundle, runc_root: options.runc_root.clone(), console: options.console.clone() }
     }
 
     /// Its names.
@@ -179,7 +190,11 @@ impl Container {
     /// When it cannot be started.
     pub fn start(&self) {
         let mut command = self.runc("run");
-        command.args(pivot()).arg("--detach").arg("--bundle").arg(&self.bundle).arg(self.id());
+        command.args(pivot()).arg("--detach").arg("--bundle").arg(&self.bundle);
+        if let Some(console) = &self.console {
+            command.arg("--console-socket").arg(console);
+        }
+        command.arg(self.id());
         let log = File::create(self.bundle.join("runc.log")).expect("a writable bundle");
         let status = command.stdout(Stdio::null()).stderr(log).status().expect("runc is installed");
         let text = fs::read_to_string(self.bundle.join("runc.log")).unwrap_or_default();
@@ -231,7 +246,9 @@ impl Drop for Container {
 /// `config.json` as containerd's CRI writes it, as far as it matters here. There is no OOM score and
 /// no resource limit: both may need a capability that the machine lacks.
 fn configuration(options: &Options) -> Value {
-    let capabilities: Vec<_> = DEFAULT_CAPABILITIES.iter().map(|name| format!("CAP_{name}")).collect();
+    let more = if options.privileged { PRIVILEGED_CAPABILITIES.as_slice() } else { &[] };
+    let capabilities = DEFAULT_CAPABILITIES.iter().chain(more).chain(&options.capabilities);
+    let capabilities: Vec<_> = capabilities.map(|name| format!("CAP_{name}")).collect();
     let mut namespaces = vec!["pid", "mount", "ipc", "uts", "network"];
     if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
         namespaces.push("cgroup");
@@ -250,19 +267,35 @@ fn configuration(options: &Options) -> Value {
             "args": options.arguments,
             "env": ["PATH=/bin", "HOME=/"],
             "cwd": "/",
+            "terminal": options.console.is_some(),
             "capabilities": {
                 "bounding": capabilities, "effective": capabilities, "permitted": capabilities,
             },
         },
         "root": { "path": "rootfs" },
         "hostname": options.names.pod,
-        "mounts": [
-            { "destination": "/proc", "type": "proc", "source": "proc" },
-            { "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"] },
-        ],
+        "mounts": mounts(options),
         "annotations": annotations,
         "linux": { "cgroupsPath": format!("/k8s.io/{}", options.names.id), "namespaces": namespaces },
     })
+}
+
+fn mounts(options: &Options) -> Value {
+    let mut mounts = vec![
+        json!({ "destination": "/proc", "type": "proc", "source": "proc" }),
+        json!({
+            "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]
+        }),
+    ];
+    if options.console.is_some() {
+        let own = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
+        mounts
+            .push(json!({ "destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": own }));
+    }
+    if options.privileged {
+        mounts.push(json!({ "destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["rw"] }));
+    }
+    mounts.into()
 }
 
 fn mount_overlay(bundle: &Path, image: &Path) {

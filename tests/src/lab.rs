@@ -13,6 +13,7 @@ use crate::scratch::{Scratch, make_folder};
 #[derive(Debug)]
 pub struct Lab {
     agent: Option<Agent>,
+    ruled: Option<Agent>,
     back_end: BackEnd,
     image: Image,
     state: PathBuf,
@@ -31,6 +32,7 @@ impl Lab {
         let image = Image::create(scratch.folder("image"));
         Self {
             agent: None,
+            ruled: None,
             back_end: BackEnd::Auto,
             image,
             state,
@@ -69,13 +71,7 @@ impl Lab {
             self.agent = None;
         }
         let mut options = self.agent_options();
-        // Every file of a container is told, whatever its path.
-        options.settings = vec![
-            ("PICKET_FILES_SENSITIVE", "/**".to_owned()),
-            ("PICKET_FILES_QUIET", String::new()),
-            // Of the host, what the settings leave out as well.
-            ("PICKET_EVENTS_HOST", "process,container,network,privilege".to_owned()),
-        ];
+        options.settings = everything();
         self.agent.get_or_insert_with(|| Agent::start(&options))
     }
 
@@ -83,6 +79,17 @@ impl Lab {
     #[must_use]
     pub const fn running(&self) -> Option<&Agent> {
         self.agent.as_ref()
+    }
+
+    /// The agent that the tests of some rules share: as [`Lab::agent`], of which the first who asks says what else
+    /// it is told. It ends with the other one.
+    pub fn agent_with_rules(&mut self, more: impl FnOnce(&mut agent::Options)) -> &Agent {
+        let mut options = self.agent_options();
+        options.settings = everything();
+        self.ruled.get_or_insert_with(|| {
+            more(&mut options);
+            Agent::start(&options)
+        })
     }
 
     /// Options for an agent of a test's own, with a socket of its own and the same state folder.
@@ -104,17 +111,17 @@ impl Lab {
         Agent::start(&self.agent_options().with_settings(settings))
     }
 
-    /// Ends the shared agent, which must end cleanly.
+    /// Ends the shared agents, which must end cleanly.
     pub fn finish(&mut self) {
-        if let Some(agent) = self.agent.take() {
+        for agent in [self.agent.take(), self.ruled.take()].into_iter().flatten() {
             agent.stop();
         }
     }
 
-    /// End of the shared agent's log, for a test that failed.
+    /// End of the shared agents' logs, for a test that failed.
     #[must_use]
     pub fn log_tail(&self) -> String {
-        self.agent.as_ref().map(Agent::log_tail).unwrap_or_default()
+        [&self.agent, &self.ruled].into_iter().flatten().map(Agent::log_tail).collect()
     }
 
     /// Subscribes to the shared agent.
@@ -135,6 +142,9 @@ impl Lab {
             names: Names::new(),
             sandbox: false,
             user: 0,
+            capabilities: Vec::new(),
+            privileged: false,
+            console: None,
             state: self.state.clone(),
             image: self.image.root().to_owned(),
             runc_root: self.runc_root.clone(),
@@ -157,6 +167,16 @@ impl Lab {
     pub fn fence(&self, client: &mut Client) {
         client.fence(&self.image.applet("true"));
     }
+}
+
+/// Settings with which every file of a container is told, whatever its path, and of the host what the usual ones
+/// leave out as well.
+fn everything() -> Vec<(&'static str, String)> {
+    vec![
+        ("PICKET_FILES_SENSITIVE", "/**".to_owned()),
+        ("PICKET_FILES_QUIET", String::new()),
+        ("PICKET_EVENTS_HOST", "process,container,network,privilege".to_owned()),
+    ]
 }
 
 impl Default for Lab {

@@ -15,6 +15,8 @@ use serde_json as _;
 
 /// Program and arguments, one a line.
 const COMMAND: &str = "/etc/picket-vm-command";
+/// Rules of Falco, if they are there.
+const RULES: &str = "/rules";
 
 /// File system type, where it is mounted, options; a failure of an optional one is only said.
 const MOUNTS: [(&str, &str, &str, Needed); 11] = [
@@ -111,7 +113,11 @@ fn run_tests() -> Result<()> {
     let mut words = text.lines();
     let program = words.next().with_context(|| format!("{COMMAND} is empty"))?;
     ensure!(Path::new(program).exists(), "{program} is not in the machine");
-    let child = Command::new(program)
+    let mut command = Command::new(program);
+    if Path::new(RULES).is_dir() {
+        command.env("PICKET_FALCO_RULES", RULES);
+    }
+    let child = command
         .args(words)
         .env("PATH", "/bin:/sbin:/usr/bin:/usr/sbin")
         .env("HOME", "/tmp")

@@ -1,7 +1,7 @@
 //! `cargo xtask image`: the agent's container image, assembled here without a container builder.
 //!
-//! One layer, with the static agent, its licence and its bill of materials, and nothing else: no shell, no library, no
-//! writable file. The same sources and the same agent give the same bytes.
+//! One layer, with the static agent, the rules, its licence and its bill of materials, and nothing else: no shell, no
+//! library, no writable file. The same sources and the same agent give the same bytes.
 
 pub(crate) mod busybox;
 pub(crate) mod oci;
@@ -20,6 +20,8 @@ use tar::Tree;
 
 /// Where the agent is in the image; the chart's probes name it too.
 const PROGRAM: &str = "usr/bin/picket";
+/// Where the agent looks for rules, if its settings say nothing else.
+const RULES: &str = "etc/picket/rules";
 const DOCUMENTS: &str = "usr/share/doc/picket";
 const DESCRIPTION: &str = "Node runtime sensor for Kubernetes: sees what containers do, from the kernel";
 
@@ -69,7 +71,7 @@ pub(crate) fn make(arguments: &Arguments) -> Result<PathBuf> {
     let created = created()?;
     let materials = sbom::make(created)?;
     let name = arguments.name.clone().unwrap_or_default();
-    let image = assemble(&agent, &materials, &licence()?, name, created);
+    let image = assemble(&agent, &rules()?, &materials, &licence()?, name, created);
     let beside = archive.with_extension("spdx.json");
     write(&archive, &image.archive()?)?;
     write(&beside, materials.as_bytes())?;
@@ -78,8 +80,18 @@ pub(crate) fn make(arguments: &Arguments) -> Result<PathBuf> {
 }
 
 /// The image of these files, which is a function of them.
-fn assemble(agent: &[u8], materials: &str, licence: &str, name: Reference, created: u64) -> Image {
+fn assemble(
+    agent: &[u8],
+    rules: &[(String, Vec<u8>)],
+    materials: &str,
+    licence: &str,
+    name: Reference,
+    created: u64,
+) -> Image {
     let mut tree = Tree::new(created);
+    for (file, text) in rules {
+        tree.file(&format!("{RULES}/{file}"), 0o644, text);
+    }
     tree.file(PROGRAM, 0o755, agent);
     tree.file(&format!("{DOCUMENTS}/LICENSE"), 0o644, licence.as_bytes());
     tree.file(&format!("{DOCUMENTS}/sbom.spdx.json"), 0o644, materials.as_bytes());
@@ -99,6 +111,22 @@ fn assemble(agent: &[u8], materials: &str, licence: &str, name: Reference, creat
         label("revision", &revision);
     }
     image
+}
+
+/// The rules that are shipped, in the order of their names.
+fn rules() -> Result<Vec<(String, Vec<u8>)>> {
+    let folder = workspace().join("deploy/rules");
+    let failed = || format!("cannot read {}", folder.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(failed)? {
+        let entry = entry.with_context(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".yaml") {
+            files.push((name, std::fs::read(entry.path()).with_context(failed)?));
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 fn licence() -> Result<String> {
@@ -170,7 +198,8 @@ mod tests {
     use super::*;
 
     fn image() -> Image {
-        assemble(b"agent", "{}", "licence", Reference::default(), 1_700_000_000)
+        let rules = [("a.yaml".to_owned(), b"[]".to_vec())];
+        assemble(b"agent", &rules, "{}", "licence", Reference::default(), 1_700_000_000)
     }
 
     #[test]
@@ -186,6 +215,10 @@ mod tests {
             .map(|entry| (entry.path, entry.mode, entry.owner))
             .collect();
         let expected = [
+            ("etc/", 0o755),
+            ("etc/picket/", 0o755),
+            ("etc/picket/rules/", 0o755),
+            ("etc/picket/rules/a.yaml", 0o644),
             ("usr/", 0o755),
             ("usr/bin/", 0o755),
             ("usr/bin/picket", 0o755),
@@ -196,6 +229,13 @@ mod tests {
             ("usr/share/doc/picket/sbom.spdx.json", 0o644),
         ];
         assert_eq!(files, expected.map(|(path, mode)| (path.to_owned(), mode, (0, 0))));
+    }
+
+    #[test]
+    fn the_rules_are_those_of_the_repository() {
+        let names: Vec<String> = rules().unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names.first().map(String::as_str), Some("00-common.yaml"));
+        assert!(names.len() > 5 && names.is_sorted(), "{names:?}");
     }
 
     #[test]

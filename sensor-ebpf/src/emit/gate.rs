@@ -17,7 +17,8 @@ use sensor_common::{
 };
 
 use super::add_one;
-use crate::maps::{ACCOUNTS, CLASSES, COUNTERS, DEFAULTS, GROUPS, POLICY, REPEATS, settings};
+use crate::kobj::{Memory, current::Current};
+use crate::maps::{ACCOUNTS, CLASSES, COUNTERS, DEFAULTS, GROUPS, POLICY, REPEATS, offset, settings};
 
 /// Billionths in a token.
 const TOKEN: u64 = 1_000_000_000;
@@ -91,6 +92,12 @@ impl Gate {
         self.policy.flags & GroupFlags::ALL_FILES != 0
     }
 
+    /// True if verdicts on files of this group are also by the name that was asked for.
+    #[inline(always)]
+    pub(crate) const fn tells_names(self) -> bool {
+        self.policy.flags & GroupFlags::NAMES != 0
+    }
+
     /// The event is not wanted after all.
     #[inline(always)]
     pub(crate) fn filter(self) {
@@ -104,7 +111,11 @@ impl Gate {
         if window == 0 || self.canary {
             return Some(0);
         }
-        let (start_ns, pid, class) = (process.start_ns, process.pid, self.class.index());
+        let (pid, class) = (process.pid, self.class.index());
+        // What one program did is news of the next one, which has a memory of its own: else whoever executes a
+        // program would hide what that does.
+        let memory: u64 = Current::task().map_or(0, |task| task.0.raw().number(offset!(task_mm)));
+        let start_ns = process.start_ns ^ memory;
         let key = RepeatKey { start_ns, pid, class, first, second, third };
         // SAFETY: the helper takes no argument and reads a clock.
         let now = unsafe { bpf_ktime_get_boot_ns() };

@@ -297,19 +297,23 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits, tap: &mut 
             record(Input::Clock(clock));
             pipeline.set_clock(clock);
         }
-        // If nobody waits any more, the agent ends.
-        Control::Judge { judge, told, reply } => drop(reply.send(pipeline.set_judge(judge, told))),
+        Control::Judge { judge, told, reply } => {
+            let some = judge.is_some();
+            let before = pipeline.set_judge(judge, told);
+            if some || before.is_some() {
+                replace(pipeline, exits);
+            }
+            // If nobody waits any more, the agent ends.
+            drop(reply.send(before));
+        }
         Control::Names { names, reply } => {
             record(Input::Names(Arc::clone(&names)));
             drop(reply.send(pipeline.set_names(names)));
         }
         Control::Policy(policy) => {
             record(Input::Policy(Arc::clone(&policy)));
-            pipeline.set_policy(Arc::clone(&policy));
-            // The kernel heeds the verdicts of the new policy only from here on.
-            if exits.changes.send(Change::Replace(policy)).is_err() {
-                tracing::error!("the policy's thread has ended: the kernel keeps the old policy");
-            }
+            pipeline.set_policy(policy);
+            replace(pipeline, exits);
         }
         Control::Record { tap: new, reply } => {
             let busy = tap.as_ref().is_some_and(Tap::is_wanted);
@@ -320,6 +324,13 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits, tap: &mut 
             // Who asked is gone: then the recorder's end is, too.
             reply.send(begins).ok();
         }
+    }
+}
+
+/// Tells the kernel the pipeline's new policy, the verdicts of which it heeds only from here on.
+fn replace(pipeline: &Pipeline, exits: &Exits) {
+    if exits.changes.send(Change::Replace(Arc::clone(pipeline.policy()))).is_err() {
+        tracing::error!("the policy's thread has ended: the kernel keeps the old policy");
     }
 }
 

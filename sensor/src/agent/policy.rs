@@ -91,11 +91,16 @@ impl Writer {
                 self.check("the verdict on a file", result);
             }
             Change::Replace(policy) => {
-                self.policy = policy;
-                self.write_all();
+                self.replace(policy);
                 tracing::info!(generation = self.policy.generation, "the new policy holds");
             }
         }
+    }
+
+    /// Another policy holds.
+    pub(super) fn replace(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
+        self.write_all();
     }
 
     /// Removes the entries of groups that have been gone for a while.
@@ -132,13 +137,12 @@ impl Writer {
     fn networks(&mut self, policy: &Policy) -> Result<(), MapError> {
         let quiet = Verdict::Quiet as u32;
         let ports: Vec<u32> = self.maps.ports.keys().filter_map(Result::ok).collect();
-        for port in ports
-            .into_iter()
-            .filter(|port| !policy.quiet_ports.iter().any(|quiet| u32::from(*quiet) == *port))
+        for port in
+            ports.into_iter().filter(|port| !policy.ports().iter().any(|quiet| u32::from(*quiet) == *port))
         {
             self.maps.ports.remove(&port)?;
         }
-        for port in &policy.quiet_ports {
+        for port in policy.ports() {
             self.maps.ports.insert(u32::from(*port), quiet, 0)?;
         }
         let wanted: Vec<Key<[u8; 16]>> =

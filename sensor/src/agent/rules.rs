@@ -83,6 +83,7 @@ pub fn judge(paths: &[PathBuf]) -> Result<Option<Box<dyn Judge>>, RulesError> {
         told: Bounds { window_ns: 0, burst: 0 },
         addresses: Vec::new(),
         resolve: false,
+        pushdown: false,
     };
     Ok(load(&settings)?.judge)
 }

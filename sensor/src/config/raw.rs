@@ -13,7 +13,7 @@ use super::value::Value;
 use super::{ConfigError, Flag, Origin};
 
 /// Variables with the prefix that are no settings: log filter, file name, and those of the tests.
-const OTHER_VARIABLES: [&str; 8] = [
+const OTHER_VARIABLES: [&str; 9] = [
     "PICKET_LOG",
     "PICKET_CONFIG",
     "PICKET_BIN",
@@ -22,6 +22,7 @@ const OTHER_VARIABLES: [&str; 8] = [
     "PICKET_WORKLOAD",
     "PICKET_EXAMPLE",
     "PICKET_PYTHON",
+    "PICKET_FALCO_RULES",
 ];
 
 /// What was given, by key; what is added later goes before what was added earlier.

@@ -200,6 +200,8 @@ pub struct Rules {
     pub addresses: Vec<(String, IpAddr)>,
     /// Other names are looked up.
     pub resolve: bool,
+    /// `rules.pushdown`
+    pub pushdown: bool,
 }
 
 /// `[log]`
@@ -401,6 +403,7 @@ impl Typed<'_> {
             },
             addresses: addresses.iter().filter_map(|pair| value::address(pair)).collect(),
             resolve: self.0.get(&setting::RULES_RESOLVE) == Some(Value::Switch(true)),
+            pushdown: self.0.get(&setting::RULES_PUSHDOWN) == Some(Value::Switch(true)),
         })
     }
 

@@ -199,6 +199,8 @@ settings! {
         "Addresses of domain names that rules compare (`fd.sip.name`), such as `kubernetes.default.svc.cluster.local=10.96.0.1`. These names are not looked up.";
     RULES_RESOLVE: "rules.resolve", Kind::Switch, "true",
         "Whether the other domain names that rules in force compare are looked up, by the resolver of the agent's own environment, every five minutes. Where that must not be seen on the network: false.";
+    RULES_PUSHDOWN: "rules.pushdown", Kind::Switch, "true",
+        "Whether the kernel holds back what neither the other settings want nor any rule in force could match. false: as long as there are rules, it sends every event, which costs much and finds the same.";
     LOG_LEVEL: "log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "\"info\"",
         "How much is logged to standard error. The variable `PICKET_LOG` can say it by module (`info,sensor::stream=debug`) and goes before it.";
     LOG_FORMAT: "log.format", Kind::Choice(&["text", "json"]), "\"text\"",

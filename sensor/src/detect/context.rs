@@ -8,6 +8,7 @@ mod container;
 mod descriptor;
 mod event;
 mod kind;
+mod own;
 mod place;
 mod process;
 mod text;
@@ -57,6 +58,8 @@ pub struct Given<'a> {
     pub other: Option<&'a Process>,
     /// Owner of that one's control group.
     pub other_owner: Option<&'a Owner>,
+    /// Owner of the control group of the process's parent.
+    pub parent_owner: Option<&'a Owner>,
     /// Name of the node.
     pub node: &'a str,
     /// Users and groups of the node.
@@ -122,6 +125,7 @@ impl Facts for Context<'_> {
             Which::Container(name) => self.of_container(name, argument, buffer),
             Which::Descriptor(name) => self.of_descriptor(name, argument, buffer),
             Which::Event(name) => self.of_event(name, argument, buffer),
+            Which::Own(name) => self.of_own(name, buffer),
             Which::Process(name) => self.of_process(name, argument, buffer),
             Which::User(name) => self.of_user(name),
         }
@@ -132,6 +136,7 @@ impl Facts for Context<'_> {
             (Some(Which::Process(name)), Argument::None) => self.any_of_process(name, see),
             (Some(Which::Descriptor(name)), Argument::None) => self.any_of_descriptor(name, see),
             (Some(Which::Event(name)), Argument::None) => self.any_of_event(name, see),
+            (Some(Which::Own(name)), Argument::None) => self.any_of_own(name, see),
             _ => None,
         };
         seen.unwrap_or_else(|| self.value(field, buffer).is_some_and(see))

@@ -3,24 +3,36 @@
 use super::context::{Context, Given};
 use super::finding::Finding;
 use super::judge::Judge;
+use super::pushdown::Pushdown;
 use super::rules::{Ruleset, State};
 use super::value::Facts as _;
+use crate::policy::Judged;
 
 /// Rules, with room to judge in.
 #[derive(Debug)]
 pub struct Engine {
     rules: Ruleset,
     state: State,
+    /// `None`: nothing is held back.
+    pushdown: Option<Pushdown>,
     /// Where the rules are that matched the event at hand; kept for its room.
     matched: Vec<usize>,
     buffer: Vec<u8>,
 }
 
 impl Engine {
-    /// Of rules that were loaded.
+    /// Of rules that were loaded. What none of them could match is held back by the kernel.
     #[must_use]
     pub fn new(rules: Ruleset) -> Self {
-        Self { state: rules.state(), rules, matched: Vec::new(), buffer: Vec::new() }
+        let mut state = rules.state();
+        let pushdown = Some(Pushdown::new(&rules, &mut state));
+        Self { rules, state, pushdown, matched: Vec::new(), buffer: Vec::new() }
+    }
+
+    /// The same, to which every event is shown.
+    #[must_use]
+    pub fn without_pushdown(rules: Ruleset) -> Self {
+        Self { pushdown: None, ..Self::new(rules) }
     }
 }
 
@@ -30,7 +42,7 @@ impl Judge for Engine {
         if !self.rules.kinds().contains(facts.kind()) {
             return;
         }
-        let Self { rules, state, matched, buffer } = self;
+        let Self { rules, state, matched, buffer, .. } = self;
         matched.clear();
         rules.evaluate(state, &facts, &mut |rule| {
             matched.push(std::ptr::from_ref(rule).addr());
@@ -46,5 +58,14 @@ impl Judge for Engine {
                 found(rule.finding(&resolved));
             }
         });
+    }
+
+    fn wanted(&self) -> Judged {
+        self.pushdown.as_ref().map_or_else(Judged::everything, Pushdown::judged)
+    }
+
+    fn could_open(&mut self, given: Given<'_>) -> bool {
+        let Self { rules, state, pushdown, buffer, .. } = self;
+        pushdown.as_ref().is_none_or(|pushdown| pushdown.could_open(rules, state, buffer, given))
     }
 }

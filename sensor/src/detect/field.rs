@@ -5,6 +5,7 @@ pub(crate) mod container;
 pub(crate) mod descriptor;
 pub(crate) mod event;
 pub(crate) mod kind;
+pub(crate) mod own;
 pub(crate) mod process;
 pub mod reference;
 pub(crate) mod user;
@@ -99,6 +100,8 @@ pub(crate) enum Which {
     Descriptor(descriptor::Name),
     /// Of the event itself.
     Event(event::Name),
+    /// What only Picket has.
+    Own(own::Name),
     /// Of the process.
     Process(process::Name),
     /// Of the user.
@@ -130,11 +133,12 @@ macro_rules! fields {
 }
 use fields;
 
-const GROUPS: [&[(Definition, Which)]; 6] = [
+const GROUPS: [&[(Definition, Which)]; 7] = [
     argument::ENTRIES,
     container::ENTRIES,
     descriptor::ENTRIES,
     event::ENTRIES,
+    own::ENTRIES,
     process::ENTRIES,
     user::ENTRIES,
 ];

@@ -20,6 +20,7 @@ mod load;
 mod number;
 mod output;
 mod parse;
+pub(crate) mod partial;
 mod prefix;
 mod problem;
 pub(crate) mod program;

@@ -170,6 +170,12 @@ pub(super) static ALL: &[Metric] = metrics! {
     "picket_events_judged_total" Counter [],
         "Events that were judged by rules.",
         |status, samples| if let Some(rules) = &status.rules { samples.one(rules.events_judged) };
+    "picket_rules_classes" Gauge ["of"],
+        "Classes of events that rules make the kernel send, of containers (`containers`) and of the host (`host`).",
+        |status, samples| if let Some(rules) = &status.rules {
+            samples.add(&["containers"], rules.container_classes.len());
+            samples.add(&["host"], rules.host_classes.len());
+        };
     "picket_findings_total" Counter ["severity"],
         "Findings that were told, or would have been, had anybody asked.",
         |status, samples| for count in status.rules.iter().flat_map(|rules| &rules.findings) {

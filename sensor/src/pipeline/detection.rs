@@ -61,7 +61,23 @@ impl Pipeline {
     /// Another judge from now on, and how much of what it finds is told. Gives back the one before, for others to drop.
     pub fn set_judge(&mut self, judge: Option<Box<dyn Judge>>, bounds: Bounds) -> Option<Box<dyn Judge>> {
         self.detection.told.set_bounds(bounds);
-        std::mem::replace(&mut self.detection.judge, judge)
+        let before = std::mem::replace(&mut self.detection.judge, judge);
+        // Verdicts on files that the one before gave count for nothing.
+        self.set_policy(Arc::clone(&self.policy));
+        before
+    }
+
+    /// What the judge wants to see.
+    pub(super) fn wanted_by_judge(&self) -> crate::policy::Judged {
+        self.detection.judge.as_ref().map(|judge| judge.wanted()).unwrap_or_default()
+    }
+
+    /// Whether the judge could find anything in other opens of a file.
+    pub(super) fn could_open(&mut self, event: &event::Event<'_>) -> bool {
+        let Some(mut judge) = self.detection.judge.take() else { return false };
+        let could = judge.could_open(self.given(event, Before::default()));
+        self.detection.judge = Some(judge);
+        could
     }
 
     /// Other addresses of the names that rules compare. Gives back those before.
@@ -105,6 +121,7 @@ impl Pipeline {
     /// What is known of an event.
     fn given<'a>(&'a self, event: &'a event::Event<'a>, before: Before) -> Given<'a> {
         let (other, other_owner) = self.other(&event.facts);
+        let parent = self.tree.ancestors(event.process.into()).next();
         Given {
             event,
             tree: &self.tree,
@@ -112,6 +129,7 @@ impl Pipeline {
             ids_before: before.ids,
             other,
             other_owner,
+            parent_owner: parent.and_then(|parent| self.identity.owner(parent.cgroup)),
             node: &self.context.node,
             host_users: self.identity.host_users().map(AsRef::as_ref),
             wall_ns: self.context.time(event.time_ns).unix_nanos(),

@@ -233,7 +233,9 @@ impl Pipeline {
             && let Some(known) = self.payloads.flows.close(socket.record.socket)
         {
             let content = self.payloads.content(socket, Some(known), 0);
-            self.tell(event, own, vec![(Class::NetPayload, content)], output);
+            let told = Event { class: Class::NetPayload, ..event.clone() };
+            let wanted = own || self.is_wanted(&told, socket);
+            self.tell(event, (own, wanted), vec![(Class::NetPayload, content)], output);
         }
         !bytes
     }
@@ -283,7 +285,8 @@ impl Pipeline {
     fn content(&mut self, event: &Event<'_>, own: bool, output: &mut impl Output) {
         let Facts::Socket(socket) = &event.facts else { return };
         self.payloads.sweep(event.time_ns);
-        if !own && !self.wants_class(event) {
+        let wanted = own || self.wants_socket(event, socket);
+        if !wanted && !self.policy.judges(event.class, self.kind(event.cgroup)) {
             return;
         }
         let shown = self.policy.payload_bytes;
@@ -292,22 +295,26 @@ impl Pipeline {
         } else {
             vec![datagram(event, socket, shown)]
         };
-        if !own {
+        if !own && wanted {
             self.count(event.class, |count| count.published += 1);
         }
-        self.tell(event, own, told, output);
+        self.tell(event, (own, wanted), told, output);
     }
 
     fn tell(
         &mut self,
         event: &Event<'_>,
-        own: bool,
+        (own, wanted): (bool, bool),
         told: Vec<(Class, Content<'_>)>,
         output: &mut impl Output,
     ) {
         for (class, content) in told {
             let event = Event { class, facts: Facts::Content(content), ..event.clone() };
-            self.publish(&event, own, Before::default(), output);
+            if wanted {
+                self.publish(&event, own, Before::default(), output);
+            } else {
+                self.sequence += 1;
+            }
             if !own {
                 self.detect(&event, Before::default(), output);
             }

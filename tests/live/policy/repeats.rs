@@ -49,3 +49,21 @@ pub(super) fn are_one_event(lab: &mut Lab) {
     drop(client);
     agent.stop();
 }
+
+/// What a program did hides nothing of what the next one of the same process does.
+pub(super) fn are_of_one_program(lab: &mut Lab) {
+    let agent = Agent::start(&lab.agent_options());
+    let file = format!("/tmp/{}", marker("repeat"));
+    let open = format!("{IN_CONTAINER} open openat rdwr {file}");
+    let container = lab.container(&["/bin/sh", "-c", &format!(": > {file}; exec {open} , exec {open}")]);
+    let filters = Filters { containers: vec![container.id().to_owned()], ..Filters::default() };
+    let mut client = Client::subscribe(&agent, &filters);
+    container.run_ok();
+    client.wait_for("the open of the program that was executed last", |event| {
+        text(event, "file.path") == file
+            && text(event, "process.arguments.4") == file
+            && text(event, "process.arguments.5").is_empty()
+    });
+    drop(client);
+    agent.stop();
+}

@@ -8,7 +8,7 @@ use super::helm::Helm;
 const KUBERNETES: [&str; 3] = ["1.20.2", "1.30.0", "1.33.1"];
 
 /// Values as users combine them.
-const VALUES: [&[&str]; 6] = [
+const VALUES: [&[&str]; 8] = [
     &[],
     &["namespace.create=true"],
     &[
@@ -39,10 +39,12 @@ const VALUES: [&[&str]; 6] = [
         "serviceAccount.create=false",
         "serviceAccount.name=other",
     ],
+    &["rules.extra={\"own.yaml\":\"- list: a\\n  items: [b]\\n\"}"],
+    &["rules.shipped=false"],
 ];
 
 /// Wrong values, and the name by which each must be refused.
-const WRONG: [(&str, &str); 9] = [
+const WRONG: [(&str, &str); 10] = [
     ("imagee.tag=1", "imagee"),
     ("image.digest=sha256:1", "/image/digest"),
     ("tls.enabled=true", "/tls/secretName"),
@@ -51,6 +53,7 @@ const WRONG: [(&str, &str); 9] = [
     ("securityContext.seccompProfile.type=Off", "/securityContext/seccompProfile/type"),
     ("host.cgroup=sys/fs/cgroup", "/host/cgroup"),
     ("config.limits.burst={\"a\":1}", "/config/limits/burst"),
+    ("rules.extra={\"own\":\"\"}", "does not match pattern"),
     ("probes.liveness.periodSeconds=0", "/probes/liveness/periodSeconds"),
 ];
 
@@ -105,6 +108,24 @@ pub(super) fn renderings(helm: &Helm) -> Result<()> {
     {
         ensure!(settings.contains(line), "`{}` is missing:\n{settings}", line.trim());
     }
+    of_rules(helm)
+}
+
+/// Rules of the image are in force unless they are refused, and those of the user's behind them.
+fn of_rules(helm: &Helm) -> Result<()> {
+    let default = helm.template(KUBERNETES[0], &[])?;
+    ensure!(!default.contains("paths = "), "the agent's own default is where the image has them:\n{default}");
+    ensure!(default.contains("subPath: picket.toml"), "the settings must not hide them:\n{default}");
+    let extra = helm.template(KUBERNETES[0], VALUES[6])?;
+    for part in [
+        "    paths = [\"/etc/picket/rules\",\"/etc/picket-rules\"]\n",
+        "mountPath: /etc/picket-rules\n",
+        "  own.yaml: |\n    - list: a\n      items: [b]\n",
+    ] {
+        ensure!(extra.contains(part), "`{}` is missing:\n{extra}", part.trim());
+    }
+    let none = helm.template(KUBERNETES[0], VALUES[7])?;
+    ensure!(none.contains("    paths = []\n"), "no rules at all:\n{none}");
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! The machine's only file system: init, the agent, the tests, runc, busybox, their libraries, modules.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -15,6 +17,9 @@ use crate::process::find;
 
 /// Modules that the tests need, with what they depend on: containers' root file systems are overlays.
 const MODULES: [&str; 1] = ["overlay"];
+
+/// Names a folder with the rules of Falco: see CONTRIBUTING.md.
+const UPSTREAM_RULES: &str = "PICKET_FALCO_RULES";
 
 /// What goes in.
 #[derive(Debug)]
@@ -48,10 +53,25 @@ pub(crate) fn make(contents: &Contents<'_>, staging: &Path, image: &Path) -> Res
         }
     }
     modules(contents.kernel, staging)?;
+    if let Some(folder) = std::env::var_os(UPSTREAM_RULES) {
+        upstream_rules(Path::new(&folder), &staging.join("rules"))?;
+    }
     write(&staging.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n".as_bytes())?;
     write(&staging.join("etc/group"), "root:x:0:\n".as_bytes())?;
     write(&staging.join("etc/picket-vm-command"), command_lines(contents.arguments).as_bytes())?;
     pack(staging, image)
+}
+
+/// The files of such a folder, which init looks for.
+fn upstream_rules(from: &Path, to: &Path) -> Result<()> {
+    make_folder(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
+        let path = entry?.path();
+        if let (Some("yaml"), Some(name)) = (path.extension().and_then(OsStr::to_str), path.file_name()) {
+            fs::copy(&path, to.join(name)).with_context(|| format!("cannot copy {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// What init runs: the program and its arguments, one a line.
@@ -134,7 +154,7 @@ fn add_module(kernel: &Kernel, name: &str, staging: &Path, order: &mut Vec<Strin
 
 fn find_module(folder: &Path, name: &str) -> Option<PathBuf> {
     let entries: Vec<_> =
-        std::fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path()).collect();
+        fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path()).collect();
     let is_module = |path: &PathBuf| {
         let file = path.file_name().map(|file| file.to_string_lossy().replace('-', "_")).unwrap_or_default();
         file.split_once(".ko").is_some_and(|(stem, _)| stem == name)
@@ -148,7 +168,7 @@ fn decompressed(file: &Path) -> Result<Vec<u8>> {
         Some("xz") => "xz",
         Some("zst") => "zstd",
         Some("gz") => "gzip",
-        _ => return std::fs::read(file).with_context(|| format!("cannot read {}", file.display())),
+        _ => return fs::read(file).with_context(|| format!("cannot read {}", file.display())),
     };
     let output = Command::new(program).args(["-d", "-c"]).arg(file).output();
     let output = output.with_context(|| format!("cannot start {program}"))?;
@@ -174,7 +194,7 @@ fn pack(staging: &Path, image: &Path) -> Result<()> {
         "{} holds {bytes} bytes, more than a quarter of the machine's memory ({most})",
         staging.display()
     );
-    let file = std::fs::File::create(image).with_context(|| format!("cannot create {}", image.display()))?;
+    let file = fs::File::create(image).with_context(|| format!("cannot create {}", image.display()))?;
     let mut cpio = Command::new("cpio");
     cpio.args(["--create", "--format=newc", "--owner=+0:+0", "--null", "--quiet"]).current_dir(staging);
     let mut child = cpio.stdin(Stdio::piped()).stdout(file).spawn().context("cannot start cpio")?;
@@ -189,7 +209,7 @@ fn pack(staging: &Path, image: &Path) -> Result<()> {
 /// Adds every path below `folder`, a folder before what it holds, and returns the size of the files.
 fn collect(root: &Path, folder: &Path, names: &mut Vec<String>) -> Result<u64> {
     let mut bytes = 0;
-    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let entry = entry.with_context(|| format!("cannot list {}", folder.display()))?;
         let (path, meta) = (entry.path(), entry.metadata());
         let meta = meta.with_context(|| format!("cannot look at {}", path.display()))?;
@@ -200,19 +220,19 @@ fn collect(root: &Path, folder: &Path, names: &mut Vec<String>) -> Result<u64> {
 }
 
 fn make_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
 fn write(file: &Path, bytes: &[u8]) -> Result<()> {
-    std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))
+    fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
         make_folder(folder)?;
     }
-    std::fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-    std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o755))
+    fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755))
         .with_context(|| format!("cannot set the mode of {}", to.display()))
 }
 

@@ -47,6 +47,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- with .Values.metrics }}{{ if .enabled }}
 {{- $_ := set $own "metrics" (dict "listen" (printf "%s:%d" .address (int .port))) -}}
 {{- end }}{{ end }}
+{{- if or .Values.rules.extra (not .Values.rules.shipped) }}
+{{- $paths := list -}}
+{{- if .Values.rules.shipped }}{{ $paths = append $paths "/etc/picket/rules" }}{{ end -}}
+{{- if .Values.rules.extra }}{{ $paths = append $paths "/etc/picket-rules" }}{{ end -}}
+{{- $_ := set $own "rules" (dict "paths" $paths) -}}
+{{- end }}
 {{- toJson (mustMergeOverwrite $own (deepCopy .Values.config)) -}}
 {{- end }}
 

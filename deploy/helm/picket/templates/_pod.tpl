@@ -117,9 +117,17 @@ livenessProbe:
 
 {{- define "picket.mounts" -}}
 volumeMounts:
+  # The file alone: the image has the rules beside it.
   - name: config
-    mountPath: /etc/picket
+    mountPath: /etc/picket/picket.toml
+    subPath: picket.toml
     readOnly: true
+  {{- if .Values.rules.extra }}
+  # As a folder, so that the agent sees changes.
+  - name: rules
+    mountPath: /etc/picket-rules
+    readOnly: true
+  {{- end }}
   # The folders of the node that the agent writes to.
   - name: socket
     mountPath: /run/picket
@@ -160,6 +168,11 @@ volumes:
   - name: config
     configMap:
       name: {{ include "picket.name" . }}
+  {{- if .Values.rules.extra }}
+  - name: rules
+    configMap:
+      name: {{ include "picket.name" . }}-rules
+  {{- end }}
   - name: socket
     hostPath:
       path: {{ .Values.host.socketFolder }}

@@ -7,7 +7,7 @@ use aya_ebpf::helpers::generated::{
 use sensor_common::{
     class::{Class, Lane},
     header::Incomplete,
-    limits::{COMPONENT_BYTES_MAX, NAME_BYTES_MAX},
+    limits::{COMPONENT_BYTES_MAX, FINGERPRINT_BYTES, NAME_BYTES_MAX},
     record::file::{Facts, FileRecord},
     tail::Tail,
 };
@@ -76,7 +76,11 @@ pub(crate) fn refused_open(
     let Some(gate) = Gate::enter(Class::FileOpen, cgroup) else { return };
     let process = current.reference();
     let what = u64::from(flags) << 32 | u64::from(error.unsigned_abs());
-    let Some(repeats) = gate.repeats(process, fingerprint(name), what, name.directory as u64) else { return };
+    let Some(repeats) =
+        gate.repeats(process, fingerprint(name.text, name.copied), what, name.directory as u64)
+    else {
+        return;
+    };
     if !gate.permits() {
         return;
     }
@@ -202,18 +206,18 @@ fn is_absolute(name: Name) -> bool {
     first == b'/'
 }
 
-/// A number that equal texts have in common. Texts are told apart by their first 127 bytes.
+/// A number that equal texts have in common, of which only so many bytes are looked at. The text is the kernel's copy or
+/// the caller's memory.
 #[inline(always)]
-fn fingerprint(name: Name) -> u64 {
+pub(super) fn fingerprint(text: u64, copied: bool) -> u64 {
     let Some(words) = ARGUMENTS.get_ptr_mut(FINGERPRINTS) else { return 0 };
-    let bytes = size_of::<[u64; 16]>() as u32;
     // SAFETY: the pointer is that of a map's value of so many bytes; the source is checked by the helpers.
     unsafe {
-        *words = [0; 16];
-        if name.copied {
-            bpf_probe_read_kernel_str(words.cast(), bytes, name.text as *const _);
+        *words = [0; FINGERPRINT_BYTES as usize / 8];
+        if copied {
+            bpf_probe_read_kernel_str(words.cast(), FINGERPRINT_BYTES, text as *const _);
         } else {
-            bpf_probe_read_user_str(words.cast(), bytes, name.text as *const _);
+            bpf_probe_read_user_str(words.cast(), FINGERPRINT_BYTES, text as *const _);
         }
     }
     let mut sum = 0u64;

@@ -48,10 +48,19 @@ pub(crate) struct Asked {
 impl Asked {
     /// Nothing that could be looked at.
     pub(crate) const UNKNOWN: Self = Self { text: 0, copied: true, mode: 0 };
+
+    /// A number that equal texts have in common; 0 where there is none.
+    #[inline(always)]
+    fn fingerprint(self) -> u64 {
+        if self.text == 0 {
+            return 0;
+        }
+        asked::fingerprint(self.text, self.copied)
+    }
 }
 
 /// The running task has opened a file and was given this descriptor. False if nothing is behind it: another
-/// thread has closed it already. `asked` is called only for what is told.
+/// thread has closed it already.
 #[inline(always)]
 pub(crate) fn by_descriptor(descriptor: u32, origin: Origin, asked: impl FnOnce() -> Asked) -> bool {
     let Some(current) = Current::task() else { return true };
@@ -110,7 +119,11 @@ fn opened(
         Err(requested) => requested & DROPPED,
     };
     let flags = file.flags | dropped;
-    let key = file.key(flags);
+    let asked = asked();
+    let mut key = file.key(flags);
+    if gate.tells_names() {
+        key.way ^= asked.fingerprint();
+    }
     let verdict = verdict(&key);
     if verdict == Verdict::Quiet as u32 && !gate.is_canary() && !gate.wants_all_files() {
         gate.filter();
@@ -130,7 +143,6 @@ fn opened(
         Ok(origin) => origin,
         Err(requested) => Origin::of(current, requested),
     };
-    let asked = asked();
     let (call, facts, way, mode) = (origin.call, origin.facts, key.way, asked.mode & PERMISSIONS);
     *record = FileRecord { flags, repeats, call, facts, way, mode, ..Default::default() };
     if file.mode & CREATED != 0 {

@@ -1,5 +1,7 @@
 //! Files → a judge.
 
+use sensor_common::class::Class;
+
 use super::{RulesError, files::RuleFile};
 use crate::config::resolved::Rules as Settings;
 use crate::detect::{
@@ -8,6 +10,7 @@ use crate::detect::{
     rules::{Matching, Options, Priority, Ruleset, Source, Toggle, Which},
 };
 use crate::proto;
+use crate::stream::encode;
 
 /// What a rule's name is not, but a tag.
 const TAG: &str = "tag:";
@@ -43,8 +46,22 @@ pub(super) fn compile(files: Vec<RuleFile>, settings: &Settings) -> Result<Compi
         ..proto::Rules::default()
     };
     let domains = loaded.ruleset.domains();
-    let judge = (enabled > 0).then(|| Box::new(Engine::new(loaded.ruleset)) as Box<dyn Judge>);
+    let engine = if settings.pushdown { Engine::new } else { Engine::without_pushdown };
+    let judge = (enabled > 0).then(|| Box::new(engine(loaded.ruleset)) as Box<dyn Judge>);
+    let judged = judge.as_ref().map(|judge| judge.wanted()).unwrap_or_default();
+    let about = proto::Rules {
+        pushdown: settings.pushdown,
+        container_classes: classes(judged.containers),
+        host_classes: classes(judged.host),
+        ..about
+    };
     Ok(Compiled { judge, about, domains })
+}
+
+/// A set of classes, for the status.
+fn classes(set: u64) -> Vec<i32> {
+    let wanted = Class::ALL.iter().filter(|class| set & class.bit() != 0);
+    wanted.map(|class| encode::class(*class).into()).collect()
 }
 
 fn options(settings: &Settings) -> Options {

@@ -359,6 +359,10 @@ subscribers
             events_judged: 9,
             findings: vec![count(Severity::Low, 1), count(Severity::Medium, 0), count(Severity::High, 2)],
             findings_combined: 5,
+            pushdown: true,
+            container_classes: vec![1, 2],
+            events_seen: 100,
+            events_filtered: 97,
             ..Rules::default()
         };
         let status = GetStatusResponse { rules: Some(rules), ..GetStatusResponse::default() };
@@ -374,6 +378,7 @@ rules
   warning: w3
   1 more warnings (--all shows them)
   findings: 2 high, 1 low; 9 events judged
+  looked at: 2 classes of containers, 0 of the host; 97 of 100 events filtered in the kernel, as nothing could match
   not told: 5 equal ones, 0 beyond rules.burst
 ";
         assert!(shown.contains(expected), "{shown}");

@@ -44,8 +44,10 @@ impl<'a> Context<'a> {
                 Some(uid) => self.user_text(uid, buffer),
                 None => number_text(-1, buffer),
             },
-            Name::Flags | Name::Nstype => text::put(buffer, |to| self.write_flags(name, to)),
-            Name::Mode => text::put(buffer, |to| self.write_mode(to)),
+            Name::Flags | Name::Nstype => {
+                text::put(buffer, |to| zero_of_none(to, |to| self.write_flags(name, to)))
+            }
+            Name::Mode => text::put(buffer, |to| zero_of_none(to, |to| self.write_mode(to))),
             Name::Dirfd | Name::Olddirfd | Name::Newdirfd | Name::Linkdirfd => {
                 text::put(buffer, |to| self.write_base(name, to))
             }
@@ -109,9 +111,25 @@ impl<'a> Context<'a> {
                 to.push(b' ');
             }
             write!(to, "{}=", name.text()).ok()?;
-            to.extend_from_slice(text);
+            match self.shown_number(*name) {
+                Some(number) => {
+                    write!(to, "{number}(").ok()?;
+                    to.extend_from_slice(text);
+                    to.push(b')');
+                }
+                None => to.extend_from_slice(text),
+            }
         }
         Some(())
+    }
+
+    /// A number that stands before what it means. Of flags Falco shows numbers of its own, which nobody else knows.
+    fn shown_number(&self, name: Name) -> Option<i64> {
+        match name {
+            Name::Res => Some(self.result()).filter(|result| *result < 0),
+            Name::Domain => self.number_of(name).map(u64::cast_signed),
+            _ => None,
+        }
     }
 
     /// A text, or the buffer back for what is a number.
@@ -304,6 +322,15 @@ impl<'a> Context<'a> {
             None => number_text(number.cast_signed(), buffer),
         }
     }
+}
+
+/// Where no flag is set, that is a number.
+fn zero_of_none(to: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> Option<()> {
+    write(to)?;
+    if to.is_empty() {
+        to.push(b'0');
+    }
+    Some(())
 }
 
 fn number_text(number: i64, buffer: &mut Vec<u8>) -> Option<Value<'_>> {

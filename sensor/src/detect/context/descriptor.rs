@@ -205,7 +205,8 @@ impl<'a> Context<'a> {
     /// What is shown of what is behind a descriptor: a path, or the ends of a socket.
     fn write_name(&self, behind: Behind<'_>, to: &mut Vec<u8>) -> Option<()> {
         if let Behind::Socket(socket) = behind {
-            return self.write_tuple(socket, to);
+            // A socket without ends has an empty name.
+            return self.write_tuple(socket, to).or(Some(()));
         }
         match (self.place(), &self.given.event.facts) {
             (Some(place), _) => place.write(to),
@@ -401,7 +402,7 @@ fn kind(behind: Behind<'_>) -> (&'static str, &'static str) {
             AF_INET6 => ("ipv6", "6"),
             AF_UNIX => ("unix", "u"),
             AF_NETLINK => ("netlink", "n"),
-            _ => ("unknown", "o"),
+            _ => ("<NA>", "o"),
         },
     }
 }

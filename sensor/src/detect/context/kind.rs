@@ -41,6 +41,8 @@ pub(super) fn of(event: &Event<'_>) -> Kind {
         Facts::Socket(socket) => of_socket(event.class, &socket.record),
         Facts::Content(content) => of_socket(event.class, &content.socket.record),
         Facts::Call(call) if event.class == Class::Credentials => of_credentials(&call.record),
+        // It happens within a call, which is an event of its own.
+        Facts::Call(_) if event.class == Class::Capability => known::CAPABILITY,
         Facts::Call(call) => named(call.record.call).unwrap_or_else(|| usual(event.class)),
     }
 }

@@ -198,6 +198,7 @@ impl World {
             ids_before: None,
             other: self.tree.get(SHELL.into()),
             other_owner: self.owner.as_ref(),
+            parent_owner: self.owner.as_ref(),
             node: "node-1",
             host_users: Some(&self.users),
             wall_ns: WALL,

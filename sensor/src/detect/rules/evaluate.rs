@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::compare::{decimal, fits, plain, symbols_hold};
+use super::partial::Truth;
 use super::program::{Comparison, Node, NodeId, Program, Slot, SlotId, Symbol, Test, TestId};
 use super::transform;
 use super::tree::{Operator, Transformer};
@@ -16,6 +17,8 @@ pub struct State {
     generation: u32,
     comparisons: Vec<Memo>,
     nodes: Vec<Memo>,
+    /// Of nodes of which only a part is known, by the generation that they belong to.
+    truths: Vec<(u32, Truth)>,
     cells: Vec<Cell>,
     /// Texts of the event at hand.
     arena: Vec<u8>,
@@ -82,6 +85,9 @@ impl State {
         if self.nodes.len() < program.nodes.len() {
             self.nodes.resize(program.nodes.len(), Memo::default());
         }
+        if self.truths.len() < program.nodes.len() {
+            self.truths.resize(program.nodes.len(), (0, Truth::Maybe));
+        }
         if self.cells.len() < program.slots.len() {
             let cell = Cell { generation: 0, symbol: Known::NotAsked, stored: Stored::Missing };
             self.cells.resize(program.slots.len(), cell);
@@ -95,6 +101,7 @@ impl State {
         if self.generation == 0 {
             self.comparisons.fill(Memo::default());
             self.nodes.fill(Memo::default());
+            self.truths.fill((0, Truth::Maybe));
             self.cells.iter_mut().for_each(|cell| cell.generation = 0);
             self.generation = 1;
         }
@@ -147,7 +154,20 @@ impl<'a, F: Facts> Judge<'a, F> {
         holds
     }
 
-    fn test(&mut self, id: TestId) -> bool {
+    /// What a node was found to come to, of which only a part is known.
+    pub(super) fn remembered_truth(&self, id: NodeId) -> Option<Truth> {
+        let (generation, truth) = self.state.truths.get(id as usize)?;
+        (*generation == self.state.generation).then_some(*truth)
+    }
+
+    pub(super) fn remember_truth(&mut self, id: NodeId, truth: Truth) {
+        if let Some(place) = self.state.truths.get_mut(id as usize) {
+            *place = (self.state.generation, truth);
+        }
+    }
+
+    /// Whether a comparison holds.
+    pub(super) fn test(&mut self, id: TestId) -> bool {
         let place = id as usize;
         let memo = self.state.comparisons[place];
         if memo.generation == self.state.generation {

@@ -5,6 +5,7 @@ mod hostile;
 mod loading;
 mod mock;
 mod output;
+mod partial;
 mod semantics;
 mod tables;
 mod upstream;

@@ -37,6 +37,21 @@ impl Page {
         self.found(rules);
     }
 
+    /// What rules make the kernel send, and how much of what happened it did not.
+    fn pushed_down(&mut self, rules: &Rules) {
+        if !rules.pushdown {
+            if rules.enabled > 0 {
+                self.line(format_args!("  looked at: every event, since rules.pushdown is off"));
+            }
+            return;
+        }
+        let (containers, host) = (rules.container_classes.len(), rules.host_classes.len());
+        let (filtered, seen) = (rules.events_filtered, rules.events_seen);
+        self.line(format_args!(
+            "  looked at: {containers} classes of containers, {host} of the host; {filtered} of {seen} events filtered in the kernel, as nothing could match"
+        ));
+    }
+
     fn refused(&mut self, rules: &Rules) {
         if rules.error.is_empty() {
             return;
@@ -58,6 +73,7 @@ impl Page {
             .collect();
         let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
         self.line(format_args!("  findings: {found}; {} events judged", rules.events_judged));
+        self.pushed_down(rules);
         let (combined, limited) = (rules.findings_combined, rules.findings_limited);
         if combined + limited > 0 {
             self.line(format_args!("  not told: {combined} equal ones, {limited} beyond rules.burst"));

@@ -213,3 +213,73 @@ fn changes_have_their_arguments_and_no_descriptor() {
     );
     world.check(&changed(Class::FileMode, Call::Fchmod, |_| {}, one), &[("fd.name", "/srv/.bash_history")]);
 }
+
+/// Two opens of one file by one name have in common whatever verdicts on files rest on, however else they differ.
+#[test]
+fn what_is_said_to_follow_from_the_file_does() {
+    use crate::detect::pushdown::{How, is_of_file};
+    let here = World::new();
+    let mut elsewhere = World::new();
+    elsewhere.owner = None;
+    let tails: &[(Tail, &[u8])] = &[(Tail::Path, b"shadow\0etc\0"), (Tail::PathText, b"/tmp/link\0")];
+    let process = TaskRef { tid: 3, ..SHELL };
+    let of = |how: How, other: bool| {
+        opened(
+            |record| {
+                record.file.mode = if how == How::ReadOther { 0o040_755 } else { 0o100_644 };
+                // `O_WRONLY`, or `O_RDWR | O_TRUNC | O_CREAT | O_APPEND`; `O_PATH` and `O_DIRECTORY` of what is only read.
+                record.flags = match (how, other) {
+                    (How::Written, false) => 0o1,
+                    (How::Written, true) => 0o3_102,
+                    (How::Read, true) => 0o2_004_100,
+                    (How::ReadOther, true) => 0o10_200_000,
+                    (_, false) => 0,
+                };
+                if other {
+                    record.call = Call::Creat as u32;
+                    record.facts = FileFacts::IO_URING | FileFacts::UNVERIFIED;
+                    if how == How::Written {
+                        record.facts |= FileFacts::CREATED;
+                    }
+                    record.file.flags = FileFlags::OVERLAY_UPPER;
+                    record.file.filesystem = OVERLAY;
+                    record.mode = 0o777;
+                    record.header.process = process;
+                    record.header.time_ns = 30 * SECOND;
+                }
+            },
+            tails,
+        )
+    };
+    let (mut same, mut unlike) = (0, 0);
+    for how in How::ALL {
+        let (one, other) = (of(how, false), of(how, true));
+        for id in 0..u16::try_from(field::DEFINITIONS.len()).unwrap() {
+            let name = field::DEFINITIONS[usize::from(id)].name;
+            let field = Field { id, argument: Argument::None };
+            let all = |world: &World, bytes: &[u8], resolved: bool| {
+                let mut seen = Vec::new();
+                world.with(bytes, |context| {
+                    let mut buffer = Vec::new();
+                    let context = if resolved { context.resolved(&mut buffer).unwrap() } else { *context };
+                    seen.push(context.value(&field, &mut buffer).map(shown));
+                    context.any(&field, &mut buffer, &mut |value| {
+                        seen.push(Some(shown(value)));
+                        false
+                    });
+                });
+                seen
+            };
+            for resolved in [false, true] {
+                let values = [all(&here, &one, resolved), all(&elsewhere, &other, resolved)];
+                if is_of_file(&field, how) {
+                    assert_eq!(values[0], values[1], "{name} {how:?}");
+                    same += 1;
+                } else if values[0] != values[1] {
+                    unlike += 1;
+                }
+            }
+        }
+    }
+    assert!(same > 100 && unlike > 30, "{same} {unlike}");
+}

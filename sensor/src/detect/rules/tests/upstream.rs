@@ -4,7 +4,7 @@ use crate::detect::rules::{Options, Ruleset, Source};
 
 const VARIABLE: &str = "PICKET_FALCO_RULES";
 
-fn upstream() -> Option<Vec<Source>> {
+pub(super) fn upstream() -> Option<Vec<Source>> {
     let folder = std::env::var_os(VARIABLE)?;
     let names = ["falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml"];
     let read = |name: &str| {
