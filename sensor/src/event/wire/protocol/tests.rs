@@ -223,6 +223,40 @@ fn a_server_name_is_found_across_records() {
     assert_eq!(one(&split).unwrap().server_name.as_deref(), Some("pool.example.org"));
 }
 
+/// A hello of a client with a server name extension for each of the names.
+fn hello_for(names: &[&[u8]]) -> Vec<u8> {
+    let long = |bytes: &[u8]| [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
+    let extensions: Vec<u8> = names
+        .iter()
+        .flat_map(|name| {
+            let list = long(&[&[0][..], &long(name)].concat());
+            [&[0, 0][..], &long(&list)].concat()
+        })
+        .collect();
+    let body = [&[3, 3][..], &[7; 32], &[0, 0, 2, 0x13, 1, 1, 0], &long(&extensions)].concat();
+    [&[22, 3, 1][..], &long(&[&[1, 0][..], &long(&body)].concat())].concat()
+}
+
+#[test]
+fn the_first_server_name_stays() {
+    let name = &b"pool.example.org"[..];
+    for names in [&[name, b""][..], &[name, b"other.example"], &[b"", name], &[b"", name, b"other.example"]] {
+        let hello = hello_for(names);
+        assert_firm(&hello);
+        assert_eq!(one(&hello).unwrap().server_name.as_deref(), Some("pool.example.org"), "{names:?}");
+    }
+    assert_eq!(one(&hello_for(&[b""])).unwrap().server_name, None);
+
+    // Padding that is shorter than it was: the zeros behind it are extensions, too, one of which has a name
+    // of no bytes.
+    let mut changed = TLS_1_3.to_vec();
+    let padding = 313;
+    assert_eq!(changed[padding - 3..=padding], [0, 0x15, 0, 0xcb]);
+    changed[padding] = 20;
+    changed[padding + 120] = 5;
+    assert_firm(&changed);
+}
+
 #[test]
 fn a_hello_that_is_cut_names_no_version_that_it_may_not_mean() {
     let name_only = ended(&TLS_1_3[..160]);

@@ -119,7 +119,12 @@ impl<'a> Hello<'a> {
                 body.u16()?;
                 require(body.u8()? == 0)?;
                 let length = body.u16()?;
-                self.server_name = Some(body.take(usize::from(length))?);
+                // A name has at least one byte.
+                require(length > 0)?;
+                let name = body.take(usize::from(length))?;
+                // No extension may come twice (RFC 8446, section 4.2), and servers refuse it. What was said
+                // of the first is not taken back.
+                self.server_name.get_or_insert(name);
             }
             16 => {
                 body.u16()?;
