@@ -227,6 +227,8 @@ fn what_is_said_to_follow_from_the_file_does() {
         opened(
             |record| {
                 record.file.mode = if how == How::ReadOther { 0o040_755 } else { 0o100_644 };
+                // As its device, of which it is a property.
+                record.file.filesystem = OVERLAY;
                 // `O_WRONLY`, or `O_RDWR | O_TRUNC | O_CREAT | O_APPEND`; `O_PATH` and `O_DIRECTORY` of what is only read.
                 record.flags = match (how, other) {
                     (How::Written, false) => 0o1,
@@ -242,7 +244,6 @@ fn what_is_said_to_follow_from_the_file_does() {
                         record.facts |= FileFacts::CREATED;
                     }
                     record.file.flags = FileFlags::OVERLAY_UPPER;
-                    record.file.filesystem = OVERLAY;
                     record.mode = 0o777;
                     record.header.process = process;
                     record.header.time_ns = 30 * SECOND;
