@@ -26,8 +26,8 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("record::anonymised", anonymised),
     Test::new("record::one_at_a_time", one_at_a_time).native_only(SAME_EVERYWHERE),
     Test::new("record::agent_ends", agent_ends).native_only(SAME_EVERYWHERE),
-    Test::new("record::bounded_size", bounded_size).native_only(SAME_EVERYWHERE),
-    Test::new("record::gap", gap).native_only(SAME_EVERYWHERE),
+    Test::new("record::bounded_size", bounded_size).own_agent().native_only(SAME_EVERYWHERE),
+    Test::new("record::gap", gap).own_agent().native_only(SAME_EVERYWHERE),
 ];
 
 /// Numbers of a user without rights.
@@ -295,7 +295,15 @@ fn one_at_a_time(lab: &mut Lab) {
     }
     let message = String::from_utf8_lossy(&again.stderr).into_owned();
     assert!(again.status.success() && message.contains("duration"), "{message}");
-    let exists = lab_agent(lab).picket("record", &options);
+    let mut exists = lab_agent(lab).picket("record", &options);
+    // The agent may not know yet that the one before is over.
+    for _ in 0..sized(100, 500) {
+        if exists.status.code() != Some(2) {
+            break;
+        }
+        sleep(Duration::from_millis(50));
+        exists = lab_agent(lab).picket("record", &options);
+    }
     assert_eq!(exists.status.code(), Some(1), "what is there is not overwritten");
 }
 
@@ -318,8 +326,15 @@ fn agent_ends(lab: &mut Lab) {
 
 fn bounded_size(lab: &mut Lab) {
     const BYTES: u64 = 512 << 10;
-    lab.agent();
-    let recording = Recording::begin(lab, lab_agent(lab), &["--size", "512K"]);
+    // An agent of its own: what the shared one knows by now may be more.
+    let agent = Agent::start(&lab.agent_options());
+    let tiny = Recording::begin(lab, &agent, &["--size", "1K"]);
+    let (_, output) = tiny.wait();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && message.contains("--size"), "{output:?}");
+    // The agent knows by then that it is over.
+    Recording::settle();
+    let recording = Recording::begin(lab, &agent, &["--size", "512K"]);
     let mut rounds = 0;
     let mut recording = recording;
     while recording.child.try_wait().expect("our own child").is_none() {

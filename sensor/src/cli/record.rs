@@ -52,6 +52,10 @@ pub async fn run(args: &RecordArgs) -> ExitCode {
     };
     let writer = Writer::new(BufWriter::with_capacity(BUFFER_BYTES, out), args.size);
     match write(stream, writer, args.duration, [&mut interrupt, &mut terminate]).await {
+        // Without the whole state, of which the first input comes behind, nothing can be replayed.
+        Ok((Ending { inputs: 0, .. }, _, End::Size)) => {
+            fail(&"what the agent knows at the start alone is more than --size permits: give more", 1)
+        }
         Ok((ending, bytes, end)) => {
             eprintln!("picket record: {}", summary(&ending, bytes, &args.output));
             if end == End::Agent { ExitCode::from(exit::UNREACHABLE) } else { ExitCode::SUCCESS }

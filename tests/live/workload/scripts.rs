@@ -123,6 +123,14 @@ pub(super) const SCRIPTS: &[Script] = &[
     must("truncate truncate 3 file"),
     must("truncate ftruncate 3 file"),
     // Connections. A machine without IPv6 is a result.
+    must("unshare net , loopback , stdio dup 0 udp 127.0.0.1:53"),
+    must("unshare net , loopback , stdio dup2 0 udp 127.0.0.1:53"),
+    must("unshare net , loopback , stdio dup3 0 udp 127.0.0.1:53"),
+    must("unshare net , loopback , stdio fcntl 0 udp 127.0.0.1:53"),
+    must("unshare net , loopback , stdio fcntl-cloexec 0 udp 127.0.0.1:53"),
+    must("unshare net , loopback , stdio dup2 0 accepted 127.0.0.1:80"),
+    must("stdio dup2 0 file /dev/null"),
+    may("unshare net , loopback , stdio int80-dup2 0 udp 127.0.0.1:53", &["ENOSYS"]),
     must(
         "unshare net , loopback , behind serve tcp 127.0.0.1:80 1 0 none , connect blocking tcp 127.0.0.1:80",
     ),

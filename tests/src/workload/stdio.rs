@@ -1,8 +1,8 @@
 //! Descriptors copied onto others, as a reverse shell does with its socket.
 //!
 //! `stdio HOW NUMBER WHAT ADDRESS` copies a descriptor to NUMBER, then puts back what was there. HOW: `dup` and
-//! `fcntl` (after NUMBER was closed), `fcntl-cloexec`, `dup2`, `dup3`, `int80-dup2` (the 32-bit call). WHAT: `tcp`, `udp`, `stream` (a connection to
-//! ADDRESS); `accepted` (its other end, ADDRESS being listened on by this process); `file` (ADDRESS is a path).
+//! `fcntl` (after NUMBER was closed), `fcntl-cloexec`, `dup2`, `dup3`, `int80-dup2` (the 32-bit call). WHAT: `tcp`,
+//! `udp`, `stream` (a connection to ADDRESS); `accepted` (its other end, ADDRESS being listened on by this process); `file` (ADDRESS is a path).
 //! Lower numbers than NUMBER must be in use.
 
 use std::fs::File;
