@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::image::busybox;
-use crate::process::{cargo, rerun_as_root, run as run_command, target_dir};
+use crate::process::{cargo, rerun_as_root, run as run_command, target_dir, workspace};
 use crate::setup::{Need, ensure as setup};
 use background::Background;
 use containerd::{CONTAINER, Containerd, IMAGE, NAMESPACE, POD};
@@ -26,7 +26,7 @@ const READY: Duration = Duration::from_secs(60);
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// What the container does, each by its full path so that each is a program of its own.
-const SCRIPT: [&str; 7] = [
+const SCRIPT: [&str; 8] = [
     "/bin/id",
     "/bin/uname -a",
     "/bin/cat /etc/passwd",
@@ -34,13 +34,16 @@ const SCRIPT: [&str; 7] = [
     "/bin/nc -w 1 127.0.0.1 9 || true",
     "/bin/echo secret | /bin/base64 | /bin/rev",
     "/bin/sh -c '/bin/sleep 1'",
+    // What the shipped rules find: a program that is not of the image.
+    "/bin/cp /bin/id /id && /id",
 ];
 
 /// Programs that [`SCRIPT`] starts, besides the shell that runs it.
-const PROGRAMS: [&str; 10] = [
+const PROGRAMS: [&str; 11] = [
     "/bin/id",
     "/bin/uname",
     "/bin/cat",
+    "/bin/cp",
     "/bin/ls",
     "/bin/nc",
     "/bin/echo",
@@ -105,6 +108,7 @@ impl Agent {
         let address = format!("unix://{}", scratch.path().join("picket.sock").display());
         let mut command = Command::new(picket);
         command.args(["run", "--listen", &address, "--runtime-state"]).arg(state);
+        command.arg("--rules").arg(workspace().join("deploy/rules"));
         let mut process = Background::start(command, "the agent", &scratch.path().join("agent.log"))?;
         let status = || Command::new(picket).args(["status", "--connect", &address]).output();
         process.wait_until(READY, stop, || status().is_ok_and(|output| output.status.success()))?;
@@ -136,6 +140,8 @@ struct Seen {
     named: usize,
     /// Executables or first arguments, of those that name the pod.
     programs: Vec<String>,
+    /// What the rules found in it, in words.
+    findings: Vec<String>,
 }
 
 fn wait_for_events(file: &Path, id: &str, stop: &Stop) -> Result<Seen> {
@@ -155,7 +161,14 @@ fn wait_for_events(file: &Path, id: &str, stop: &Stop) -> Result<Seen> {
 fn count(json: &str, id: &str) -> Seen {
     let mut seen = Seen::default();
     let events = json.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    for event in events.filter(|event| event["class"] == "PROCESS_EXEC" && event["container"]["id"] == id) {
+    for event in events.filter(|event| event["container"]["id"] == id) {
+        if let Some(summary) = event["finding"]["summary"].as_str() {
+            seen.findings
+                .push(format!("{}: {summary}", event["finding"]["severity"].as_str().unwrap_or_default()));
+        }
+        if event["class"] != "PROCESS_EXEC" {
+            continue;
+        }
         seen.all += 1;
         let pod = &event["container"]["pod"];
         if pod["name"] == POD && pod["namespace"] == NAMESPACE {
@@ -174,6 +187,8 @@ fn missing(seen: &Seen) -> Vec<&'static str> {
 fn summary(seen: &Seen, id: &str) -> Result<()> {
     println!("container {CONTAINER} of pod {NAMESPACE}/{POD}, image {IMAGE}, id {id}");
     println!("exec events: {}, of them with the name of the pod: {}", seen.all, seen.named);
+    println!("what the shipped rules found in it: {}", seen.findings.len());
+    seen.findings.iter().for_each(|finding| println!("  {finding}"));
     ensure!(seen.named > 0, "no exec event arrived with the name of the pod");
     ensure!(seen.named == seen.all, "{} exec events came without the name of the pod", seen.all - seen.named);
     let missing = missing(seen);
@@ -198,19 +213,22 @@ mod tests {
             "\nnot json\n",
             r#"{"class":"PROCESS_EXEC","container":{"id":"a"}}"#,
             "\n",
+            r#"{"class":"FINDING","container":{"id":"a"},"finding":{"severity":"MEDIUM","summary":"Program run"}}"#,
+            "\n",
             r#"{"class":"PROCESS_EXEC","container":{"id":"b","pod":{"name":"web-1","namespace":"default"}}}"#,
         );
-        assert_eq!(count(json, "a"), Seen { all: 2, named: 1, programs: vec!["/bin/id".into()] });
+        let findings = vec!["MEDIUM: Program run".into()];
+        assert_eq!(count(json, "a"), Seen { all: 2, named: 1, programs: vec!["/bin/id".into()], findings });
     }
 
     #[test]
     fn summary_fails_without_pods_or_programs() {
         let programs: Vec<String> = PROGRAMS.map(str::to_owned).to_vec();
-        summary(&Seen { all: 9, named: 9, programs: programs.clone() }, "x").unwrap();
+        summary(&Seen { all: 9, named: 9, programs: programs.clone(), findings: Vec::new() }, "x").unwrap();
         for bad in [
             Seen::default(),
-            Seen { all: 9, named: 8, programs },
-            Seen { all: 1, named: 1, programs: vec!["/bin/id".into()] },
+            Seen { all: 9, named: 8, programs, findings: Vec::new() },
+            Seen { all: 1, named: 1, programs: vec!["/bin/id".into()], findings: Vec::new() },
         ] {
             summary(&bad, "x").unwrap_err();
         }
