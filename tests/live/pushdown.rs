@@ -116,10 +116,7 @@ fn finds_the_same(lab: &mut Lab) {
 
 fn finds_the_same_by_upstream_rules(lab: &mut Lab) {
     let Some(folder) = std::env::var_os(UPSTREAM) else {
-        report(
-            "pushdown::finds_the_same_by_upstream_rules",
-            "PICKET_FALCO_RULES names no folder with Falco's rule files",
-        );
+        report("pushdown::finds_the_same_by_upstream_rules", "PICKET_FALCO_RULES is not set");
         return;
     };
     let found = compare(lab, &PathBuf::from(folder).join("falco_rules.yaml"));
