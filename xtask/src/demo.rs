@@ -34,8 +34,8 @@ const SCRIPT: [&str; 8] = [
     "/bin/nc -w 1 127.0.0.1 9 || true",
     "/bin/echo secret | /bin/base64 | /bin/rev",
     "/bin/sh -c '/bin/sleep 1'",
-    // What the shipped rules find: a program that is not of the image.
-    "/bin/cp /bin/id /id && /id",
+    // What the shipped rules find: a device file that leads to a disk.
+    "/bin/mknod /disk b 7 0 || true",
 ];
 
 /// Programs that [`SCRIPT`] starts, besides the shell that runs it.
@@ -43,7 +43,7 @@ const PROGRAMS: [&str; 11] = [
     "/bin/id",
     "/bin/uname",
     "/bin/cat",
-    "/bin/cp",
+    "/bin/mknod",
     "/bin/ls",
     "/bin/nc",
     "/bin/echo",
