@@ -14,6 +14,8 @@ pub mod sources; //    procfs, control groups, bundles: answers as inputs
 pub mod stream; // 5  encode once, subscribers, gRPC
 
 pub mod agent; //    wiring: threads, channels, start and stop
+#[cfg(test)]
+mod blessed; //    test: documents made from tables
 pub mod cli; //    one file a command
 pub mod clock; //    the only place that asks the time
 pub mod config; //    settings

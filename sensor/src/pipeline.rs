@@ -54,6 +54,23 @@ pub trait Output {
     fn change(&mut self, change: Change);
 }
 
+/// Nobody reads along, and nothing is asked or told: at the start of the agent, and where only the stages count.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nobody;
+
+impl Output for Nobody {
+    fn wants(&self, _class: proto::Class, _container: Option<&Container>) -> bool {
+        false
+    }
+    fn ancestors_wanted(&self) -> usize {
+        0
+    }
+    fn publish(&mut self, _published: &Published<'_>) {}
+    fn canary(&mut self, _class: Class, _event: &[u8]) {}
+    fn ask(&mut self, _question: Question) {}
+    fn change(&mut self, _change: Change) {}
+}
+
 /// Records lost since they were last told.
 #[derive(Clone, Copy, Debug)]
 pub struct LossReport {

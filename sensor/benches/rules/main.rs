@@ -19,12 +19,8 @@ use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use sensor::agent;
 use sensor::detect::told::Bounds;
-use sensor::identity::{container::Container, store::Question};
-use sensor::pipeline::{Output, Pipeline};
-use sensor::policy::Change;
-use sensor::proto;
+use sensor::pipeline::{Nobody, Pipeline};
 use sensor::record::{Input, read::Reader};
-use sensor::stream::hub::Published;
 use sensor_common::class::Class;
 
 /// Bounds of the agent's settings.
@@ -49,23 +45,6 @@ struct Arguments {
     /// What `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
-}
-
-/// Nobody reads along.
-#[derive(Debug, Default)]
-struct Nobody;
-
-impl Output for Nobody {
-    fn wants(&self, _class: proto::Class, _container: Option<&Container>) -> bool {
-        false
-    }
-    fn ancestors_wanted(&self) -> usize {
-        0
-    }
-    fn publish(&mut self, _published: &Published<'_>) {}
-    fn canary(&mut self, _class: Class, _event: &[u8]) {}
-    fn ask(&mut self, _question: Question) {}
-    fn change(&mut self, _change: Change) {}
 }
 
 /// A pipeline and what goes through it.

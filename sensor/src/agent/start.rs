@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sensor_common::{class::Class, layout::Settings};
+use sensor_common::layout::Settings;
 
 use super::{AgentError, RulesError, policy, rules};
 use crate::clock::{self, BootClock};
@@ -11,7 +11,6 @@ use crate::config::{self, Config};
 use crate::event::capability;
 use crate::identity::{
     catalog::Catalog,
-    container::Container,
     store::{Question, Store},
 };
 use crate::kernel::{
@@ -22,17 +21,16 @@ use crate::kernel::{
     probe,
     witness::Witness,
 };
-use crate::pipeline::{Output, Pipeline};
-use crate::policy::{Change, Policy};
+use crate::pipeline::{Nobody, Pipeline};
+use crate::policy::Policy;
 use crate::process::tree::{Limits, Tree};
-use crate::proto;
 use crate::sources::{
     bundle::{BundleReader, default_state_folders},
     cgroupfs::CgroupTree,
     procfs::Procfs,
     resolver::{self, Resolver},
 };
-use crate::stream::{encode::Context, hub::Published};
+use crate::stream::encode::Context;
 
 /// Control groups that are remembered for each container that may be: containers are a part of a
 /// node's groups.
@@ -296,20 +294,4 @@ fn capability_last() -> u32 {
         .ok()
         .and_then(|text| text.trim().parse().ok())
         .unwrap_or(SINCE_5_9)
-}
-
-/// At the start nobody is subscribed, and every question is answered at once.
-struct Nobody;
-
-impl Output for Nobody {
-    fn wants(&self, _class: proto::Class, _container: Option<&Container>) -> bool {
-        false
-    }
-    fn ancestors_wanted(&self) -> usize {
-        0
-    }
-    fn publish(&mut self, _published: &Published<'_>) {}
-    fn canary(&mut self, _class: Class, _event: &[u8]) {}
-    fn ask(&mut self, _question: Question) {}
-    fn change(&mut self, _change: Change) {}
 }

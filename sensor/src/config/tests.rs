@@ -8,6 +8,7 @@ use sensor_common::{
 };
 
 use super::*;
+use crate::blessed;
 use crate::config::resolved::LogFormat;
 use crate::config::setting::ALL;
 
@@ -219,12 +220,7 @@ fn the_documentation_is_up_to_date() {
     let pages =
         [("docs/configuration.md", reference::markdown()), ("deploy/host/picket.toml", reference::toml())];
     for (name, expected) in pages {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
-        if std::env::var_os("PICKET_BLESS").is_some() {
-            std::fs::write(&path, &expected).unwrap();
-        }
-        let written = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(written == expected, "{name} is old: run PICKET_BLESS=1 cargo test -p sensor --lib config");
+        blessed::is_up_to_date(name, &expected, "config");
     }
 }
 

@@ -1,7 +1,6 @@
 //! The page of a status, and the endpoint with the real agent's server behind it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -124,16 +123,7 @@ fn what_is_not_there_is_not_told() {
 
 #[test]
 fn the_documentation_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
-    let expected = reference::markdown();
-    if std::env::var_os("PICKET_BLESS").is_some() {
-        std::fs::write(&path, &expected).unwrap();
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        written == expected,
-        "docs/metrics.md is old: run PICKET_BLESS=1 cargo test -p sensor --lib metrics"
-    );
+    crate::blessed::is_up_to_date("docs/metrics.md", &reference::markdown(), "metrics");
 }
 
 /// An endpoint before an agent that counts how often it is asked; the receiver of the questions.

@@ -72,14 +72,5 @@ fn a_kind_has_one_name_and_its_other_names() {
 
 #[test]
 fn the_documentation_is_that_of_the_tables() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules-fields.md");
-    let expected = reference::markdown();
-    if std::env::var_os("PICKET_BLESS").is_some() {
-        std::fs::write(&path, &expected).unwrap();
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        written == expected,
-        "docs/rules-fields.md is old: run PICKET_BLESS=1 cargo test -p sensor --lib detect::field"
-    );
+    crate::blessed::is_up_to_date("docs/rules-fields.md", &reference::markdown(), "detect::field");
 }

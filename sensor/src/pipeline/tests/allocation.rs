@@ -21,22 +21,6 @@ const CONDITIONS: [&str; 8] = [
     "evt.type=connect and fd.typechar=4 and fd.name contains 203.0.113.9 and k8s.ns.name=prod and proc.tty!=0",
 ];
 
-/// Nobody reads along.
-struct Nobody;
-
-impl Output for Nobody {
-    fn wants(&self, _class: proto::Class, _container: Option<&Container>) -> bool {
-        false
-    }
-    fn ancestors_wanted(&self) -> usize {
-        0
-    }
-    fn publish(&mut self, _published: &Published<'_>) {}
-    fn canary(&mut self, _class: Class, _event: &[u8]) {}
-    fn ask(&mut self, _question: Question) {}
-    fn change(&mut self, _change: Change) {}
-}
-
 fn engine() -> Engine {
     let rule = |(number, condition): (usize, &&str)| {
         format!("- rule: r{number}\n  desc: d\n  condition: {condition}\n  output: o\n  priority: INFO\n")
