@@ -259,8 +259,10 @@ pub(crate) enum Slot {
     Change = 12,
     /// Changes of attributes of files.
     Attribute = 13,
+    /// Files that are mapped to be executed.
+    Map = 14,
 }
 
 impl Slot {
-    pub(crate) const COUNT: u32 = 14;
+    pub(crate) const COUNT: u32 = 15;
 }

@@ -57,6 +57,7 @@ kinds! {
     MKNODAT "mknodat" FileMknod;
     TRUNCATE "truncate" FileTruncate;
     FTRUNCATE "ftruncate" FileTruncate;
+    MMAP "mmap" FileMapExec;
     SOCKET "socket" NetSocket;
     CONNECT "connect" NetConnect;
     ACCEPT "accept" NetAccept;
