@@ -8,7 +8,14 @@ use sensor_common::{
 
 use crate::{
     emit::{begin_gated, gate::Gate, writer::Writer},
-    kobj::{Memory, Typed, cgroup::Cgroup, cred::Cred, current::Current, syscall::{self, Syscall}, task::Task},
+    kobj::{
+        Memory, Typed,
+        cgroup::Cgroup,
+        cred::Cred,
+        current::Current,
+        syscall::{self, Syscall},
+        task::Task,
+    },
     maps::{CALLS, CREDENTIALS, Known, Slot, VITAL, offset},
 };
 

@@ -74,7 +74,8 @@ pub(crate) fn write_from(mut dentry: Raw, vfsmount: Raw, to: &Writer, components
 /// root of another one, and so on.
 #[inline(always)]
 pub(crate) fn is_below_root(path: Raw) -> bool {
-    let (Some(mut dentry), Some(vfsmount)) = (path.follow(offset!(path_dentry)), path.follow(offset!(path_mnt)))
+    let (Some(mut dentry), Some(vfsmount)) =
+        (path.follow(offset!(path_dentry)), path.follow(offset!(path_mnt)))
     else {
         return false;
     };

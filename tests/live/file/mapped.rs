@@ -16,7 +16,11 @@ pub(super) fn brought_along(bench: &mut Bench<'_>) {
     );
     let event = ran.event(CLASS, "file");
     check_identity(event, &ran.path("file"));
-    Expect::of(event).is("file.call", "mmap").absent("file.error").absent("file.access").absent("file.unverified");
+    Expect::of(event)
+        .is("file.call", "mmap")
+        .absent("file.error")
+        .absent("file.access")
+        .absent("file.unverified");
     let told: Vec<_> = ran.events.iter().filter(|event| text(event, "class") == CLASS).collect();
     let memfd = told.iter().find(|event| text(event, "file.path") == "memfd:library").expect("the memfd");
     Expect::of(memfd).is("file.file.memfd", true);

@@ -60,8 +60,11 @@ pub(super) fn refused(lab: &mut Lab) {
     let mut client = lab.watch();
     let marker = marker("refused");
     let script = "setresgid 7 7 7 , setresuid 5 5 5 , repeat 3 setuid 0 , setresgid -1 0 -1 , setuid 9 , setresuid 0 0 0 , capset ffffffff keep keep , exec /bin/true";
-    let words: Vec<&str> =
-        [workload::IN_CONTAINER, "--may-fail"].into_iter().chain(script.split(' ')).chain([marker.as_str()]).collect();
+    let words: Vec<&str> = [workload::IN_CONTAINER, "--may-fail"]
+        .into_iter()
+        .chain(script.split(' '))
+        .chain([marker.as_str()])
+        .collect();
     let container = lab.container(&words);
     let id = container.id().to_owned();
     container.run_ok();

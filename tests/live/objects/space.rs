@@ -120,7 +120,8 @@ pub(super) fn roots(lab: &mut Lab) {
 fn other_root(lab: &mut Lab, client: &mut Client) {
     for (below, told) in [("/", false), ("/inner", true)] {
         let marker = marker("root");
-        let script = format!("mkdir -p /inner; cp -a /bin /lib* /inner/; exec chroot {below} /bin/true {marker}");
+        let script =
+            format!("mkdir -p /inner; cp -a /bin /lib* /inner/; exec chroot {below} /bin/true {marker}");
         let container = lab.container(&["/bin/sh", "-c", &script]);
         container.run_ok();
         let event = client.wait_for("the program below chroot", |event| {

@@ -1,7 +1,7 @@
 //! Memory that becomes code, files in memory, pipes that hold pages of files.
 //!
-//! `mprotect wx` (writable, then executable), `mprotect rwx` (both at once), `mmap rwx`, `mmap exec PATH` and `mmap
-//! exec-memfd` (a page of a file to be executed), `mprotect file PATH` (a
+//! `mprotect wx` (writable, then executable), `mprotect rwx` (both at once), `mmap rwx`; `mmap exec PATH` and
+//! `mmap exec-memfd` (a page of a file to be executed), `mprotect file PATH` (a
 //! writable private mapping of a file becomes executable); `memfd-exec PROGRAM ARGUMENT…` copies a program into a
 //! memfd and executes that (nothing follows it), `memfd NAME`; `splice PATH` (file to pipe), `vmsplice`;
 //! `userfaultfd [user]` (`user` asks for faults of user mode only).

@@ -303,7 +303,6 @@ const OTHERS: &[&str] = &[
     "mlock",
     "mlock2",
     "mlockall",
-    "mmap",
     "mmap2",
     "modify_ldt",
     "move_pages",

@@ -46,10 +46,7 @@ const MAPPED: Service = Service {
             back_end: BackEnd::Trampoline,
             programs: &[Program::new("file_mapped", Fexit(&["security_mmap_file"]))],
         },
-        Way {
-            back_end: BackEnd::Tracepoint,
-            programs: &[Program::new("exit_mmap", SyscallExit(&["mmap"]))],
-        },
+        Way { back_end: BackEnd::Tracepoint, programs: &[Program::new("exit_mmap", SyscallExit(&["mmap"]))] },
     ],
 };
 

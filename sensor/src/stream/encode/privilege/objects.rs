@@ -123,7 +123,8 @@ fn refused(record: &CallRecord) -> String {
     };
     let asked = names.iter().zip(record.arguments).take(count);
     // -1 leaves an id as it is.
-    let asked = asked.map(|(name, id)| (name, id & u64::from(u32::MAX))).filter(|(_, id)| *id != u64::from(u32::MAX));
+    let asked =
+        asked.map(|(name, id)| (name, id & u64::from(u32::MAX))).filter(|(_, id)| *id != u64::from(u32::MAX));
     asked.map(|(name, id)| format!("{name} {id}")).collect::<Vec<_>>().join(", ")
 }
 
