@@ -60,6 +60,8 @@ pub enum Kind {
     Names = 25,
     /// `Input::HostUsers`
     HostUsers = 26,
+    /// `Input::Tick`
+    Tick = 28,
     /// `Input::Gap`
     Gap = 27,
     /// [`Ending`]; the last frame.
@@ -67,7 +69,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::Header,
         Self::Groups,
         Self::Processes,
@@ -87,6 +89,7 @@ impl Kind {
         Self::Names,
         Self::HostUsers,
         Self::Gap,
+        Self::Tick,
         Self::End,
     ];
 
@@ -99,7 +102,7 @@ impl Kind {
     /// True for an input of the pipeline, a gap aside.
     #[must_use]
     pub const fn is_input(self) -> bool {
-        self as u16 >= Self::Record as u16 && (self as u16) < Self::Gap as u16
+        (self as u16) >= Self::Record as u16 && !matches!(self, Self::Gap | Self::End)
     }
 }
 
