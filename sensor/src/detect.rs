@@ -9,6 +9,7 @@ pub mod field;
 pub mod finding;
 pub mod judge;
 pub mod names;
+pub mod namespace;
 mod pushdown;
 pub mod rules;
 pub mod scene;

@@ -27,7 +27,7 @@ use crate::identity::{
     users::Users,
 };
 use crate::policy::{Change, Policy};
-use crate::process::{Key, Process, Running, tree::Tree};
+use crate::process::{Former, Key, Process, Running, tree::Tree};
 use crate::proto;
 use crate::stream::{
     encode::{self, Context, Subject},
@@ -213,7 +213,7 @@ impl Pipeline {
                 true
             }
             Facts::Exec(exec) => {
-                self.tree.exec(event, exec);
+                before.former = self.tree.exec(event, exec);
                 let path = || exec.cgroup.to_text(exec.cgroup_end());
                 if let Some(question) = self.identity.executed(event.cgroup, path) {
                     output.ask(question);
@@ -531,6 +531,8 @@ struct Before {
     ids: Option<Ids>,
     /// Control group of the process.
     cgroup: Option<u64>,
+    /// What it was before it began its program.
+    former: Option<Former>,
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! Behaviours: detections with memory. One file each; each keeps bounded state of its own and tells what it finds.
 
+mod agents;
+mod boundary;
+
 use std::fmt::Debug;
 
 use super::finding::{Finding, Origin, Severity};
@@ -121,8 +124,8 @@ impl Behaviours {
 
     /// All that there are.
     #[must_use]
-    pub fn all(_options: Bounds) -> Self {
-        Self::new(Vec::new())
+    pub fn all(bounds: Bounds) -> Self {
+        Self::new(vec![Box::new(boundary::Boundary::new(bounds))])
     }
 
     /// True if none is on.
@@ -175,3 +178,6 @@ impl Behaviours {
         self.all.iter().fold(Table::default(), |table, behaviour| table.and(behaviour.table()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use crate::detect::{
     finding::{Finding, Severity},
     judge::Judge,
     names::Names,
-    scene::Scene,
+    scene::{Past, Scene},
     told::{Bounds, Told, Verdict},
 };
 use crate::event;
@@ -188,7 +188,10 @@ impl Pipeline {
         }
         self.detection.judged += 1;
         let mut behaviours = std::mem::take(&mut self.detection.behaviours);
-        behaviours.see(&Scene::new(self.given(event, before)), &mut |finding| found.push(finding));
+        let past = Past { former: before.former, cgroup: before.cgroup, sensor: self.own.process() };
+        behaviours.see(&Scene { past, ..Scene::new(self.given(event, before)) }, &mut |finding| {
+            found.push(finding)
+        });
         self.detection.behaviours = behaviours;
         let cursor = self.sequence;
         for finding in found.drain(..) {

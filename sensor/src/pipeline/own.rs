@@ -23,6 +23,11 @@ impl Own {
         self.thread = thread;
     }
 
+    /// The agent's process; 0 where it was not named.
+    pub(super) const fn process(&self) -> u32 {
+        self.process
+    }
+
     /// Whether a trial made the event: by the canary's thread, or by a process that it started. The
     /// programs in the kernel send nothing of the agent's other threads; where a socket's event names
     /// the process only, it is the canary's as well.
