@@ -197,6 +197,9 @@ pub async fn run(
         canary::Canary::new(book, board, sighted, start::folder(&config)),
         ending.clone(),
     )?;
+    if let Some(process) = own.process() {
+        pipeline.set_sensor(process);
+    }
     // Another process of the host may have these numbers.
     if obstacle.is_none() {
         writer.canary(perch.thread);

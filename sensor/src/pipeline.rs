@@ -266,6 +266,11 @@ impl Pipeline {
         self.own.set(process, thread);
     }
 
+    /// Names the agent's process, by its number in the initial pid namespace: what is done to it is seen.
+    pub const fn set_sensor(&mut self, process: u32) {
+        self.own.set_sensor(process);
+    }
+
     /// Another policy holds from now on, with what the judge wants.
     pub fn set_policy(&mut self, policy: Arc<Policy>) {
         let judged = self.wanted_by_judge();
@@ -346,6 +351,7 @@ impl Pipeline {
     pub fn lost(&mut self, report: LossReport, output: &mut impl Output) {
         let class = proto::Class::Loss;
         let known = self.identity.container(report.cgroup).cloned();
+        self.detection.lost(&report, known.as_deref());
         let mut message = self.context.blank(class, report.time_ns, self.sequence + 1);
         message.facts = Some(proto::event::Facts::Loss(proto::Loss {
             reason: encode::loss_reason(report.reason).into(),

@@ -2,13 +2,17 @@
 
 mod agents;
 mod boundary;
+mod sensor;
 
 use std::fmt::Debug;
+
+use sensor_common::{class::Class, ledger::LossReason};
 
 use super::finding::{Finding, Origin, Severity};
 use super::scene::Scene;
 use super::technique::Technique;
 use crate::bounded::Table;
+use crate::identity::store::Known;
 use crate::policy::Judged;
 use crate::process::Key;
 
@@ -67,6 +71,19 @@ pub struct Late {
     pub finding: Finding,
 }
 
+/// Records that the kernel could not deliver.
+#[derive(Clone, Copy, Debug)]
+pub struct Lost {
+    /// Control group.
+    pub cgroup: u64,
+    /// Class of the records.
+    pub class: Class,
+    /// Why.
+    pub reason: LossReason,
+    /// How many.
+    pub count: u64,
+}
+
 /// A detection with memory.
 pub trait Behaviour: Debug + Send {
     /// What it can find.
@@ -86,6 +103,9 @@ pub trait Behaviour: Debug + Send {
 
     /// About a second has passed.
     fn tick(&mut self, _now_ns: u64, _found: &mut dyn FnMut(Late)) {}
+
+    /// Records were lost. Their container, if they are of one.
+    fn lost(&mut self, _lost: &Lost, _container: Option<&Known>) {}
 
     /// A control group is gone.
     fn removed(&mut self, _cgroup: u64) {}
@@ -125,7 +145,7 @@ impl Behaviours {
     /// All that there are.
     #[must_use]
     pub fn all(bounds: Bounds) -> Self {
-        Self::new(vec![Box::new(boundary::Boundary::new(bounds))])
+        Self::new(vec![Box::new(boundary::Boundary::new(bounds)), Box::new(sensor::Sensor::new(bounds))])
     }
 
     /// True if none is on.
@@ -162,6 +182,13 @@ impl Behaviours {
     pub fn tick(&mut self, now_ns: u64, found: &mut dyn FnMut(Late)) {
         for behaviour in &mut self.all {
             behaviour.tick(now_ns, found);
+        }
+    }
+
+    /// Records were lost.
+    pub fn lost(&mut self, lost: &Lost, container: Option<&Known>) {
+        for behaviour in &mut self.all {
+            behaviour.lost(lost, container);
         }
     }
 

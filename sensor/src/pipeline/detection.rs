@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{ANCESTORS_MAX, Before, Output, Pipeline};
+use super::{ANCESTORS_MAX, Before, LossReport, Output, Pipeline};
 use crate::bounded::Table;
 use crate::detect::{
-    behaviour::{Behaviours, Late},
+    behaviour::{Behaviours, Late, Lost},
     context::Given,
     finding::{Finding, Severity},
     judge::Judge,
@@ -14,6 +14,7 @@ use crate::detect::{
     told::{Bounds, Told, Verdict},
 };
 use crate::event;
+use crate::identity::store::Known;
 use crate::process::Key;
 use crate::proto;
 
@@ -102,6 +103,12 @@ impl Detection {
         self.judge.is_none() && self.behaviours.is_empty()
     }
 
+    /// Records were lost.
+    pub(super) fn lost(&mut self, report: &LossReport, container: Option<&Known>) {
+        let LossReport { cgroup, class, reason, count, .. } = *report;
+        self.behaviours.lost(&Lost { cgroup, class, reason, count }, container);
+    }
+
     /// A control group is gone.
     pub(super) fn removed(&mut self, cgroup: u64) {
         self.behaviours.removed(cgroup);
@@ -188,7 +195,7 @@ impl Pipeline {
         }
         self.detection.judged += 1;
         let mut behaviours = std::mem::take(&mut self.detection.behaviours);
-        let past = Past { former: before.former, cgroup: before.cgroup, sensor: self.own.process() };
+        let past = Past { former: before.former, cgroup: before.cgroup, sensor: self.own.sensor() };
         behaviours.see(&Scene { past, ..Scene::new(self.given(event, before)) }, &mut |finding| {
             found.push(finding)
         });
