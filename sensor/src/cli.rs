@@ -21,8 +21,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use self::args::{
-    CheckArgs, OutputFormat, RecordArgs, ReplayArgs, RulesArgs, RulesCommand, RulesTestArgs, RunArgs,
-    StatusArgs, WatchArgs, WatchFormat,
+    CheckArgs, MatchingChoice, OutputFormat, RecordArgs, ReplayArgs, RulesArgs, RulesCommand, RulesTestArgs,
+    RunArgs, StatusArgs, WatchArgs, WatchFormat,
 };
 
 /// Exit codes, the same for all commands.

@@ -65,17 +65,25 @@ pub(super) fn load(settings: &Settings) -> Result<Loaded, RulesError> {
     Ok(Loaded { judge: compiled.judge, about, domains: compiled.domains, look })
 }
 
-/// Who judges by the rules in these files and folders, as a replay does without any settings: the first rule that
-/// matches fires, and no name is looked up.
+/// How rules judge where there are no settings of an agent. No name is looked up: a recording has those of its time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Judging {
+    /// `rules.matching` is `all`.
+    pub all: bool,
+    /// `rules.pushdown`: what they do not look at may be held back.
+    pub pushdown: bool,
+}
+
+/// Who judges by the rules in these files and folders, as a replay does.
 ///
 /// # Errors
 /// When they cannot be read or make no sense; says where.
-pub fn judge(paths: &[PathBuf]) -> Result<Option<Box<dyn Judge>>, RulesError> {
+pub fn judge(paths: &[PathBuf], how: Judging) -> Result<Option<Box<dyn Judge>>, RulesError> {
     const BYTES_MAX: u64 = 16 << 20;
     let settings = Settings {
         paths: paths.to_vec(),
         optional: false,
-        all: false,
+        all: how.all,
         minimum_priority: String::new(),
         disable: Vec::new(),
         enable: Vec::new(),
@@ -83,7 +91,7 @@ pub fn judge(paths: &[PathBuf]) -> Result<Option<Box<dyn Judge>>, RulesError> {
         told: Bounds { window_ns: 0, burst: 0 },
         addresses: Vec::new(),
         resolve: false,
-        pushdown: false,
+        pushdown: how.pushdown,
     };
     Ok(load(&settings)?.judge)
 }
