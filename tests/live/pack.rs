@@ -5,7 +5,7 @@ use picket_tests::agent::Agent;
 use picket_tests::client::{Client, Filters};
 use picket_tests::container::Container;
 use picket_tests::expect::{number, text};
-use picket_tests::lab::Lab;
+use picket_tests::lab::{Lab, everything};
 use picket_tests::recording::Recording;
 use picket_tests::runner::Test;
 use picket_tests::skip::SAME_EVERYWHERE;
@@ -70,6 +70,11 @@ fn agent(lab: &Lab) -> Agent {
     let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules");
     let mut options = lab.agent_options();
     options.arguments.extend(["--rules".to_owned(), rules.to_owned()]);
+    if Recording::is_kept() {
+        // What is recorded is judged with other settings and rules, too: it is to have all that there is.
+        options.settings = everything();
+        options.settings.push(("PICKET_RULES_PUSHDOWN", "false".to_owned()));
+    }
     Agent::start(&options)
 }
 

@@ -44,6 +44,12 @@ impl Recording {
         panic!("the recording does not begin\n{}", agent.log_tail());
     }
 
+    /// Whether recordings are kept.
+    #[must_use]
+    pub fn is_kept() -> bool {
+        std::env::var_os(FOLDER).is_some()
+    }
+
     /// Begins a recording of these containers that is kept by this name for the replay tests, if such are to be made.
     ///
     /// # Panics
@@ -55,7 +61,7 @@ impl Recording {
         // The one of before is replaced.
         drop(fs::remove_file(&file));
         let containers = containers.join(",");
-        Some(Self::begin(agent, &file, &["--anonymise", "--container", &containers]))
+        Some(Self::begin(agent, &file, &["--payload", "--container", &containers]))
     }
 
     /// Its file.

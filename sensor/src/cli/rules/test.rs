@@ -170,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn matching_is_as_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut args = args(folder.path());
+        let second = RULES.replacen("Payroll ran", "Payroll ran, too", 1);
+        let second = second.split("- rule: Nothing").next().unwrap();
+        fs::write(&args.paths[0], format!("{RULES}{second}")).unwrap();
+        fs::write(&args.recording, sample()).unwrap();
+        args.write = true;
+        assert!(test(&args).unwrap().0.starts_with("3 alerts"));
+        args.matching = MatchingChoice::All;
+        assert!(test(&args).unwrap().0.starts_with("6 alerts"));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let args = args(folder.path());
