@@ -279,8 +279,8 @@ fn chosen(lab: &mut Lab) {
             assert!(found.contains_key(key), "the recording lacks {key:?}: {:?}", seen[key]);
         }
         let execs = found.values().flatten().filter(|event| text(event, "class") == "PROCESS_EXEC");
-        let last = execs.filter(|event| event["process"]["arguments"][1] == end.as_str()).last();
-        let last = last.expect("the program of the marker");
+        let mut of_marker = execs.filter(|event| event["process"]["arguments"][1] == end.as_str());
+        let last = of_marker.next_back().expect("the program of the marker");
         let parent = &last["process"]["parent"]["executable"];
         let ancestors = last["ancestors"].as_array().map_or(0, Vec::len);
         assert!(parent.is_string() && ancestors > 1, "the lineage up to the host: {last}");

@@ -14,14 +14,14 @@ use sensor::identity::{
 use sensor::pipeline::{Output, Pipeline};
 use sensor::policy::{Change, GroupKind, Policy};
 use sensor::proto::{self, Event};
-use sensor::record::{Input, read::Reader};
+use sensor::record::Input;
 use sensor::stream::hub::Published;
 use sensor_common::{
     class::{Class, Family},
     policy::{FileKey, Verdict},
 };
 
-use super::stage::{Found, TOLD};
+use super::stage::{Found, TOLD, opened};
 
 /// What was judged.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl Output for Judged {
 /// A recording, judged by these rules alone: no subscriber wants any event.
 pub(crate) fn judged(bytes: &[u8], rules: &[PathBuf], pushdown: bool) -> Judged {
     let mut judged = Judged::default();
-    let (mut reader, state) = Reader::open(bytes).unwrap();
+    let (mut reader, state) = opened(bytes);
     let mut pipeline = Pipeline::restore(reader.header().context(), state);
     pipeline.set_policy(Arc::new(Policy { containers: 0, host: 0, ..Policy::everything() }));
     pipeline.set_judge(agent::judge(rules, Judging { pushdown, ..Judging::default() }).unwrap(), TOLD);

@@ -8,7 +8,7 @@ use prost::Message as _;
 use sensor::agent::{self, Judging};
 use sensor::detect::told::Bounds;
 use sensor::identity::{container::Container, store::Question};
-use sensor::pipeline::{Output, Pipeline};
+use sensor::pipeline::{Output, Pipeline, state::State};
 use sensor::policy::Change;
 use sensor::proto::{self, Event, event::Facts, finding::Severity};
 use sensor::record::read::Reader;
@@ -125,11 +125,15 @@ impl Output for Replayed {
     fn change(&mut self, _change: Change) {}
 }
 
+/// A recording of this picket's form.
+pub(crate) fn opened(bytes: &[u8]) -> (Reader<&[u8]>, State) {
+    Reader::open(bytes).unwrap_or_else(|error| panic!("{error}. {}", super::ANEW))
+}
+
 /// A whole recording, by the shipped rules.
 pub(crate) fn replayed(name: &str, bytes: &[u8], how: Option<Judging>) -> Replayed {
     let mut replayed = Replayed::default();
-    let opened = Reader::open(bytes);
-    let (mut reader, state) = opened.unwrap_or_else(|error| panic!("{name}: {error}. {}", super::ANEW));
+    let (mut reader, state) = opened(bytes);
     let mut pipeline = Pipeline::restore(reader.header().context(), state);
     if let Some(how) = how {
         pipeline.set_judge(agent::judge(&[shipped_rules()], how).unwrap(), TOLD);
