@@ -1,7 +1,8 @@
-//! Stage 4: what an event means. Rules, their facts, and what they find.
+//! Stage 4: what an event means. Rules, behaviours, their facts, and what they find.
 //!
 //! Pure: a finding follows from the event, the process tree, what is known of the container, and the rules.
 
+pub mod behaviour;
 pub mod context;
 pub mod engine;
 pub mod field;
@@ -10,5 +11,7 @@ pub mod judge;
 pub mod names;
 mod pushdown;
 pub mod rules;
+pub mod scene;
+pub mod technique;
 pub mod told;
 pub mod value;

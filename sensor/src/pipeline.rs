@@ -333,6 +333,7 @@ impl Pipeline {
 
     /// A control group was removed.
     pub fn removed(&mut self, cgroup: u64) {
+        self.detection.removed(cgroup);
         self.identity.removed(cgroup);
     }
 

@@ -36,6 +36,11 @@ pub enum Input {
         /// Nanoseconds since boot.
         now_ns: u64,
     },
+    /// About a second has passed.
+    Tick {
+        /// Nanoseconds since boot.
+        now_ns: u64,
+    },
     /// An answer about a control group.
     Answer {
         /// When it was taken in, in nanoseconds since boot.
@@ -105,6 +110,7 @@ impl Input {
             Self::Record { now_ns, bytes } => pipeline.record(&bytes, now_ns, output),
             Self::Group(bytes) => pipeline.group_record(&bytes, output),
             Self::Release { now_ns } => pipeline.release(now_ns, output),
+            Self::Tick { now_ns } => pipeline.tick(now_ns, output),
             Self::Answer { now_ns, answer } => pipeline.answer(answer, now_ns, output),
             Self::Removed(cgroup) => pipeline.removed(cgroup),
             Self::Peer(news) => pipeline.peer(news),
@@ -131,7 +137,12 @@ impl Input {
             | Self::HostUsers(_)
             | Self::Process(_) => FACTS,
             Self::Peer(_) => 4 * SMALL,
-            Self::Release { .. } | Self::Removed(_) | Self::Lost(_) | Self::Clock(_) | Self::Gap(_) => SMALL,
+            Self::Release { .. }
+            | Self::Tick { .. }
+            | Self::Removed(_)
+            | Self::Lost(_)
+            | Self::Clock(_)
+            | Self::Gap(_) => SMALL,
         }
     }
 }

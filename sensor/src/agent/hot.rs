@@ -34,6 +34,9 @@ const PARKED_PATIENCE: Duration = Duration::from_millis(10);
 /// The same after there were records: the kernel wakes only so often.
 const BUSY_PATIENCE: Duration = Duration::from_nanos(LOOK_AGAIN_NS);
 
+/// Time between two ticks.
+const TICK_NS: u64 = 1_000_000_000;
+
 /// A request to the pipeline.
 #[derive(Debug)]
 pub(super) enum Control {
@@ -156,6 +159,8 @@ pub(super) struct Hot {
     entries: Entries,
     /// Where inputs go while somebody records.
     tap: Option<Tap>,
+    /// When it was told last that time passes.
+    ticked_ns: u64,
 }
 
 impl Output for Exits {
@@ -193,7 +198,7 @@ impl Output for Exits {
 
 impl Hot {
     pub(super) const fn new(rings: Rings, pipeline: Pipeline, exits: Exits, entries: Entries) -> Self {
-        Self { rings, pipeline, exits, entries, tap: None }
+        Self { rings, pipeline, exits, entries, tap: None, ticked_ns: 0 }
     }
 
     /// Works until `stopped`.
@@ -225,7 +230,7 @@ impl Hot {
 
     /// One batch; how many records there were.
     fn turn(&mut self) -> usize {
-        let Self { rings, pipeline, exits, entries, tap } = self;
+        let Self { rings, pipeline, exits, entries, tap, ticked_ns } = self;
         while let Ok(news) = entries.news.try_recv() {
             take(news, pipeline, exits, tap.as_mut());
         }
@@ -240,6 +245,13 @@ impl Hot {
             tap.add(Input::Release { now_ns: now });
         }
         pipeline.release(now, exits);
+        if now.saturating_sub(*ticked_ns) >= TICK_NS {
+            *ticked_ns = now;
+            if let Some(tap) = tap {
+                tap.add(Input::Tick { now_ns: now });
+            }
+            pipeline.tick(now, exits);
+        }
         let records = rings.drain(BATCH, |bytes| {
             if let Some(tap) = tap {
                 tap.add(Input::Record { now_ns: now, bytes: bytes.into() });

@@ -13,7 +13,11 @@ use super::pretty::Paint;
 use super::watch::{Printer, WatchError};
 use super::{MatchingChoice, ReplayArgs, exit};
 use crate::agent::{self, Judging, RulesError};
-use crate::detect::{judge::Judge, told::Bounds};
+use crate::detect::{
+    behaviour::{Behaviours, Bounds as Memory},
+    judge::Judge,
+    told::Bounds,
+};
 use crate::identity::{container::Container, store::Question};
 use crate::pipeline::{Output, Pipeline};
 use crate::policy::Change;
@@ -76,6 +80,7 @@ fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), ReplayError> {
     if let Some(judge) = judge(args)? {
         pipeline.set_judge(Some(judge), TOLD);
     }
+    pipeline.set_behaviours(Behaviours::all(Memory::default()));
     let only_findings = args.select.only_findings(args.output);
     let printer = Printer { format: args.output, paint: Paint::for_stdout(), only_findings };
     let left = args.select.count.unwrap_or(u64::MAX);

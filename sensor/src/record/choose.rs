@@ -133,7 +133,12 @@ impl Chooser {
                     Whose::Chosen | Whose::Others => self.put(input, to),
                 }
             }
-            Input::Clock(_) | Input::Policy(_) | Input::Names(_) | Input::Gap(_) | Input::Process(_) => {
+            Input::Clock(_)
+            | Input::Policy(_)
+            | Input::Names(_)
+            | Input::Tick { .. }
+            | Input::Gap(_)
+            | Input::Process(_) => {
                 self.apply(input.clone());
                 self.put(input, to);
             }

@@ -62,14 +62,16 @@ pub enum Kind {
     HostUsers = 26,
     /// `Input::Gap`
     Gap = 27,
+    /// `Input::Tick`
+    Tick = 28,
     /// `Input::Process`
-    Process = 28,
+    Process = 29,
     /// [`Ending`]; the last frame.
     End = 31,
 }
 
 impl Kind {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::Header,
         Self::Groups,
         Self::Processes,
@@ -89,6 +91,7 @@ impl Kind {
         Self::Names,
         Self::HostUsers,
         Self::Gap,
+        Self::Tick,
         Self::Process,
         Self::End,
     ];

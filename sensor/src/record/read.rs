@@ -190,6 +190,7 @@ impl<R: Read> Reader<R> {
                 Input::Record { now_ns, bytes: bytes.into() }
             }
             Kind::Group => Input::Group(content.into()),
+            Kind::Tick => Input::Tick { now_ns: number(&content)?.0 },
             Kind::Release => Input::Release { now_ns: number(&content)?.0 },
             Kind::Answer => {
                 let (now_ns, answer) = json(&content)?;

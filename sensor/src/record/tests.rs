@@ -173,6 +173,7 @@ fn inputs() -> Vec<Input> {
         Input::Policy(Arc::new(policy)),
         Input::Record { now_ns: 110, bytes: exec(9, 100) },
         Input::Release { now_ns: 150 },
+        Input::Tick { now_ns: 160 },
         Input::Answer { now_ns: 210, answer: answer() },
         Input::Record { now_ns: 300, bytes: exec(9, 290) },
         Input::Record { now_ns: 310, bytes: datagram(9, 305) },

@@ -80,6 +80,7 @@ impl<T: FnMut(Vec<u8>) -> bool> Encoder<T> {
                 let clean = self.clean(&bytes);
                 self.put(Kind::Group, &[clean.as_deref().unwrap_or(&bytes)]);
             }
+            Input::Tick { now_ns } => self.put(Kind::Tick, &[&now_ns.to_le_bytes()]),
             Input::Release { now_ns } => self.put(Kind::Release, &[&now_ns.to_le_bytes()]),
             Input::Answer { now_ns, mut answer } => {
                 if let Some(anonymiser) = &self.anonymiser {

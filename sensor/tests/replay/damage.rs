@@ -4,7 +4,7 @@ use sensor::agent::Judging;
 use sensor::pipeline::Pipeline;
 use sensor::record::read::{ReadError, Reader, Wrong};
 
-use super::stage::{Replayed, TOLD, recordings, shipped_rules};
+use super::stage::{Replayed, TOLD, behaviours, recordings, shipped_rules};
 
 /// As far as that is possible.
 fn replayed(bytes: &[u8]) -> (Replayed, Option<ReadError>) {
@@ -15,6 +15,7 @@ fn replayed(bytes: &[u8]) -> (Replayed, Option<ReadError>) {
     };
     let mut pipeline = Pipeline::restore(reader.header().context(), state);
     pipeline.set_judge(sensor::agent::judge(&[shipped_rules()], Judging::default()).unwrap(), TOLD);
+    pipeline.set_behaviours(behaviours());
     loop {
         match reader.next_input() {
             Ok(Some(input)) => input.apply(&mut pipeline, &mut replayed),

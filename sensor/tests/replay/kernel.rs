@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use prost::Message as _;
 use sensor::agent::{self, Judging};
+use sensor::detect::behaviour::Behaviours;
 use sensor::event::{Facts, decode::decode};
 use sensor::identity::{
     container::Container,
@@ -59,13 +60,14 @@ impl Output for Judged {
     }
 }
 
-/// A recording, judged by these rules alone: no subscriber wants any event.
-pub(crate) fn judged(bytes: &[u8], rules: &[PathBuf], pushdown: bool) -> Judged {
+/// A recording, judged by these rules and behaviours: no subscriber wants any event.
+pub(crate) fn judged(bytes: &[u8], rules: &[PathBuf], behaviours: Behaviours, pushdown: bool) -> Judged {
     let mut judged = Judged::default();
     let (mut reader, state) = opened(bytes);
     let mut pipeline = Pipeline::restore(reader.header().context(), state);
     pipeline.set_policy(Arc::new(Policy { containers: 0, host: 0, ..Policy::everything() }));
     pipeline.set_judge(agent::judge(rules, Judging { pushdown, ..Judging::default() }).unwrap(), TOLD);
+    pipeline.set_behaviours(behaviours);
     while let Some(input) = reader.next_input().unwrap() {
         match &input {
             // The settings of the agent that recorded are not those of this one.

@@ -13,6 +13,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use sensor::agent::Judging;
+use sensor::detect::behaviour::Behaviours;
 
 use self::stage::{Found, folder, recordings};
 
@@ -69,21 +70,25 @@ fn recordings_name_no_machine() {
 }
 
 /// Rules under test: those that are shipped, and those of Falco where `PICKET_FALCO_RULES` names them.
-fn rule_sets() -> Vec<(&'static str, Vec<PathBuf>)> {
-    let mut sets = vec![("shipped rules", vec![stage::shipped_rules()])];
+fn rule_sets() -> Vec<(&'static str, Vec<PathBuf>, fn() -> Behaviours)> {
+    let mut sets: Vec<(_, _, fn() -> _)> = vec![
+        ("shipped rules", vec![stage::shipped_rules()], Behaviours::default),
+        ("shipped rules and behaviours", vec![stage::shipped_rules()], stage::behaviours),
+    ];
     if let Some(folder) = std::env::var_os("PICKET_FALCO_RULES") {
-        sets.push(("stable rules of Falco", vec![PathBuf::from(folder).join("falco_rules.yaml")]));
+        let rules = vec![PathBuf::from(folder).join("falco_rules.yaml")];
+        sets.push(("stable rules of Falco", rules, Behaviours::default));
     }
     sets
 }
 
 #[test]
 fn what_the_kernel_holds_back_changes_no_finding() {
-    for (set, rules) in rule_sets() {
+    for (set, rules, behaviours) in rule_sets() {
         let (mut records, mut held) = (0, 0);
         for (name, bytes) in recordings() {
-            let all = kernel::judged(&bytes, &rules, false);
-            let some = kernel::judged(&bytes, &rules, true);
+            let all = kernel::judged(&bytes, &rules, behaviours(), false);
+            let some = kernel::judged(&bytes, &rules, behaviours(), true);
             assert_eq!(all.found, some.found, "{name}, {set}");
             assert_eq!(all.held, 0, "{name}: without pushdown nothing is held back");
             records += some.records;

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use prost::Message as _;
 use sensor::agent::{self, Judging};
-use sensor::detect::told::Bounds;
+use sensor::detect::{
+    behaviour::{Behaviours, Bounds as Memory},
+    told::Bounds,
+};
 use sensor::identity::{container::Container, store::Question};
 use sensor::pipeline::{Output, Pipeline, state::State};
 use sensor::policy::Change;
@@ -20,6 +23,11 @@ pub(crate) const TOLD: Bounds = Bounds { window_ns: 0, burst: 0 };
 
 /// Characters of a summary that are reviewed: whole scripts are arguments.
 const SUMMARY_MAX: usize = 240;
+
+/// Those that an agent has.
+pub(crate) fn behaviours() -> Behaviours {
+    Behaviours::all(Memory::default())
+}
 
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay")
@@ -137,6 +145,7 @@ pub(crate) fn replayed(name: &str, bytes: &[u8], how: Option<Judging>) -> Replay
     let mut pipeline = Pipeline::restore(reader.header().context(), state);
     if let Some(how) = how {
         pipeline.set_judge(agent::judge(&[shipped_rules()], how).unwrap(), TOLD);
+        pipeline.set_behaviours(behaviours());
     }
     while let Some(input) = reader.next_input().unwrap_or_else(|error| panic!("{name}: {error}")) {
         input.apply(&mut pipeline, &mut replayed);

@@ -5,6 +5,7 @@ use crate::detect::{
     context::Given,
     finding::{Finding, Origin, Severity},
     judge::Judge,
+    technique,
     told::Bounds,
 };
 
@@ -26,7 +27,7 @@ impl Judge for Suspicious {
             origin: Origin::Rule,
             severity: Severity::High,
             confidence: 0.5,
-            techniques: vec!["T1611".into()],
+            techniques: vec![technique::T1611],
             summary: format!("{} at {}", process.program.executable, given.wall_ns),
             evidence: vec!["seen".into()],
             next: Vec::new(),

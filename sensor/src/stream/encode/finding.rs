@@ -3,6 +3,7 @@
 use super::{Context, Subject, incomplete};
 use crate::detect::finding::{Alert, Finding, Origin, Scalar, Severity};
 use crate::event;
+use crate::process::Process;
 use crate::proto;
 
 impl Context {
@@ -26,6 +27,22 @@ impl Context {
         message.facts = Some(proto::event::Facts::Finding(finding(found, &self.cursor(cursor))));
         message
     }
+
+    /// The message of a finding that no event gave rise to, about a process if it is about one; without container and
+    /// ancestors.
+    #[must_use]
+    pub fn late_finding(
+        &self,
+        process: Option<&Process>,
+        time_ns: u64,
+        found: (&Finding, u64),
+        sequence: u64,
+    ) -> proto::Event {
+        let mut message = self.blank(proto::Class::Finding, time_ns, sequence);
+        message.process = process.map(|process| self.process(process));
+        message.facts = Some(proto::event::Facts::Finding(finding(found, "")));
+        message
+    }
 }
 
 fn finding((finding, repeats): (&Finding, u64), cursor: &str) -> proto::Finding {
@@ -44,7 +61,7 @@ fn finding((finding, repeats): (&Finding, u64), cursor: &str) -> proto::Finding 
         .into(),
         severity: severity(finding.severity).into(),
         confidence: finding.confidence,
-        techniques: finding.techniques.clone(),
+        techniques: finding.techniques.iter().map(ToString::to_string).collect(),
         summary: finding.summary.clone(),
         evidence,
         next: finding.next.clone(),
