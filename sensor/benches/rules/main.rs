@@ -6,6 +6,8 @@
 #![allow(clippy::disallowed_methods, reason = "a benchmark asks the time itself")]
 
 mod load;
+#[path = "../../tests/shared/records.rs"]
+mod records;
 
 use std::collections::BTreeMap;
 use std::fs::File;

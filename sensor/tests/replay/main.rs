@@ -6,7 +6,10 @@
 
 mod anew;
 mod damage;
+mod day;
 mod kernel;
+#[path = "../shared/records.rs"]
+mod records;
 mod stage;
 
 use std::fs;

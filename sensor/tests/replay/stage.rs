@@ -76,6 +76,14 @@ impl Found {
         })
     }
 
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn severity(&self) -> String {
+        self.severity.as_str_name().trim_start_matches("SEVERITY_").to_owned()
+    }
+
     pub(crate) fn is_above_low(&self) -> bool {
         self.severity > Severity::Low
     }
@@ -87,10 +95,9 @@ impl Found {
 
     /// For the file that is reviewed.
     pub(crate) fn text(&self) -> String {
-        let Self { cursor, severity, id, container, process, summary, .. } = self;
+        let Self { cursor, id, container, process, summary, .. } = self;
         let mut text = String::new();
-        let severity = severity.as_str_name().trim_start_matches("SEVERITY_");
-        writeln!(text, "{severity} {id}").unwrap();
+        writeln!(text, "{} {id}", self.severity()).unwrap();
         writeln!(
             text,
             "    event {cursor}, container {}, process {process}",
@@ -126,6 +133,28 @@ impl Output for Replayed {
         let event = [published.event, published.ancestors.first(16)].concat();
         self.found.extend(Found::of(&Event::decode(event.as_slice()).unwrap()));
         self.events.push(event);
+    }
+
+    fn canary(&mut self, _class: Class, _event: &[u8]) {}
+    fn ask(&mut self, _question: Question) {}
+    fn change(&mut self, _change: Change) {}
+}
+
+/// Keeps what is found, and nothing else.
+#[derive(Debug, Default)]
+pub(crate) struct Findings(pub(crate) Vec<Found>);
+
+impl Output for Findings {
+    fn wants(&self, class: proto::Class, _container: Option<&Container>) -> bool {
+        class == proto::Class::Finding
+    }
+
+    fn ancestors_wanted(&self) -> usize {
+        0
+    }
+
+    fn publish(&mut self, published: &Published<'_>) {
+        self.0.extend(Found::of(&Event::decode(published.event).unwrap()));
     }
 
     fn canary(&mut self, _class: Class, _event: &[u8]) {}
