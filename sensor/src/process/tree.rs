@@ -1,8 +1,10 @@
 //! The process tree: bounded, kept by fork, exec and exit.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+// Pids and times are the kernel's: nobody can choose many that collide.
+use foldhash::{HashMap, HashMapExt as _};
 use sensor_common::{
     header::TaskRef,
     record::process::{Capabilities, Ids},
