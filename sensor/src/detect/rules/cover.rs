@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::program::{Comparison, Node, NodeId, Program, Slot, Test, TestId};
 use super::tree::Operator;
+use crate::detect::field::{Which, event};
 
 /// Of larger programs no covers are looked for: it would take too long.
 const NODES_MAX: usize = 1 << 16;
@@ -20,16 +21,20 @@ const CONDITION: f64 = 60.0;
 /// How often covers are looked for again, once it is known which slots many share.
 const ROUNDS: usize = 8;
 /// Fields that have one of few values, and mostly the one that rules ask for.
-const COMMON: [&str; 8] = [
+const COMMON: [&str; 10] = [
     "container.id",
     "container.type",
     "evt.category",
+    "evt.is_open_read",
     "evt.res",
     "fd.l4proto",
     "fd.sockfamily",
     "fd.type",
     "fd.typechar",
+    "proc.tty",
 ];
+/// What it takes to have a value that is put together of names.
+const NAMES: f64 = 50.0;
 
 /// Comparisons without one of which a condition does not hold, and what it takes to have them.
 #[derive(Clone, Debug)]
@@ -153,7 +158,11 @@ impl<'p> Covers<'p> {
         let many = match self.program.slots.get(comparison.slot as usize) {
             Some(Slot::Field { many: true, .. }) => 80.0,
             Some(Slot::List(_) | Slot::Transform { .. }) => 10.0,
-            Some(Slot::Field { .. } | Slot::Text(_)) | None => 0.0,
+            Some(Slot::Field { field, .. }) => match field.which() {
+                Some(Which::Argument(_) | Which::Event(event::Name::Argument)) => NAMES,
+                _ => 0.0,
+            },
+            Some(Slot::Text(_)) | None => 0.0,
         };
         let (once, effort, likely) = match (&comparison.test, comparison.operator) {
             (_, Operator::Unequal) | (Test::Exists, _) => (0.0, 5.0, 0.9),

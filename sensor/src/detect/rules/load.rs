@@ -363,9 +363,10 @@ impl Loader<'_> {
                 return Err(std::mem::take(&mut self.problems.errors));
             }
         }
+        let program = &mut self.compiler.program;
+        (program.scanners, program.scanned) = scanners(program);
         order(&mut self.compiler);
-        let mut program = std::mem::take(&mut self.compiler.program);
-        (program.scanners, program.scanned) = scanners(&program);
+        let program = std::mem::take(&mut self.compiler.program);
         let gates = gates(&program, &by_kind);
         Ok(Ruleset { program, rules, matching: self.options.matching, kinds, by_kind, gates })
     }
