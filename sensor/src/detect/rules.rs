@@ -2,7 +2,8 @@
 //!
 //! Reading order: `document` (YAML) → `definition`, `collect` (what items say, what later ones change) → `text`
 //! (lists put in) → `lex`, `parse`, `tree` (conditions) → `check`, `compile`, `program` → `specialise` (for each kind
-//! of event) → `evaluate`, `compare`, `transform`, and `output` for what is said.
+//! of event) → `needle`, `literal`, `scan` (what must stand in a text, looked for at once), `cover`, `gate` (which rules
+//! need be looked at) → `evaluate`, `compare`, `transform`, and `output` for what is said.
 
 mod check;
 mod collect;
