@@ -1,5 +1,7 @@
 //! Values that only Picket has: protocols, kinds of files, what was entered.
 
+use std::io::Write as _;
+
 use sensor_common::{
     class::Class,
     record::{
@@ -30,7 +32,13 @@ impl<'a> Context<'a> {
             Name::DnsName => shown(&self.questions().first()?.name),
             Name::DnsType => put(buffer, &self.questions().first()?.kind.to_string()),
             Name::FileKind => shown(file_kind(self.mode()?)?),
-            Name::FileSystem => put(buffer, &file::filesystem(self.identity()?.filesystem)),
+            Name::FileSystem => {
+                let magic = self.identity()?.filesystem;
+                match file::filesystem_name(magic) {
+                    Some(name) => shown(name),
+                    None => text::put(buffer, |to| write!(to, "{magic:#x}").ok()),
+                }
+            }
             Name::ExeUnlinked => match &self.given.event.facts {
                 Facts::Exec(exec) => Some(Value::Bool(exec.record.file.links == 0)),
                 _ => None,
