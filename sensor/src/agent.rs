@@ -23,7 +23,7 @@ use std::sync::{
 };
 use std::thread::JoinHandle;
 
-pub use rules::{FilesError, RulesError, folder as rule_folder, judge};
+pub use rules::{FilesError, Judging, RulesError, folder as rule_folder, judge};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 

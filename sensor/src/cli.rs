@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use self::args::{
-    CheckArgs, NormalArgs, OutputFormat, RecordArgs, ReplayArgs, RulesArgs, RulesCommand, RulesTestArgs,
+    CheckArgs, MatchingChoice, NormalArgs, OutputFormat, RecordArgs, ReplayArgs, RulesArgs, RulesCommand, RulesTestArgs,
     RunArgs, StatusArgs, WatchArgs, WatchFormat,
 };
 

@@ -348,6 +348,11 @@ impl Pipeline {
         self.tree.snapshot(running);
     }
 
+    /// A process that others knew, where stages know a part of what they do.
+    pub fn known_before(&mut self, process: Process) {
+        self.tree.known_before(process);
+    }
+
     /// Records that the kernel could not deliver.
     pub fn lost(&mut self, report: LossReport, output: &mut impl Output) {
         let class = proto::Class::Loss;

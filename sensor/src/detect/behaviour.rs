@@ -154,6 +154,11 @@ impl Behaviours {
         self.all.is_empty()
     }
 
+    /// What they can find.
+    pub fn about(&self) -> impl Iterator<Item = &'static About> {
+        self.all.iter().flat_map(|behaviour| behaviour.about()).copied()
+    }
+
     /// What they must see.
     #[must_use]
     pub const fn wanted(&self) -> Judged {

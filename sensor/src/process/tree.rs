@@ -196,6 +196,18 @@ impl Tree {
         self.count_children();
     }
 
+    /// Takes in one process that another tree knew, running or ended.
+    pub fn known_before(&mut self, process: Process) {
+        let (key, exited_ns) = (process.key, process.exited_ns);
+        if self.processes.contains_key(&key) {
+            return;
+        }
+        self.insert(Process { exited_ns: None, ..process });
+        if let Some(at_ns) = exited_ns {
+            self.end(key, at_ns);
+        }
+    }
+
     /// The bounds.
     #[must_use]
     pub const fn limits(&self) -> Limits {
