@@ -45,6 +45,8 @@ pub struct Config {
     pub flows_max: usize,
     /// `[rules]`
     pub rules: Rules,
+    /// Between two looks at the processor time of a container (`behaviours.usage_interval_s`); `None`: it is not read.
+    pub usage_interval: Option<Duration>,
     /// `[log]`
     pub log: Log,
 }
@@ -299,6 +301,9 @@ impl Config {
             },
             flows_max: values.size(&setting::NETWORK_FLOWS_MAX)?,
             rules: values.rules()?,
+            usage_interval: Some(values.number(&setting::BEHAVIOURS_USAGE_INTERVAL_S)?)
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
             log: Log {
                 level: values.text(&setting::LOG_LEVEL).unwrap_or_default(),
                 format: match values.text(&setting::LOG_FORMAT).as_deref() {

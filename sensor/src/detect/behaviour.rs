@@ -1,11 +1,19 @@
 //! Behaviours: detections with memory. One file each; each keeps bounded state of its own and tells what it finds.
 
+mod drift;
+mod mining;
+mod place;
+mod work;
+#[cfg(test)]
+mod world;
+
 use std::fmt::Debug;
 
 use super::finding::{Finding, Origin, Severity};
 use super::scene::Scene;
 use super::technique::Technique;
 use crate::bounded::Table;
+use crate::identity::usage::Usage;
 use crate::policy::Judged;
 use crate::process::Key;
 
@@ -84,6 +92,9 @@ pub trait Behaviour: Debug + Send {
     /// About a second has passed.
     fn tick(&mut self, _now_ns: u64, _found: &mut dyn FnMut(Late)) {}
 
+    /// What a container has used of the processors was read again.
+    fn usage(&mut self, _usage: &Usage, _found: &mut dyn FnMut(Late)) {}
+
     /// A control group is gone.
     fn removed(&mut self, _cgroup: u64) {}
 
@@ -121,8 +132,8 @@ impl Behaviours {
 
     /// All that there are.
     #[must_use]
-    pub fn all(_options: Bounds) -> Self {
-        Self::new(Vec::new())
+    pub fn all(options: Bounds) -> Self {
+        Self::new(vec![Box::new(mining::Mining::new(options)), Box::new(drift::Drift::new(options))])
     }
 
     /// True if none is on.
@@ -159,6 +170,13 @@ impl Behaviours {
     pub fn tick(&mut self, now_ns: u64, found: &mut dyn FnMut(Late)) {
         for behaviour in &mut self.all {
             behaviour.tick(now_ns, found);
+        }
+    }
+
+    /// What a container has used of the processors was read again.
+    pub fn usage(&mut self, usage: &Usage, found: &mut dyn FnMut(Late)) {
+        for behaviour in &mut self.all {
+            behaviour.usage(usage, found);
         }
     }
 

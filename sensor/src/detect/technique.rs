@@ -105,6 +105,7 @@ techniques! {
     T1068: Attack, "T1068", "Exploitation for Privilege Escalation";
     T1069: Attack, "T1069", "Permission Groups Discovery";
     T1070_003: Attack, "T1070.003", "Clear Command History";
+    T1070_004: Attack, "T1070.004", "File Deletion";
     T1071_004: Attack, "T1071.004", "DNS";
     T1082: Attack, "T1082", "System Information Discovery";
     T1083: Attack, "T1083", "File and Directory Discovery";

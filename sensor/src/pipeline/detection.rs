@@ -14,6 +14,7 @@ use crate::detect::{
     told::{Bounds, Told, Verdict},
 };
 use crate::event;
+use crate::identity::usage::Usage;
 use crate::process::Key;
 use crate::proto;
 
@@ -171,8 +172,20 @@ impl Pipeline {
     pub fn tick(&mut self, now_ns: u64, output: &mut impl Output) {
         let mut late = Vec::new();
         self.detection.behaviours.tick(now_ns, &mut |found| late.push(found));
+        self.report_late(&late, now_ns, output);
+    }
+
+    /// What a container has used of the processors was read again.
+    pub fn usage(&mut self, usage: &Usage, output: &mut impl Output) {
+        let mut late = Vec::new();
+        self.detection.behaviours.usage(usage, &mut |found| late.push(found));
+        self.report_late(&late, usage.time_ns, output);
+    }
+
+    fn report_late(&mut self, late: &[Late], time_ns: u64, output: &mut impl Output) {
         for Late { cgroup, process, finding } in late {
-            self.report(&finding, Cause::Late { cgroup, process, time_ns: now_ns }, output);
+            let cause = Cause::Late { cgroup: *cgroup, process: *process, time_ns };
+            self.report(finding, cause, output);
         }
     }
 

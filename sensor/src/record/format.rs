@@ -62,6 +62,8 @@ pub enum Kind {
     HostUsers = 26,
     /// `Input::Tick`
     Tick = 28,
+    /// `Input::Usage`
+    Usage = 29,
     /// `Input::Gap`
     Gap = 27,
     /// [`Ending`]; the last frame.
@@ -69,7 +71,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::Header,
         Self::Groups,
         Self::Processes,
@@ -90,6 +92,7 @@ impl Kind {
         Self::HostUsers,
         Self::Gap,
         Self::Tick,
+        Self::Usage,
         Self::End,
     ];
 
