@@ -201,7 +201,7 @@ settings! {
         "Whether the other domain names that rules in force compare are looked up, by the resolver of the agent's own environment, every five minutes. Where that must not be seen on the network: false.";
     RULES_PUSHDOWN: "rules.pushdown", Kind::Switch, "true",
         "Whether the kernel holds back what neither the other settings want nor any rule in force could match. false: as long as there are rules, it sends every event, which costs much and finds the same.";
-    BEHAVIOURS_USAGE_INTERVAL_S: "behaviours.usage_interval_s", Kind::Number(0, 3_600, "seconds"), "10",
+    BEHAVIOURS_USAGE_INTERVAL_S: "behaviours.usage_interval_s", Kind::Number(0, 3_600, "seconds"), "5",
         "How often the processor time of each container is read from its control group, for detections that look at load. 0: it is not read. A new value holds from the next start on.";
     LOG_LEVEL: "log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "\"info\"",
         "How much is logged to standard error. The variable `PICKET_LOG` can say it by module (`info,sensor::stream=debug`) and goes before it.";

@@ -27,6 +27,8 @@ use crate::process::{Key, Process};
 const LINEAGES_MAX: usize = 4;
 /// Ancestors by which a process is known as one of a lineage.
 const ANCESTORS: usize = 2;
+/// `SOCK_STREAM` of `include/linux/net.h`.
+const SOCK_STREAM: u16 = 1;
 /// Containers with something to remember, beside the table's own bound: each takes some kilobytes.
 const PLACES_MAX: usize = 2_048;
 
@@ -268,7 +270,7 @@ impl Mining {
 
     fn connected(&mut self, scene: &Scene<'_>, found: &mut dyn FnMut(Finding)) {
         let Some(record) = scene.socket() else { return };
-        let Some(remote) = scene.remote() else { return };
+        let Some(remote) = scene.remote().filter(|_| record.kind == SOCK_STREAM) else { return };
         let points = words::pool_port(remote.0, remote.1);
         let flow = Flow::new(scene, remote, Place::of(scene), points);
         if let Some(flow) = self.flows.connected(record, flow) {
@@ -475,11 +477,10 @@ fn is_register(scene: &Scene<'_>) -> bool {
     let Facts::File(operation) = &scene.given.event.facts else { return false };
     let Some(path) = operation.path else { return operation.path_text.ends_with(b"/msr") };
     let mut names = crate::event::text::Strings(path.0).iter();
-    match (names.next(), names.next(), names.next()) {
-        (Some(b"msr"), Some(_), Some(b"cpu"))
-        | (Some(b"allow_writes"), Some(b"parameters"), Some(b"msr")) => true,
-        _ => false,
-    }
+    matches!(
+        (names.next(), names.next(), names.next()),
+        (Some(b"msr"), Some(_), Some(b"cpu")) | (Some(b"allow_writes"), Some(b"parameters"), Some(b"msr"))
+    )
 }
 
 fn end(ip: std::net::IpAddr, port: u16) -> String {

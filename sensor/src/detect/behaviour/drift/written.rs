@@ -8,7 +8,7 @@ use crate::detect::behaviour::{place::Place, work};
 use crate::detect::scene::Scene;
 use crate::event::operation::FileOperation;
 use crate::process::{Key, Program};
-use sensor_common::record::process::FileIdentity;
+use sensor_common::record::{file::Facts as FileFacts, process::FileIdentity};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Something that was said to another machine belongs to a file that was written so long after, or before the end of it.
@@ -85,7 +85,8 @@ impl Files {
         let regular = file.mode & S_IFMT == S_IFREG && !CONTROLS.contains(&file.filesystem);
         let Some(id) = id(file).filter(|_| regular) else { return };
         let Some(by) = Deed::of(scene) else { return };
-        let executable = file.mode & EXECUTABLE != 0;
+        let made = operation.record.facts & FileFacts::CREATED != 0;
+        let executable = file.mode & EXECUTABLE != 0 || made && operation.record.mode & EXECUTABLE != 0;
         let name = operation.path.map(|path| path.first()).unwrap_or_default();
         let built = (executable || is_library(name)) && self.is_built(scene);
         let made_executable = self.executable.peek(&id).and_then(|known| known.made_executable.clone());

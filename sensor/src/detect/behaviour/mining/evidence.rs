@@ -7,6 +7,8 @@ use crate::process::Key;
 const MEDIUM: f64 = 100.0;
 const HIGH: f64 = 130.0;
 const CRITICAL: f64 = 200.0;
+/// Threads that are bound to one processor each and take whatever is left of it will use it, measured or not.
+const LEFTOVERS: u32 = 20;
 /// Below it what was told counts for nothing: the next rise is told again.
 const FORGOTTEN: f64 = 50.0;
 
@@ -163,7 +165,12 @@ impl Lineage {
 
     /// What it comes to, if that is more than was told.
     pub(super) fn rises(&mut self, load: Option<&Load>, now_ns: u64) -> Option<Verdict> {
-        let of_load = load.map_or(0, |load| load.points);
+        let has = |kind: Kind| self.items.iter().any(|item| item.kind == kind);
+        let of_load = match load {
+            Some(load) => load.points,
+            None if has(Kind::Idle) && has(Kind::Pinned) => LEFTOVERS,
+            None => 0,
+        };
         let sum = self.points(now_ns) + f64::from(of_load);
         if sum < FORGOTTEN {
             self.told = None;

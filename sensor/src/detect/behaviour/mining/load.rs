@@ -4,7 +4,7 @@ use super::evidence::Load;
 use crate::identity::usage::Usage;
 
 /// Measurements in a row for a load to be sustained.
-const SUSTAINED: u32 = 6;
+const SUSTAINED: u32 = 4;
 /// Processors from which on a container is busy.
 const BUSY: f64 = 0.8;
 /// Measurements from which on there is a history.
@@ -132,11 +132,11 @@ mod tests {
     #[test]
     fn a_load_counts_when_it_holds_on() {
         let mut history = History::new(Usage::default());
-        assert!(!run(&mut history, &[200; 5]) && history.load().is_none());
+        assert!(!run(&mut history, &[200; 3]) && history.load().is_none());
         assert!(run(&mut history, &[200]));
         let load = history.load().unwrap();
         assert_eq!(load.points, UNKNOWN);
-        assert_eq!(load.text, "the container uses 2.0 processors without a pause for 60 s");
+        assert_eq!(load.text, "the container uses 2.0 processors without a pause for 40 s");
         assert!(!run(&mut history, &[10]), "a pause ends it");
     }
 

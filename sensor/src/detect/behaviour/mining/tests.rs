@@ -118,7 +118,7 @@ fn arguments_count_whatever_the_program_is_called() {
 
 /// M10: threads on their own processors, only when nobody else wants them, all the time.
 #[test]
-fn idle_pinned_and_busy_is_told_without_any_connection() {
+fn idle_and_pinned_is_told_without_any_connection() {
     type Set = fn(&mut World<Mining>, u32);
     let ways: [Set; 3] = [
         |world, pid| drop(world.schedule(BOX, pid, Call::SchedSetscheduler, IDLE, 0)),
@@ -129,8 +129,9 @@ fn idle_pinned_and_busy_is_told_without_any_connection() {
         let mut world = world();
         world.exec(BOX, (SHELL, 20), "/usr/bin/python3 burn.py", file(3, Lies::Image));
         set(&mut world, 20);
-        pin(&mut world, 20, 2);
+        pin(&mut world, 20, 1);
         assert!(world.found.is_empty());
+        pin(&mut world, 20, 2);
         world.work(&mut usage(), 30, 195);
         assert_eq!(severities(&world), [Severity::Medium]);
     }

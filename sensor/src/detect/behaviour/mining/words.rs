@@ -253,53 +253,58 @@ pub(super) fn arguments<'a>(arguments: impl Iterator<Item = &'a str>) -> Option<
     best.into_iter().chain(together).max_by_key(|(points, _)| *points)
 }
 
-/// Points of one argument; of an option with its value.
+/// Schemes of pools.
+const SCHEMES: [&str; 7] =
+    ["stratum+", "stratum2+", "stratum://", "stratums://", "daemon+http", "ethproxy+", "ethstratum"];
+
+/// Options that only miners have, as they begin.
+const OPTIONS: [&str; 8] = [
+    "--donate-level",
+    "--donate-over-proxy",
+    "--nicehash",
+    "--randomx-",
+    "--cpu-max-threads-hint",
+    "--cuda-bfactor",
+    "--farm-recheck",
+    "--coinbase-addr",
+];
+
+/// Points of one argument; of an option with its value. Command lines can be long: most arguments end with a look or two.
 fn alone(argument: &str, option: &str, value: &str) -> Option<u32> {
-    let lower =
-        |text: &str, part: &str| text.len() >= part.len() && text.to_ascii_lowercase().starts_with(part);
-    let schemes =
-        ["stratum+", "stratum2+", "stratum://", "stratums://", "daemon+http", "ethproxy+", "ethstratum"];
-    if schemes.iter().any(|scheme| argument.contains(scheme)) {
+    if argument.contains("://") {
+        return SCHEMES.iter().any(|scheme| argument.contains(scheme)).then_some(SURE);
+    }
+    if argument.starts_with("--") && OPTIONS.iter().any(|known| argument.starts_with(known)) {
         return Some(SURE);
     }
-    let sure = [
-        "--donate-level",
-        "--donate-over-proxy",
-        "--nicehash",
-        "--randomx-",
-        "--cpu-max-threads-hint",
-        "--opencl-devices",
-        "--cuda-bfactor",
-        "--rig-id",
-        "--hugepage-size",
-        "--asm=",
-        "--farm-recheck",
-        "--coinbase-addr",
-    ];
-    if sure.iter().any(|known| argument.starts_with(known)) {
-        return Some(if matches!(option, "--rig-id" | "--asm" | "--hugepage-size") { HINT } else { SURE });
+    match option {
+        "--rig-id" | "--hugepage-size" | "--opencl-devices" => Some(HINT),
+        "-a" | "--algo" | "--algorithm" | "-algo" => algorithm(&value.to_ascii_lowercase()),
+        "--coin" => {
+            let coins = ["monero", "xmr", "ravencoin", "raptoreum", "zephyr", "wownero", "dero", "conceal"];
+            coins.iter().any(|coin| value.eq_ignore_ascii_case(coin)).then_some(LIKELY)
+        }
+        _ => config_file(argument),
     }
-    if matches!(option, "-a" | "--algo" | "--algorithm" | "-algo")
-        && ALGORITHMS.iter().any(|name| lower(value, name))
-    {
-        // Hashes of passwords and files have some of these names as well.
-        let shared = ["argon2", "scrypt"].iter().any(|name| lower(value, name));
-        return Some(if shared { HINT } else { LIKELY });
-    }
-    let coins = ["monero", "xmr", "ravencoin", "raptoreum", "zephyr", "wownero", "dero", "conceal"];
-    if option == "--coin" && coins.iter().any(|coin| value.eq_ignore_ascii_case(coin)) {
-        return Some(LIKELY);
-    }
-    config_file(argument)
+}
+
+/// The name of an algorithm, in lower case.
+fn algorithm(name: &str) -> Option<u32> {
+    // Hashes of passwords and files have some of these names as well.
+    let shared = ["argon2", "scrypt"].iter().any(|known| name.starts_with(known));
+    let known = ALGORITHMS.iter().any(|known| name.starts_with(known));
+    known.then_some(if shared { HINT } else { LIKELY })
 }
 
 /// A file with settings of a miner, by its name.
 fn config_file(argument: &str) -> Option<u32> {
-    let file = argument.rsplit(['/', '=']).next().unwrap_or_default();
-    let (name, extension) = file.rsplit_once('.')?;
-    let is_config = matches!(extension, "json" | "conf" | "cfg" | "toml" | "yaml" | "yml" | "txt" | "ini");
+    let extensions = [".json", ".conf", ".cfg", ".toml", ".yaml", ".yml", ".txt", ".ini"];
+    if !extensions.iter().any(|extension| argument.ends_with(extension)) {
+        return None;
+    }
+    let name = argument.rsplit(['/', '=']).next().unwrap_or_default();
     let parts = ["xmr", "miner", "monero", "randomx", "stratum", "pools"];
-    (is_config && parts.iter().any(|part| name.contains(part))).then_some(HINT)
+    parts.iter().any(|part| name.contains(part)).then_some(HINT)
 }
 
 /// A host with a port, perhaps with a scheme.
@@ -311,6 +316,9 @@ fn has_port(value: &str) -> bool {
 
 /// Text in the form of an address to which coins can be paid, perhaps with the name of a worker behind it.
 pub(super) fn is_wallet(text: &str) -> bool {
+    if text.len() < 42 {
+        return false;
+    }
     let address = text.split(['.', '+', '/', '@']).next().unwrap_or_default();
     let bare = address.rsplit(':').next().unwrap_or_default();
     let base58 = |text: &str| {
