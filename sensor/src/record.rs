@@ -2,6 +2,7 @@
 //! without kernel and without root. docs/recordings.md describes the form of the file.
 
 pub mod anonymise;
+pub mod choose;
 pub mod format;
 pub mod read;
 pub mod strip;
@@ -16,6 +17,7 @@ use crate::detect::names::Names;
 use crate::identity::{peer::PeerNews, store::Answer, usage::Usage, users::Users};
 use crate::pipeline::{LossReport, Output, Pipeline};
 use crate::policy::Policy;
+use crate::process::Process;
 
 /// An input of the pipeline.
 #[derive(Clone, Debug)]
@@ -62,6 +64,8 @@ pub enum Input {
     HostUsers(Arc<Users>),
     /// What a container has used of the processors.
     Usage(Usage),
+    /// A process that was known before, in a recording of some containers only, which comes to need it.
+    Process(Box<Process>),
     /// Inputs that the recording lacks.
     Gap(Gap),
 }
@@ -88,6 +92,9 @@ pub struct Options {
     pub payload: bool,
     /// Names and addresses are replaced by others.
     pub anonymise: bool,
+    /// Only what happens in some containers.
+    #[serde(default)]
+    pub chosen: bool,
 }
 
 impl Options {
@@ -115,6 +122,7 @@ impl Input {
             Self::Names(names) => drop(pipeline.set_names(names)),
             Self::HostUsers(users) => pipeline.set_host_users(users),
             Self::Usage(usage) => pipeline.usage(&usage, output),
+            Self::Process(process) => pipeline.known_before(*process),
             Self::Gap(gap) => pipeline.gap(gap.inputs, gap.until_ns, gap.sequence, output),
         }
     }
@@ -126,7 +134,11 @@ impl Input {
         const FACTS: usize = 2048;
         match self {
             Self::Record { bytes, .. } | Self::Group(bytes) => SMALL + bytes.len(),
-            Self::Answer { .. } | Self::Policy(_) | Self::Names(_) | Self::HostUsers(_) => FACTS,
+            Self::Answer { .. }
+            | Self::Policy(_)
+            | Self::Names(_)
+            | Self::HostUsers(_)
+            | Self::Process(_) => FACTS,
             Self::Peer(_) => 4 * SMALL,
             Self::Release { .. }
             | Self::Tick { .. }

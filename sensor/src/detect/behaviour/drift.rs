@@ -1,18 +1,22 @@
 //! Drift: programs and libraries that are not of the image, with how they came into the container.
 
+mod pipes;
 mod written;
 
 use std::net::SocketAddr;
 
 use sensor_common::{class::Class, record::network::Phase};
 
+use self::pipes::Pipes;
 use self::written::{Deed, Files, Id, Written, id, is_library};
 use super::place::Place;
 use super::{About, Behaviour, Bounds, work};
 use crate::bounded::{Bounded, Table};
 use crate::detect::finding::{Finding, Severity};
 use crate::detect::scene::Scene;
-use crate::detect::technique::{T1036_005, T1070_004, T1105, T1574_006, T1620};
+use crate::detect::technique::{
+    T1036_005, T1059_004, T1070_004, T1105, T1204_002, T1204_003, T1574_006, T1620,
+};
 use crate::event::{Facts, operation::FileOperation, process::Exec};
 use crate::policy::Judged;
 use crate::process::{Key, Process};
@@ -27,7 +31,7 @@ pub(super) static ABOUT: About = About {
     id: "drift",
     name: "Program that is not of the image",
     severity: Severity::Critical,
-    techniques: &[T1105, T1036_005, T1070_004, T1620, T1574_006],
+    techniques: &[T1105, T1204_002, T1204_003, T1036_005, T1070_004, T1620, T1574_006],
     watches: "Files that processes of a container write, rename or make executable, with whoever does it and with whom \
               that one was connected; and programs that are then started from them, or libraries that are loaded. Low: \
               a compiler or package manager of the image wrote it, or another container. Medium: another program did. \
@@ -45,7 +49,27 @@ pub(super) static ABOUT: About = About {
     ],
 };
 
-static ABOUTS: &[&About] = &[&ABOUT];
+/// What else it can find.
+pub(super) static RUN: About = About {
+    id: "download-run-at-once",
+    name: "Download that is run at once",
+    severity: Severity::High,
+    techniques: &[T1105, T1059_004],
+    watches: "Shells of containers that read from a pipe into which a downloader, a decoder of text, or any program that is \
+              connected writes; and scripts that were downloaded and are started. Not where a package manager or compiler \
+              does it.",
+    why: "What runs comes from elsewhere and leaves nothing to look at: so attacks begin.",
+    evidence: "Who wrote into the pipe or the file, from where, and what ran it.",
+    false_positives: "Installation scripts that an entry point downloads and runs at every start: put what they install \
+                      into the image.",
+    tuning: "An exception for this finding by namespace, label, image or program.",
+    next: &[
+        "Look at the parents of the shell: is it how this service works?",
+        "Get what was downloaded, and look at what the shell started afterwards.",
+    ],
+};
+
+static ABOUTS: &[&About] = &[&ABOUT, &RUN];
 
 /// The detection.
 #[derive(Debug)]
@@ -59,6 +83,7 @@ pub(super) struct Drift {
     preloaded: Bounded<Place, ()>,
     /// When it was told last of a container that programs were built.
     built: Bounded<Place, u64>,
+    pipes: Pipes,
 }
 
 /// A program that was started.
@@ -80,12 +105,17 @@ impl Drift {
             preloads: Bounded::new(most),
             preloaded: Bounded::new(most),
             built: Bounded::new(most),
+            pipes: Pipes::new(most),
         }
     }
 
     fn executed(&mut self, scene: &Scene<'_>, exec: &Exec<'_>, found: &mut dyn FnMut(Finding)) {
         let Some(process) = scene.process() else { return };
         self.preloads(scene.key(), exec);
+        for inode in self.pipes.executed(process, &exec.record).into_iter().flatten() {
+            self.piped(scene, inode, found);
+        }
+        self.script(scene, exec, process, found);
         if process.program.memfd {
             if !work::is_runtime(scene) {
                 found(self.fileless(scene, process));
@@ -113,10 +143,63 @@ impl Drift {
         let mut finding = ABOUT.finding(severity, confidence, summary);
         finding.evidence = history(written, from, scene.time_ns());
         finding.evidence.push(started_by(scene));
-        finding.techniques = vec![T1105, T1036_005];
+        finding.techniques = vec![T1105, T1204_002, T1036_005];
         found(finding);
         let started = Started { place, time_ns: scene.time_ns(), path: path.into(), severity };
         self.started.insert(id, started);
+    }
+
+    /// A shell may read what was got from elsewhere.
+    fn piped(&mut self, scene: &Scene<'_>, inode: u64, found: &mut dyn FnMut(Finding)) {
+        let (files, now_ns) = (&self.files, scene.time_ns());
+        let Some((writer, shell)) = self.pipes.run(inode, |key| files.fetched(key, None, now_ns).is_some())
+        else {
+            return;
+        };
+        if self.files.is_built(scene) {
+            return;
+        }
+        let summary = "A shell runs what another program got from elsewhere, without any file.".to_owned();
+        let mut finding = RUN.finding(Severity::High, 0.75, summary);
+        finding.evidence.push(format!("{} (pid {}) wrote into a pipe", writer.line, writer.key.pid));
+        if let Some(end) = self.files.fetched(writer.key, None, now_ns) {
+            finding.evidence.push(format!("it was connected with {end}"));
+        }
+        finding.evidence.push(format!("{} (pid {}) runs what comes out of it", shell.line, shell.key.pid));
+        found(finding);
+    }
+
+    /// A script may have been downloaded.
+    fn script(&self, scene: &Scene<'_>, exec: &Exec<'_>, process: &Process, found: &mut dyn FnMut(Finding)) {
+        let line = &process.program.command_line;
+        let named = match exec.interpreter {
+            Some(_) => String::from_utf8_lossy(exec.requested).into_owned(),
+            None if work::is_shell(&process.program) => match line.arguments().nth(1) {
+                Some(script) if !script.starts_with('-') => script.to_owned(),
+                _ => return,
+            },
+            None => return,
+        };
+        let path = if named.starts_with('/') {
+            named
+        } else {
+            format!("{}/{}", process.program.directory, named.trim_start_matches("./"))
+        };
+        let place = Place::of(scene);
+        let Some(written) = self.files.named(place, &path).filter(|written| written.place == place) else {
+            return;
+        };
+        let Some(end) = self.from(written).filter(|_| !written.built) else { return };
+        if self.files.is_built(scene) {
+            return;
+        }
+        let by_hand = work::is_hand_tool(&written.by.program) || is_hidden(&path);
+        let severity = if by_hand { Severity::High } else { Severity::Medium };
+        let mut finding =
+            RUN.finding(severity, 0.75, format!("The script {path} was downloaded and is run."));
+        finding.evidence = history(written, Some(end), scene.time_ns());
+        finding.evidence.push(started_by(scene));
+        found(finding);
     }
 
     /// Something that was built or installed is started.
@@ -139,7 +222,7 @@ impl Drift {
         let mut finding = ABOUT.finding(Severity::Low, 0.9, summary);
         finding.evidence =
             vec!["a compiler or package manager of the image made it".to_owned(), started_by(scene)];
-        finding.techniques = vec![T1036_005];
+        finding.techniques = vec![T1204_003];
         found(finding);
     }
 
@@ -227,7 +310,7 @@ impl Drift {
         let mut finding = ABOUT.finding(Severity::High, 0.8, summary);
         finding.evidence = history(written, self.from(written), scene.time_ns());
         finding.evidence.push(format!("{how} makes programs load it"));
-        finding.techniques = vec![T1574_006];
+        finding.techniques = vec![T1574_006, T1105, T1204_003];
         found(finding);
     }
 
@@ -281,6 +364,9 @@ impl Behaviour for Drift {
             (Facts::File(operation), Class::FileUnlink) => self.unlinked(scene, operation, found),
             (Facts::Socket(socket), Class::NetConnect) if socket.record.phase != Phase::Failed as u16 => {
                 self.files.connected(scene);
+                if let Some(inode) = self.pipes.of(scene.key()) {
+                    self.piped(scene, inode, found);
+                }
             }
             _ => {}
         }
@@ -288,7 +374,7 @@ impl Behaviour for Drift {
 
     fn table(&self) -> Table {
         let rest = [self.started.table(), self.preloads.table(), self.preloaded.table(), self.built.table()];
-        rest.into_iter().fold(self.files.table(), Table::and)
+        rest.into_iter().fold(self.files.table().and(self.pipes.table()), Table::and)
     }
 }
 

@@ -3,21 +3,26 @@
 mod evidence;
 mod flows;
 mod load;
+mod relay;
 mod words;
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use sensor_common::class::Class;
 
 use self::evidence::{Kind, Lineage, Verdict};
 use self::flows::{Flow, Flows};
 use self::load::History;
+use self::relay::Relays;
 use super::place::Place;
-use super::{About, Behaviour, Bounds, Late, work};
+use super::{About, Behaviour, Bounds, Late, agents, work};
 use crate::bounded::{Bounded, Table};
 use crate::detect::finding::{Finding, Severity};
 use crate::detect::scene::Scene;
 use crate::detect::technique::{MS_TA9039, T1496_001};
 use crate::event::{
-    Facts, content::Content, file::Layer, file::layer, wire::flow::Direction, wire::protocol::Protocol,
+    Facts, content::Content, file::Layer, file::layer, operation::FileOperation, wire::flow::Direction,
+    wire::protocol::Protocol,
 };
 use crate::identity::usage::Usage;
 use crate::policy::Judged;
@@ -27,8 +32,15 @@ use crate::process::{Key, Process};
 const LINEAGES_MAX: usize = 4;
 /// Ancestors by which a process is known as one of a lineage.
 const ANCESTORS: usize = 2;
+/// Device number of registers (`MSR_MAJOR` of `include/uapi/linux/major.h`).
+const MSR_MAJOR: u32 = 202;
+const MINOR_BITS: u32 = 20;
+const S_IFMT: u32 = 0o170_000;
+const S_IFCHR: u32 = 0o020_000;
 /// `SOCK_STREAM` of `include/linux/net.h`.
 const SOCK_STREAM: u16 = 1;
+/// Nodes of registers that are remembered.
+const NODES_MAX: usize = 256;
 /// Containers with something to remember, beside the table's own bound: each takes some kilobytes.
 const PLACES_MAX: usize = 2_048;
 
@@ -56,7 +68,7 @@ pub(super) static ABOUT: About = About {
     ],
 };
 
-static ABOUTS: &[&About] = &[&ABOUT];
+static ABOUTS: &[&About] = &[&ABOUT, &relay::ABOUT];
 
 /// The detection.
 #[derive(Debug)]
@@ -68,6 +80,9 @@ pub(super) struct Mining {
     flows: Flows,
     /// Programs that are not of the image, by device and inode.
     dropped: Bounded<(u32, u64), Place>,
+    /// Nodes of devices of registers that were made, by place and name.
+    nodes: Bounded<u64, ()>,
+    relays: Relays,
 }
 
 /// An item on its way.
@@ -87,6 +102,8 @@ impl Mining {
             loads: Bounded::new(bounds.entries_max),
             flows: Flows::new(bounds.entries_max),
             dropped: Bounded::new(bounds.entries_max),
+            nodes: Bounded::new(NODES_MAX),
+            relays: Relays::new(bounds.entries_max),
         }
     }
 
@@ -113,6 +130,17 @@ impl Mining {
             let text = || format!("{path} was given {argument}, as miners are");
             self.add(scene, &Found { kind: Kind::Arguments, points, text: &text }, found);
         }
+        if words::hunts_rivals(work::tool(program), line.arguments().skip(1)) {
+            let text = || format!("miners of others were looked for to be ended: {}", line.rest());
+            self.add(scene, &Found { kind: Kind::Rivals, points: 110, text: &text }, found);
+        }
+        let loads = matches!(work::tool(program), "modprobe" | "insmod" | "kmod");
+        if loads && scene.container().is_some() && line.arguments().skip(1).any(|argument| argument == "msr")
+        {
+            let text =
+                || "the module for registers of the processor was to be loaded, as miners do".to_owned();
+            self.add(scene, &Found { kind: Kind::Registers, points: 201, text: &text }, found);
+        }
         let by_kernel = process.parent.is_none_or(|parent| parent.pid == 2);
         let name = line.first();
         if !by_kernel && words::is_kernel_thread(name) {
@@ -135,7 +163,7 @@ impl Mining {
             // A runtime copies itself so before it starts a container's own program.
             if !work::is_runtime(scene) {
                 let text = || format!("{path} has no file: it was written into memory and started there");
-                self.add(scene, &Found { kind: Kind::Fileless, points: 60, text: &text }, found);
+                self.add(scene, &Found { kind: Kind::Fileless, points: 55, text: &text }, found);
             }
             return;
         }
@@ -146,7 +174,7 @@ impl Mining {
         let place = Place::of(scene);
         self.dropped.insert((file.device, file.inode), place);
         let text = || format!("{path} is not of the image: it was written after the container's start");
-        self.add(scene, &Found { kind: Kind::Dropped, points: 45, text: &text }, found);
+        self.add(scene, &Found { kind: Kind::Dropped, points: 50, text: &text }, found);
         if file.links == 0 {
             let text = || format!("the file of {path} was deleted before it was started");
             self.add(scene, &Found { kind: Kind::Deleted, points: 50, text: &text }, found);
@@ -193,9 +221,11 @@ impl Mining {
         let record = &call.record;
         let path = || scene.process().map_or_else(String::new, |process| process.program.executable.clone());
         match flows::scheduling(record) {
-            Some(flows::Scheduling::Idle(how)) => {
+            Some(flows::Scheduling::Idle { how, lowest }) => {
+                let points = if lowest { 45 } else { 30 };
+                lineage(self.places.entry(Place::of(scene), Vec::new), scene).lowest |= lowest;
                 let text = || format!("{} runs only when nobody else wants the processor ({how})", path());
-                self.add(scene, &Found { kind: Kind::Idle, points: 45, text: &text }, found);
+                self.add(scene, &Found { kind: Kind::Idle, points, text: &text }, found);
             }
             Some(flows::Scheduling::Bound(mask)) => self.bound(scene, mask, &path, found),
             None => {}
@@ -218,19 +248,31 @@ impl Mining {
             return;
         }
         let text = || format!("threads of {} are bound to {processors} processors, each to one", path());
-        self.add(scene, &Found { kind: Kind::Pinned, points: 35, text: &text }, found);
+        self.add(scene, &Found { kind: Kind::Pinned, points: 25, text: &text }, found);
     }
 
     fn opened(&mut self, scene: &Scene<'_>, found: &mut dyn FnMut(Finding)) {
         let Facts::File(operation) = &scene.given.event.facts else { return };
-        if !operation.is_written() || !is_register(scene) {
+        // An attempt says enough, whatever it was for.
+        if !operation.is_written() && operation.record.error == 0 {
+            return;
+        }
+        let made = || self.nodes.peek(&named(scene, operation)).is_some();
+        if !(is_register(scene) || !self.nodes.is_empty() && made()) || agents::is_agents_work(scene) {
             return;
         }
         let mut path = String::new();
         operation.paths(scene.given.event.incomplete, &mut path, &mut String::new());
-        let text =
-            || format!("registers of the processor were opened to be written, as miners tune it: {path}");
-        self.add(scene, &Found { kind: Kind::Registers, points: 120, text: &text }, found);
+        let text = || format!("registers of the processor were opened, as miners do to tune it: {path}");
+        self.add(scene, &Found { kind: Kind::Registers, points: 201, text: &text }, found);
+    }
+
+    /// A node of a device was made: of registers, whatever its name.
+    fn made(&mut self, scene: &Scene<'_>) {
+        let Facts::File(operation) = &scene.given.event.facts else { return };
+        if operation.record.rdev >> MINOR_BITS == MSR_MAJOR && operation.record.mode & S_IFMT == S_IFCHR {
+            self.nodes.insert(named(scene, operation), ());
+        }
     }
 
     fn unlinked(&mut self, scene: &Scene<'_>, found: &mut dyn FnMut(Finding)) {
@@ -287,28 +329,48 @@ impl Mining {
 
     fn closed(&mut self, scene: &Scene<'_>, found: &mut dyn FnMut(Finding)) {
         let Some(record) = scene.socket() else { return };
+        let foreign = scene.process().is_some_and(|process| !work::is_of_image(&process.program));
+        if foreign && scene.container().is_some() && !work::builds(scene) {
+            self.relays.closed(scene, record, found);
+        }
         let Some(flow) = self.flows.closed(record.socket) else { return };
         self.silent(scene, &flow, "nothing that is known was said", found);
         let Some(thin) = flow.is_thin(record, scene.time_ns()) else { return };
         let text = || format!("a connection to {} {thin}", flow.end());
-        self.add(scene, &Found { kind: Kind::Flow, points: 14, text: &text }, found);
+        self.add(scene, &Found { kind: Kind::Flow, points: 9, text: &text }, found);
     }
 
     /// What came of a connection without an event of its own.
     fn late(&mut self, flow: &Flow, item: &Found<'_>, now_ns: u64, found: &mut dyn FnMut(Late)) {
         let lineages = self.places.entry(flow.place, Vec::new);
-        let lineage = of(lineages, &[flow.process], None, now_ns);
-        (lineage.cgroup, lineage.process) = (flow.cgroup, Some(flow.process));
-        if lineage.path.is_empty() {
+        let lineage = of(lineages, &flow.chain(), None, now_ns);
+        // Who computes is of more interest than who is connected.
+        if lineage.process.is_none() {
+            (lineage.cgroup, lineage.process) = (flow.cgroup, Some(flow.process));
             lineage.path = "a program".into();
         }
+        let process = lineage.process;
         lineage.add(item.kind, item.points, now_ns, item.text);
         self.owners.insert(flow.cgroup, flow.place);
         let load = self.loads.peek(&flow.cgroup).and_then(History::load);
         if let Some(verdict) = lineage.rises(load.as_ref(), now_ns) {
             let finding = tell(lineage, verdict);
-            found(Late { cgroup: flow.cgroup, process: Some(flow.process), finding });
+            found(Late { cgroup: flow.cgroup, process, finding });
         }
+    }
+}
+
+impl Mining {
+    /// Connections of lineages that compute as only miners do.
+    fn modest(&self, now_ns: u64) -> Vec<Flow> {
+        let mut flows = Vec::new();
+        for (place, lineages) in self.places.iter() {
+            let modest = lineages.iter().filter(|lineage| lineage.is_modest() && !lineage.has(Kind::Flow));
+            flows.extend(modest.filter_map(|lineage| {
+                self.flows.of(*place, now_ns, |flow| lineage.is_of(&flow.chain(), None))
+            }));
+        }
+        flows
     }
 }
 
@@ -326,7 +388,8 @@ impl Behaviour for Mining {
             Class::NetDns,
             Class::Scheduling,
         ];
-        const INSIDE: [Class; 3] = [Class::FileOpen, Class::FileUnlink, Class::ControlWrite];
+        const INSIDE: [Class; 4] =
+            [Class::FileOpen, Class::FileUnlink, Class::FileMknod, Class::ControlWrite];
         let bits = |classes: &[Class]| classes.iter().fold(0, |bits, class| bits | class.bit());
         Judged { containers: bits(&BOTH) | bits(&INSIDE), host: bits(&BOTH), names: false }
     }
@@ -348,6 +411,7 @@ impl Behaviour for Mining {
             Class::Scheduling => self.scheduled(scene, found),
             Class::FileOpen => self.opened(scene, found),
             Class::FileUnlink => self.unlinked(scene, found),
+            Class::FileMknod => self.made(scene),
             Class::ControlWrite => self.written(scene, found),
             _ => {}
         }
@@ -361,9 +425,14 @@ impl Behaviour for Mining {
             };
             self.late(&flow, &Found { kind: Kind::Port, points, text: &text }, now_ns, found);
         }
+        for flow in self.modest(now_ns) {
+            let text =
+                || format!("it keeps a connection to {} while it computes with what is left", flow.end());
+            self.late(&flow, &Found { kind: Kind::Flow, points: 70, text: &text }, now_ns, found);
+        }
         for flow in self.flows.long(now_ns) {
             let text = || format!("a connection to {} stays open for minutes", flow.end());
-            self.late(&flow, &Found { kind: Kind::Flow, points: 10, text: &text }, now_ns, found);
+            self.late(&flow, &Found { kind: Kind::Flow, points: 9, text: &text }, now_ns, found);
         }
     }
 
@@ -394,7 +463,8 @@ impl Behaviour for Mining {
 
     fn table(&self) -> Table {
         let tables = [self.owners.table(), self.loads.table(), self.flows.table(), self.dropped.table()];
-        tables.into_iter().fold(self.places.table(), Table::and)
+        let tables = tables.into_iter().chain([self.nodes.table(), self.relays.table()]);
+        tables.fold(self.places.table(), Table::and)
     }
 }
 
@@ -481,6 +551,15 @@ fn is_register(scene: &Scene<'_>) -> bool {
         (names.next(), names.next(), names.next()),
         (Some(b"msr"), Some(_), Some(b"cpu")) | (Some(b"allow_writes"), Some(b"parameters"), Some(b"msr"))
     )
+}
+
+/// Name of a file in its container.
+fn named(scene: &Scene<'_>, operation: &FileOperation<'_>) -> u64 {
+    let mut path = String::new();
+    operation.paths(scene.given.event.incomplete, &mut path, &mut String::new());
+    let mut hasher = DefaultHasher::new();
+    (Place::of(scene), path).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn end(ip: std::net::IpAddr, port: u16) -> String {

@@ -168,6 +168,16 @@ pub(super) fn name(program: &Program) -> &str {
     program.executable.rsplit('/').next().unwrap_or_default()
 }
 
+/// What a program does: the name of its file, or, of one that is many programs, the name that it was called by.
+pub(super) fn tool(program: &Program) -> &str {
+    let name = name(program);
+    if matches!(name, "busybox" | "toybox") {
+        program.command_line.first().rsplit('/').next().unwrap_or_default()
+    } else {
+        name
+    }
+}
+
 /// Whether a program's file is what the image brought, as far as the kernel tells: neither written since the container
 /// began nor in memory.
 pub(super) fn is_of_image(program: &Program) -> bool {
@@ -205,7 +215,18 @@ pub(super) fn is_hand_tool(program: &Program) -> bool {
             || HAND_TOOLS.binary_search(&name).is_ok()
             || INTERPRETERS.contains(&bare)
     };
-    is(name(program)) || is(program.command_line.command())
+    is(tool(program)) || is(program.command_line.command())
+}
+
+/// A shell, which does what it reads.
+pub(super) fn is_shell(program: &Program) -> bool {
+    let shells = ["ash", "bash", "dash", "fish", "ksh", "mksh", "sh", "zsh"];
+    shells.contains(&tool(program))
+}
+
+/// Makes a program of text.
+pub(super) fn is_decoder(program: &Program) -> bool {
+    matches!(tool(program), "base64" | "base32" | "xxd" | "uudecode" | "openssl")
 }
 
 /// A container runtime that prepares a container: it runs a copy of itself in memory, and was started from outside.
@@ -218,7 +239,7 @@ pub(super) fn is_runtime(scene: &Scene<'_>) -> bool {
 /// Gets something from elsewhere.
 pub(super) fn is_downloader(program: &Program) -> bool {
     let is = |name: &str| DOWNLOADERS.binary_search(&name).is_ok();
-    is(name(program)) || is(program.command_line.command())
+    is(tool(program)) || is(program.command_line.command())
 }
 
 /// Resolves names for others.

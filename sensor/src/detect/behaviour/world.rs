@@ -10,7 +10,7 @@ use sensor_common::{
         file::FileRecord,
         network::{Address, NetRecord, Phase},
         privilege::{CallRecord, Facts as CallFacts},
-        process::{ExecRecord, FileFlags, FileIdentity},
+        process::{ExecRecord, FileFlags, FileIdentity, Stdio},
     },
 };
 
@@ -204,6 +204,47 @@ impl<B: Behaviour> World<B> {
             executable: components(path),
             arguments: Strings(format!("{path}\0").into_bytes().leak()),
             environment: Strings(format!("{variable}\0").into_bytes().leak()),
+            ..Exec::bare(record)
+        };
+        self.event(cgroup, pid, Class::ProcessExec, Facts::Exec(exec))
+    }
+
+    /// A program of the image starts with pipes as its standard input and output; 0 for none.
+    pub(super) fn exec_piped(
+        &mut self,
+        cgroup: u64,
+        (parent, pid): (u32, u32),
+        path: &str,
+        (input, output): (u64, u64),
+    ) -> Vec<Finding> {
+        let pipe = |inode| Stdio { inode, mode: if inode == 0 { 0o020_666 } else { 0o010_600 }, rdev: 0 };
+        let stdio = [pipe(input), pipe(output), pipe(0)];
+        let file = file(u64::from(pid) + 1_000_000, Lies::Image);
+        let record =
+            ExecRecord { parent: task(parent), container_pid: pid, file, stdio, ..ExecRecord::default() };
+        let exec = Exec {
+            executable: components(path),
+            arguments: Strings(format!("{path}\0").into_bytes().leak()),
+            ..Exec::bare(record)
+        };
+        self.event(cgroup, pid, Class::ProcessExec, Facts::Exec(exec))
+    }
+
+    /// A script starts.
+    pub(super) fn exec_script(
+        &mut self,
+        cgroup: u64,
+        (parent, pid): (u32, u32),
+        interpreter: &str,
+        script: &str,
+    ) -> Vec<Finding> {
+        let file = file(u64::from(pid) + 1_000_000, Lies::Image);
+        let record = ExecRecord { parent: task(parent), container_pid: pid, file, ..ExecRecord::default() };
+        let exec = Exec {
+            executable: components(interpreter),
+            arguments: Strings(format!("{interpreter}\0{script}\0").into_bytes().leak()),
+            requested: script.as_bytes().to_vec().leak(),
+            interpreter: Some(interpreter.as_bytes().to_vec().leak()),
             ..Exec::bare(record)
         };
         self.event(cgroup, pid, Class::ProcessExec, Facts::Exec(exec))

@@ -1,12 +1,13 @@
 //! Files that containers wrote, and who wrote them: what is needed should one be started as a program.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::bounded::{Bounded, Table};
 use crate::detect::behaviour::{place::Place, work};
 use crate::detect::scene::Scene;
-use crate::event::operation::FileOperation;
+use crate::event::{operation::FileOperation, text::Strings};
 use crate::process::{Key, Program};
 use sensor_common::record::{file::Facts as FileFacts, process::FileIdentity};
 
@@ -59,6 +60,8 @@ pub(super) struct Files {
     /// Those that may not be executed: many, and few of them ever will.
     plain: Bounded<Id, Written>,
     executable: Bounded<Id, Written>,
+    /// Files by place and path, as far as they have one.
+    paths: Bounded<u64, Id>,
     /// The latest connection of a process, or of a child of it.
     connections: Bounded<Key, (SocketAddr, u64)>,
 }
@@ -73,10 +76,23 @@ pub(super) fn is_library(name: &[u8]) -> bool {
     name.ends_with(b".so") || name.windows(4).any(|part| part == b".so.")
 }
 
+/// Of a path, by its names from the last one to the first.
+fn hash<'a>(place: Place, names: impl Iterator<Item = &'a [u8]>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    place.hash(&mut hasher);
+    names.for_each(|name| name.hash(&mut hasher));
+    hasher.finish()
+}
+
 impl Files {
     /// None.
     pub(super) fn new(most: usize) -> Self {
-        Self { plain: Bounded::new(most), executable: Bounded::new(most), connections: Bounded::new(most) }
+        Self {
+            plain: Bounded::new(most),
+            executable: Bounded::new(most),
+            paths: Bounded::new(most),
+            connections: Bounded::new(most),
+        }
     }
 
     /// A file was opened to be written.
@@ -96,6 +112,10 @@ impl Files {
         } else {
             &mut self.plain
         };
+        if let Some(path) = operation.path {
+            let names = Strings(path.0).iter();
+            self.paths.insert(hash(written.place, names), id);
+        }
         table.insert(id, written);
     }
 
@@ -132,6 +152,12 @@ impl Files {
         self.executable.peek(&id).or_else(|| self.plain.peek(&id))
     }
 
+    /// A file that was written, by its path from the root.
+    pub(super) fn named(&self, place: Place, path: &str) -> Option<&Written> {
+        let names = path.rsplit('/').filter(|name| !name.is_empty() && *name != ".").map(str::as_bytes);
+        self.get(*self.paths.peek(&hash(place, names))?)
+    }
+
     /// From where the content of something came that was done then, by a process or by a sibling of it.
     pub(super) fn fetched(&self, process: Key, parent: Option<Key>, time_ns: u64) -> Option<SocketAddr> {
         let of = |key: Key| {
@@ -158,6 +184,6 @@ impl Files {
 
     /// How full it is.
     pub(super) fn table(&self) -> Table {
-        self.plain.table().and(self.executable.table()).and(self.connections.table())
+        self.plain.table().and(self.executable.table()).and(self.paths.table()).and(self.connections.table())
     }
 }

@@ -7,8 +7,8 @@ use crate::process::Key;
 const MEDIUM: f64 = 100.0;
 const HIGH: f64 = 130.0;
 const CRITICAL: f64 = 200.0;
-/// Threads that are bound to one processor each and take whatever is left of it will use it, measured or not.
-const LEFTOVERS: u32 = 20;
+/// A program that came from elsewhere and takes whatever is left of the processors will use it, measured or not.
+const LEFTOVERS: u32 = 25;
 /// Below it what was told counts for nothing: the next rise is told again.
 const FORGOTTEN: f64 = 50.0;
 
@@ -35,6 +35,8 @@ pub(super) enum Kind {
     Port,
     /// Registers of the processor were opened to be written.
     Registers,
+    /// Miners of others were looked for to end them.
+    Rivals,
     /// Only in memory.
     Fileless,
     /// Its file was deleted.
@@ -65,7 +67,8 @@ impl Kind {
     /// After so long it weighs half.
     const fn half_life_ns(self) -> u64 {
         let minutes = match self {
-            Self::Protocol | Self::Name | Self::Arguments | Self::Program | Self::Registers => 360,
+            Self::Protocol | Self::Name | Self::Arguments | Self::Program => 360,
+            Self::Registers | Self::Rivals => 360,
             Self::Fileless | Self::Deleted | Self::Dropped | Self::Imitates | Self::Pages => 360,
             Self::Idle | Self::Pinned => 720,
             Self::Port | Self::Flow => 30,
@@ -102,6 +105,8 @@ pub(super) struct Lineage {
     items: Vec<Item>,
     /// Single processors that its threads were bound to.
     pub(super) processors: u64,
+    /// It runs in the idle class (`SCHED_IDLE`), and is not only nice.
+    pub(super) lowest: bool,
     /// Control group and process of the latest item.
     pub(super) cgroup: u64,
     pub(super) process: Option<Key>,
@@ -158,6 +163,16 @@ impl Lineage {
         self.items.push(Item { kind, points, count: 1, last_ns: now_ns, text: shortened(text()) });
     }
 
+    /// Whether there is an item of a kind.
+    pub(super) fn has(&self, kind: Kind) -> bool {
+        self.items.iter().any(|item| item.kind == kind)
+    }
+
+    /// Whether it computes with what is left of processors, each of its threads on one: only miners are so modest.
+    pub(super) fn is_modest(&self) -> bool {
+        self.lowest && self.has(Kind::Idle) && self.has(Kind::Pinned)
+    }
+
     /// How much it weighs without the load.
     pub(super) fn points(&self, now_ns: u64) -> f64 {
         self.items.iter().map(|item| item.points(now_ns)).sum()
@@ -165,10 +180,10 @@ impl Lineage {
 
     /// What it comes to, if that is more than was told.
     pub(super) fn rises(&mut self, load: Option<&Load>, now_ns: u64) -> Option<Verdict> {
-        let has = |kind: Kind| self.items.iter().any(|item| item.kind == kind);
+        let foreign = self.has(Kind::Dropped) || self.has(Kind::Fileless);
         let of_load = match load {
             Some(load) => load.points,
-            None if has(Kind::Idle) && has(Kind::Pinned) => LEFTOVERS,
+            None if self.has(Kind::Idle) && foreign => LEFTOVERS,
             None => 0,
         };
         let sum = self.points(now_ns) + f64::from(of_load);

@@ -21,6 +21,8 @@ use crate::process::Key;
 const SECOND_NS: u64 = 1_000_000_000;
 /// A client of a pool speaks at once.
 const SILENT_NS: u64 = 10 * SECOND_NS;
+/// Who mines does so from the first moments of its connection on.
+const MOMENT_NS: u64 = 3 * SECOND_NS;
 /// A connection that is open for so long stays.
 const LONG_NS: u64 = 180 * SECOND_NS;
 /// Bytes a minute up to which it is thin.
@@ -35,6 +37,8 @@ const LOOK_NS: u64 = 30 * SECOND_NS;
 pub(super) struct Flow {
     pub(super) place: Place,
     pub(super) process: Key,
+    /// Its parents.
+    pub(super) above: [Option<Key>; 2],
     pub(super) cgroup: u64,
     remote: (IpAddr, u16),
     since_ns: u64,
@@ -50,12 +54,20 @@ impl Flow {
     /// A connection that the event's process makes.
     pub(super) fn new(scene: &Scene<'_>, remote: (IpAddr, u16), place: Place, port: Option<u32>) -> Self {
         let (process, cgroup, since_ns) = (scene.key(), scene.cgroup(), scene.time_ns());
-        Self { place, process, cgroup, remote, since_ns, port, spoken: false, told: false }
+        let mut above =
+            scene.lineage().filter(|process| process.container_pid != 1).map(|process| process.key);
+        let above = [above.next(), above.next()];
+        Self { place, process, above, cgroup, remote, since_ns, port, spoken: false, told: false }
     }
 
     /// Points of its port; less where something was said, which a pool's client would have said otherwise.
     pub(super) fn port_points(&self) -> Option<u32> {
         self.port.map(|points| if self.spoken { points.min(words::HINT) } else { points })
+    }
+
+    /// Its process with those above.
+    pub(super) fn chain(&self) -> Vec<Key> {
+        std::iter::once(self.process).chain(self.above.into_iter().flatten()).collect()
     }
 
     /// The other end.
@@ -158,6 +170,14 @@ impl Flows {
         sockets.iter().filter_map(tell).collect()
     }
 
+    /// Connections of a lineage that are open for a moment; each once, or again when they are long.
+    pub(super) fn of(&self, place: Place, now_ns: u64, is_of: impl Fn(&Flow) -> bool) -> Option<Flow> {
+        let is_open = |flow: &&Flow| {
+            flow.place == place && now_ns.saturating_sub(flow.since_ns) >= MOMENT_NS && is_of(flow)
+        };
+        self.open.iter().map(|(_, flow)| flow).find(is_open).copied()
+    }
+
     /// How full it is.
     pub(super) fn table(&self) -> Table {
         self.open.table().and(self.waiting.table())
@@ -167,7 +187,12 @@ impl Flows {
 /// What a call says of how a task is to be scheduled.
 pub(super) enum Scheduling {
     /// Only when nobody else wants the processor.
-    Idle(&'static str),
+    Idle {
+        /// As people know it.
+        how: &'static str,
+        /// By the idle class.
+        lowest: bool,
+    },
     /// On this one processor.
     Bound(u64),
 }
@@ -187,7 +212,7 @@ pub(super) fn scheduling(record: &CallRecord) -> Option<Scheduling> {
         return record.detail.is_power_of_two().then_some(Scheduling::Bound(record.detail));
     }
     if record.number == SCHED_IDLE {
-        return Some(Scheduling::Idle("SCHED_IDLE"));
+        return Some(Scheduling::Idle { how: "SCHED_IDLE", lowest: true });
     }
-    (record.detail & PRIORITY == NICE_19).then_some(Scheduling::Idle("nice 19"))
+    (record.detail & PRIORITY == NICE_19).then_some(Scheduling::Idle { how: "nice 19", lowest: false })
 }

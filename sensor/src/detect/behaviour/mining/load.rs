@@ -15,9 +15,9 @@ const HALF_LIFE_S: f64 = 3_600.0;
 const JUMP: f64 = 4.0;
 
 /// Points of a load that is new, of one without history, and of one that was always there.
-const NEW: u32 = 40;
-const UNKNOWN: u32 = 35;
-const USUAL: u32 = 25;
+const NEW: u32 = 35;
+const UNKNOWN: u32 = 30;
+const USUAL: u32 = 20;
 
 /// What is remembered of a control group.
 #[derive(Clone, Copy, Debug)]

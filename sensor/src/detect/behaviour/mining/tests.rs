@@ -5,7 +5,7 @@ use sensor_common::{
     class::Class,
     record::{
         file::FileRecord,
-        network::{NetRecord, Phase},
+        network::{Facts as NetFacts, NetRecord, Phase},
     },
 };
 
@@ -116,9 +116,9 @@ fn arguments_count_whatever_the_program_is_called() {
     assert_eq!(severities(&world), [Severity::High], "on the host, too");
 }
 
-/// M10: threads on their own processors, only when nobody else wants them, all the time.
+/// M10: a program of nobody's image that takes what is left of the processors.
 #[test]
-fn idle_and_pinned_is_told_without_any_connection() {
+fn what_was_dropped_and_takes_leftovers_is_told_without_any_connection() {
     type Set = fn(&mut World<Mining>, u32);
     let ways: [Set; 3] = [
         |world, pid| drop(world.schedule(BOX, pid, Call::SchedSetscheduler, IDLE, 0)),
@@ -126,15 +126,33 @@ fn idle_and_pinned_is_told_without_any_connection() {
         |world, pid| drop(world.schedule(BOX, pid, Call::SchedSetattr, IDLE, 120)),
     ];
     for set in ways {
-        let mut world = world();
-        world.exec(BOX, (SHELL, 20), "/usr/bin/python3 burn.py", file(3, Lies::Image));
-        set(&mut world, 20);
-        pin(&mut world, 20, 1);
-        assert!(world.found.is_empty());
-        pin(&mut world, 20, 2);
-        world.work(&mut usage(), 30, 195);
-        assert_eq!(severities(&world), [Severity::Medium]);
+        for (line, lies) in
+            [("/opt/notes", Lies::Upper), ("/dev/shm/x", Lies::Temporary), ("memfd:x", Lies::Memory)]
+        {
+            let mut world = world();
+            world.exec(BOX, (SHELL, 20), line, file(3, lies));
+            assert!(world.found.is_empty());
+            set(&mut world, 20);
+            assert_eq!(severities(&world), [Severity::Medium], "{line}");
+        }
     }
+}
+
+/// M04: a program of the image in the idle class, a thread for each processor, and a connection that says nothing.
+#[test]
+fn modest_threads_with_a_connection() {
+    let mut world = world();
+    world.exec(BOX, (SHELL, 20), "/usr/bin/python3 burn.py", file(3, Lies::Image));
+    world.exec(BOX, (20, 21), "/usr/bin/python3 burn.py", file(3, Lies::Image));
+    world.connect(BOX, 21, 6, WEB);
+    world.say(BOX, 21, (6, WEB), Some(Protocol::Tls), Some("relay.example.org"));
+    world.schedule(BOX, 20, Call::SchedSetscheduler, IDLE, 0);
+    pin(&mut world, 20, 2);
+    assert!(world.found.is_empty());
+    world.pass(10);
+    assert_eq!(severities(&world), [Severity::High]);
+    world.pass(600);
+    assert_eq!(world.found.len(), 1);
 }
 
 #[test]
@@ -143,11 +161,55 @@ fn processes_that_are_pinned_one_by_one_count_together() {
     for pid in 20..24 {
         world.exec(BOX, (SHELL, pid), "/usr/bin/taskset -c 0 ./x", file(4, Lies::Image));
         world.schedule(BOX, pid, Call::SchedSetaffinity, 0, 1 << (pid - 20));
-        world.schedule(BOX, pid, Call::Setpriority, 0, 139);
+        world.schedule(BOX, pid, Call::SchedSetscheduler, IDLE, 0);
         world.exec(BOX, (SHELL, pid), "/usr/bin/python3 burn.py", file(3, Lies::Image));
     }
-    world.work(&mut usage(), 7, 195);
+    let mut used = usage();
+    world.work(&mut used, 10, 5);
+    assert!(world.found.is_empty());
+    world.work(&mut used, 7, 195);
     assert_eq!(severities(&world), [Severity::Medium]);
+}
+
+#[test]
+fn who_ends_rivals_and_stays_modest_is_one_of_them() {
+    let mut world = world();
+    world.exec_as(BOX, (SHELL, 20), "/bin/busybox", "killall xmrig", file(4, Lies::Image));
+    assert_eq!(severities(&world), [Severity::Medium]);
+    world.exec(BOX, (SHELL, 21), "/var/notes", file(5, Lies::Upper));
+    world.schedule(BOX, 21, Call::Setpriority, 0, 139);
+    assert_eq!(severities(&world), [Severity::Medium, Severity::High, Severity::Critical]);
+    let mut other = self::world();
+    other.exec(BOX, (SHELL, 20), "/usr/bin/pkill nginx", file(4, Lies::Image));
+    assert!(other.found.is_empty());
+}
+
+#[test]
+fn what_is_carried_for_others() {
+    let carried = |program: Lies, swapped: bool| {
+        let mut world = world();
+        world.exec(BOX, (SHELL, 20), "/opt/notes", file(3, program));
+        for number in 0..30_u64 {
+            let bytes = 20_000 + number * 5_000;
+            let record = |sent_bytes, received_bytes, facts| NetRecord {
+                sent_bytes,
+                received_bytes,
+                facts,
+                ..NetRecord::default()
+            };
+            let accepted = record(bytes, 40, NetFacts::ACCEPTED);
+            world.connection(BOX, 20, Class::NetClose, (100 + number, "10.0.0.7:5000"), accepted);
+            let made = if swapped { record(40, bytes, 0) } else { record(bytes + 9_000, 7_000, 0) };
+            world.connection(BOX, 20, Class::NetClose, (200 + number, WEB), made);
+        }
+        world.found
+    };
+    let found = carried(Lies::Upper, true);
+    let [finding] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((finding.severity, finding.id.as_str()), (Severity::Medium, "relay"));
+    assert_eq!(carried(Lies::Memory, true).iter().filter(|finding| finding.id == "relay").count(), 1);
+    assert!(carried(Lies::Image, true).is_empty(), "a load balancer");
+    assert!(carried(Lies::Upper, false).is_empty(), "a client that also serves");
 }
 
 #[test]
@@ -175,6 +237,15 @@ fn heavy_work_of_other_kinds_is_not_mining() {
     let thin = NetRecord { sent_bytes: 2_000, received_bytes: 2_000, ..NetRecord::default() };
     training.connection(BOX, 20, Class::NetClose, (5, WEB), thin);
     assert!(training.found.is_empty(), "{:?}", training.found);
+    // The same as a job in the background.
+    let mut job = world();
+    job.exec(BOX, (1, 20), "/usr/bin/python3 train.py", file(3, Lies::Image));
+    job.schedule(BOX, 20, Call::Setpriority, 0, 139);
+    pin(&mut job, 20, 16);
+    let mut used = usage();
+    job.work(&mut used, 10, 5);
+    job.work(&mut used, 30, 1_590);
+    assert!(job.found.is_empty(), "{:?}", job.found);
     // An encoder in the background.
     let mut encoder = world();
     encoder.exec(BOX, (SHELL, 20), "/usr/bin/ffmpeg -i in.mkv -c:v libx265 -o out", file(3, Lies::Image));
@@ -238,13 +309,28 @@ fn strangers_in_a_container_do_not_add_up() {
 
 #[test]
 fn processor_registers_count() {
-    let mut world = world();
-    world.exec(BOX, (SHELL, 20), "/app/x", file(3, Lies::Image));
     let opened = FileRecord { flags: 1, ..FileRecord::default() };
-    world.touch(BOX, 20, Class::FileOpen, "/dev/cpu/0/msr", opened);
-    assert_eq!(severities(&world), [Severity::Medium]);
-    world.touch(BOX, 20, Class::FileOpen, "/data/msr", opened);
-    assert_eq!(world.found.len(), 1);
+    let start = || {
+        let mut world = world();
+        world.exec(BOX, (SHELL, 20), "/app/x", file(3, Lies::Image));
+        world
+    };
+    let mut known = start();
+    known.touch(BOX, 20, Class::FileOpen, "/data/msr", opened);
+    assert!(known.found.is_empty());
+    known.touch(BOX, 20, Class::FileOpen, "/dev/cpu/0/msr", opened);
+    assert_eq!(severities(&known), [Severity::Critical]);
+    let mut renamed = start();
+    let node = FileRecord { mode: 0o020_600, rdev: 202 << 20, ..FileRecord::default() };
+    renamed.touch(BOX, SHELL, Class::FileMknod, "/tmp/notes", node);
+    assert!(renamed.found.is_empty());
+    let refused = FileRecord { error: -1, ..FileRecord::default() };
+    renamed.touch(BOX, 20, Class::FileOpen, "/tmp/other", refused);
+    renamed.touch(BOX, 20, Class::FileOpen, "/tmp/notes", refused);
+    assert_eq!(severities(&renamed), [Severity::Critical]);
+    let mut module = start();
+    module.exec_as(BOX, (SHELL, 21), "/bin/busybox", "modprobe msr", file(4, Lies::Image));
+    assert_eq!(severities(&module), [Severity::Critical]);
 }
 
 #[test]
@@ -259,7 +345,7 @@ fn memory_is_bounded_whatever_comes() {
     }
     let table = world.behaviour.table();
     assert!(table.entries <= table.most && table.evicted > 0, "{table:?}");
-    assert!(table.most <= 5 * 64 + 256);
+    assert!(table.most <= 6 * 64 + 2 * 256);
     // Lineages of one container.
     for number in 0..1_000 {
         let line = format!("/tmp/{number} --donate-level 1");

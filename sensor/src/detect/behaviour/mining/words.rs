@@ -5,7 +5,7 @@ use std::net::IpAddr;
 /// Points of something that only miners say.
 pub(super) const SURE: u32 = 140;
 /// Points of something that hardly anybody else says.
-pub(super) const LIKELY: u32 = 100;
+pub(super) const LIKELY: u32 = 105;
 /// Points of something that others say, too.
 pub(super) const HINT: u32 = 40;
 
@@ -193,7 +193,7 @@ pub(super) fn pool_port(address: IpAddr, port: u16) -> Option<u32> {
     if PORTS.binary_search(&port).is_ok() {
         return Some(LIKELY);
     }
-    SHARED_PORTS.binary_search(&port).is_ok().then_some(HINT)
+    SHARED_PORTS.binary_search(&port).is_ok().then_some(60)
 }
 
 /// An address beyond private networks, and neither the node's own nor one for many.
@@ -343,6 +343,12 @@ pub(super) fn is_miner(name: &str) -> bool {
     PROGRAMS.binary_search(&name).is_ok()
 }
 
+/// Whether a program that ends others, or looks for them, is told the name of a miner.
+pub(super) fn hunts_rivals<'a>(tool: &str, mut arguments: impl Iterator<Item = &'a str>) -> bool {
+    let hunts = matches!(tool, "kill" | "killall" | "pkill" | "pgrep" | "pidof" | "skill");
+    hunts && arguments.any(|argument| PROGRAMS.iter().any(|name| name.len() > 5 && argument.contains(name)))
+}
+
 /// Looks like the name of a thread of the kernel.
 pub(super) fn is_kernel_thread(name: &str) -> bool {
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
@@ -447,7 +453,7 @@ mod tests {
             (points("198.51.100.7", 3333), points("2001:db8::1", 14_444)),
             (Some(LIKELY), Some(LIKELY))
         );
-        assert_eq!((points("198.51.100.7", 4444), points("198.51.100.7", 443)), (Some(HINT), None));
+        assert_eq!((points("198.51.100.7", 4444), points("198.51.100.7", 443)), (Some(60), None));
         for private in ["10.0.0.7", "127.0.0.1", "192.168.1.1", "100.64.0.1", "::1", "fd00::1"] {
             assert_eq!(points(private, 3333), None, "{private}");
         }
