@@ -47,6 +47,8 @@ pub struct Config {
     pub flows_max: usize,
     /// `[rules]`
     pub rules: Rules,
+    /// Between two looks at the processor time of a container (`behaviours.usage_interval_s`); `None`: it is not read.
+    pub usage_interval: Option<Duration>,
     /// `[behaviours]` and `[tuning]`
     pub memory: Memory,
     /// `[log]`
@@ -328,6 +330,9 @@ impl Config {
             },
             flows_max: values.size(&setting::NETWORK_FLOWS_MAX)?,
             rules: values.rules()?,
+            usage_interval: Some(values.number(&setting::BEHAVIOURS_USAGE_INTERVAL_S)?)
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
             memory: Memory {
                 entries_max: values.size(&setting::BEHAVIOURS_ENTRIES_MAX)?,
                 normal: match values.text(&setting::TUNING_NORMAL).as_deref() {

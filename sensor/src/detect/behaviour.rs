@@ -2,7 +2,13 @@
 
 mod agents;
 mod boundary;
+mod drift;
+mod mining;
+mod place;
 mod sensor;
+mod work;
+#[cfg(test)]
+mod world;
 
 use std::fmt::Debug;
 
@@ -13,6 +19,7 @@ use super::scene::Scene;
 use super::technique::Technique;
 use crate::bounded::Table;
 use crate::identity::store::Known;
+use crate::identity::usage::Usage;
 use crate::policy::Judged;
 use crate::process::Key;
 
@@ -104,6 +111,9 @@ pub trait Behaviour: Debug + Send {
     /// About a second has passed.
     fn tick(&mut self, _now_ns: u64, _found: &mut dyn FnMut(Late)) {}
 
+    /// What a container has used of the processors was read again.
+    fn usage(&mut self, _usage: &Usage, _found: &mut dyn FnMut(Late)) {}
+
     /// Records were lost. Their container, if they are of one.
     fn lost(&mut self, _lost: &Lost, _container: Option<&Known>) {}
 
@@ -145,7 +155,12 @@ impl Behaviours {
     /// All that there are.
     #[must_use]
     pub fn all(bounds: Bounds) -> Self {
-        Self::new(vec![Box::new(boundary::Boundary::new(bounds)), Box::new(sensor::Sensor::new(bounds))])
+        Self::new(vec![
+            Box::new(boundary::Boundary::new(bounds)),
+            Box::new(mining::Mining::new(bounds)),
+            Box::new(drift::Drift::new(bounds)),
+            Box::new(sensor::Sensor::new(bounds)),
+        ])
     }
 
     /// True if none is on.
@@ -187,6 +202,13 @@ impl Behaviours {
     pub fn tick(&mut self, now_ns: u64, found: &mut dyn FnMut(Late)) {
         for behaviour in &mut self.all {
             behaviour.tick(now_ns, found);
+        }
+    }
+
+    /// What a container has used of the processors was read again.
+    pub fn usage(&mut self, usage: &Usage, found: &mut dyn FnMut(Late)) {
+        for behaviour in &mut self.all {
+            behaviour.usage(usage, found);
         }
     }
 
