@@ -1,5 +1,12 @@
 //! Behaviours: detections with memory. One file each; each keeps bounded state of its own and tells what it finds.
 
+mod distinct;
+mod hand;
+mod lateral;
+#[cfg(test)]
+mod play;
+mod shell;
+
 use std::fmt::Debug;
 
 use super::finding::{Finding, Origin, Severity};
@@ -121,8 +128,8 @@ impl Behaviours {
 
     /// All that there are.
     #[must_use]
-    pub fn all(_options: Bounds) -> Self {
-        Self::new(Vec::new())
+    pub fn all(bounds: Bounds) -> Self {
+        Self::new(vec![Box::new(lateral::Lateral::new(bounds)), Box::new(shell::Shell::new(bounds))])
     }
 
     /// True if none is on.

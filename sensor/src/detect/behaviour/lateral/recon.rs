@@ -1,0 +1,158 @@
+//! Commands by which somebody learns where they are.
+
+use std::collections::VecDeque;
+
+use super::super::hand::{self, leaf};
+use crate::detect::scene::Scene;
+use crate::process::{Key, Process};
+
+/// Time within which commands belong together.
+const TOGETHER_NS: u64 = 60_000_000_000;
+/// Commands that are kept.
+const KEPT: usize = 16;
+/// Longest command that is shown, in characters.
+const SHOWN: usize = 80;
+/// The same is told again after this.
+const AGAIN_NS: u64 = 600_000_000_000;
+
+/// What a command tells about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    User,
+    System,
+    Environment,
+    Mounts,
+    Processes,
+    Network,
+    /// From here on: what only an intruder asks.
+    Rights,
+    Escape,
+    Secrets,
+}
+
+impl About {
+    const fn is_telling(self) -> bool {
+        matches!(self, Self::Rights | Self::Escape | Self::Secrets)
+    }
+}
+
+/// Commands of a container, the latest last.
+#[derive(Debug, Default)]
+pub(super) struct Recon {
+    commands: VecDeque<Command>,
+    told_ns: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Command {
+    about: About,
+    root: Key,
+    at_ns: u64,
+    text: String,
+}
+
+/// A burst of them.
+#[derive(Debug)]
+pub(super) struct Burst {
+    pub(super) commands: Vec<String>,
+    /// Kinds that only an intruder asks for.
+    pub(super) telling: usize,
+}
+
+/// What a command tells about, if it is one of those.
+fn about(process: &Process) -> Option<About> {
+    let line = &process.program.command_line;
+    let called = leaf(line.first());
+    let file = hand::name(process);
+    let is_many = matches!(file, "busybox" | "toybox" | "coreutils");
+    let called_applet = if matches!(called, "busybox" | "toybox") {
+        line.arguments().nth(1).unwrap_or_default()
+    } else {
+        called
+    };
+    let rest = line.rest();
+    Some(match if is_many { called_applet } else { file } {
+        "id" | "whoami" | "groups" | "logname" => About::User,
+        "uname" | "hostname" | "arch" | "lscpu" | "nproc" | "lsb_release" | "hostnamectl" => About::System,
+        "env" if line.further() == 0 => About::Environment,
+        "printenv" => About::Environment,
+        "mount" if line.further() == 0 => About::Mounts,
+        "df" | "lsblk" | "findmnt" | "blkid" => About::Mounts,
+        "ps" | "top" | "pstree" | "lsof" => About::Processes,
+        "ip" | "ifconfig" | "netstat" | "ss" | "route" | "arp" => About::Network,
+        "capsh" | "getpcaps" | "getcap" | "pscap" | "amicontained" | "sudo" if is_asking(rest) => {
+            About::Rights
+        }
+        "find" if rest.contains("-perm") || rest.contains("-4000") => About::Rights,
+        "kubectl" if rest.contains("auth can-i") => About::Rights,
+        "ls" | "cat" | "grep" | "head" | "tail" | "find" | "stat" => return of_path(rest),
+        _ => return None,
+    })
+}
+
+fn is_asking(rest: &str) -> bool {
+    rest.is_empty() || ["--print", "-l", "-r", "-n", "-p"].iter().any(|option| rest.contains(option))
+}
+
+fn of_path(rest: &str) -> Option<About> {
+    let has = |parts: &[&str]| parts.iter().any(|part| rest.contains(part));
+    if has(&["/run/secrets", ".kube", ".ssh", ".aws", "/etc/shadow"]) {
+        return Some(About::Secrets);
+    }
+    if has(&[
+        "/proc/1/",
+        "/proc/self/cgroup",
+        "docker.sock",
+        "containerd.sock",
+        "/.dockerenv",
+        "/proc/self/uid_map",
+    ]) {
+        return Some(About::Escape);
+    }
+    if has(&["/proc/self/status", "CapEff"]) {
+        return Some(About::Rights);
+    }
+    if has(&["/proc/mounts", "/proc/self/mount", "/etc/fstab"]) {
+        return Some(About::Mounts);
+    }
+    if has(&["/etc/resolv.conf", "/etc/hosts", "/proc/net/"]) {
+        return Some(About::Network);
+    }
+    has(&["/etc/os-release", "/proc/version", "/etc/issue"]).then_some(About::System)
+}
+
+impl Recon {
+    /// Takes a program in that began. A burst, if it is one now and was not told.
+    pub(super) fn see(&mut self, scene: &Scene<'_>) -> Option<Burst> {
+        let process = scene.process()?;
+        let about = about(process)?;
+        let (now_ns, root) = (scene.time_ns(), hand::root(scene));
+        let text = process.program.command_line.whole().chars().take(SHOWN).collect();
+        if self.commands.len() >= KEPT {
+            self.commands.pop_front();
+        }
+        self.commands.push_back(Command { about, root, at_ns: now_ns, text });
+        while self.commands.front().is_some_and(|first| now_ns.saturating_sub(first.at_ns) > TOGETHER_NS) {
+            self.commands.pop_front();
+        }
+        if self.told_ns.is_some_and(|told| now_ns.saturating_sub(told) < AGAIN_NS) {
+            return None;
+        }
+        let mut kinds = Vec::with_capacity(4);
+        for command in
+            self.commands.iter().filter(|command| command.root == root || process.container_pid == 0)
+        {
+            if !kinds.contains(&command.about) {
+                kinds.push(command.about);
+            }
+        }
+        let telling = kinds.iter().filter(|kind| kind.is_telling()).count();
+        // What start scripts ask is seldom more than three of the usual kinds.
+        if kinds.len() < 3 || kinds.len() + telling < 5 {
+            return None;
+        }
+        self.told_ns = Some(now_ns);
+        let commands = self.commands.iter().filter(|command| command.root == root);
+        Some(Burst { commands: commands.map(|command| command.text.clone()).collect(), telling })
+    }
+}
