@@ -3,8 +3,10 @@
 mod distinct;
 mod hand;
 mod lateral;
+mod names;
 #[cfg(test)]
 mod play;
+mod service;
 mod shell;
 
 use std::fmt::Debug;
@@ -129,7 +131,12 @@ impl Behaviours {
     /// All that there are.
     #[must_use]
     pub fn all(bounds: Bounds) -> Self {
-        Self::new(vec![Box::new(lateral::Lateral::new(bounds)), Box::new(shell::Shell::new(bounds))])
+        Self::new(vec![
+            Box::new(lateral::Lateral::new(bounds)),
+            Box::new(names::Names::new(bounds)),
+            Box::new(service::Service::new(bounds)),
+            Box::new(shell::Shell::new(bounds)),
+        ])
     }
 
     /// True if none is on.

@@ -156,6 +156,34 @@ const BUILDERS: [&str; 38] = [
     "buildkitd",
 ];
 
+/// Servers whose work is to connect a program with the network.
+const SERVERS: [&str; 24] = [
+    "code-server",
+    "dropbear",
+    "dropbearmulti",
+    "git",
+    "git-daemon",
+    "git-shell",
+    "gotty",
+    "in.telnetd",
+    "inetd",
+    "jupyter-lab",
+    "login",
+    "micro-inetd",
+    "rlogind",
+    "rsync",
+    "s6-tcpserver",
+    "sshd",
+    "sshd-session",
+    "systemd",
+    "tcpserver",
+    "tcpsvd",
+    "telnetd",
+    "ttyd",
+    "wetty",
+    "xinetd",
+];
+
 /// Last component of a path.
 pub(super) fn leaf(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
@@ -185,6 +213,33 @@ pub(super) fn is_interpreter(process: &Process) -> bool {
 /// The program is not of the image: it was written since the container started.
 pub(super) fn is_dropped(process: &Process) -> bool {
     file::layer(&process.program.file) == Some(Layer::Upper)
+}
+
+/// A general tool by its file.
+pub(super) fn is_tool(process: &Process) -> bool {
+    let name = name(process);
+    TOOLS.binary_search(&name).is_ok()
+        || matches!(name, "busybox" | "toybox" | "coreutils" | "env" | "timeout" | "nohup")
+}
+
+/// The program that was called, and its arguments: of a file that is many programs, the one that is meant.
+pub(super) fn called(process: &Process) -> (&str, &str) {
+    let line = &process.program.command_line;
+    let (file, first) = (name(process), leaf(line.first()));
+    if !matches!(file, "busybox" | "toybox" | "coreutils") {
+        return (file, line.rest());
+    }
+    if !matches!(first, "busybox" | "toybox" | "coreutils") {
+        return (first, line.rest());
+    }
+    line.rest().split_once(' ').unwrap_or((line.rest(), ""))
+}
+
+/// A server of the image whose work it is to give a program to those who log in.
+pub(super) fn is_login_server(process: &Process) -> bool {
+    let called = leaf(process.program.command_line.first());
+    !is_dropped(process)
+        && (SERVERS.binary_search(&name(process)).is_ok() || SERVERS.binary_search(&called).is_ok())
 }
 
 /// What makes the process of an event somebody's hands, if anything does. Nothing, on the node.

@@ -221,6 +221,22 @@ impl Play {
         self.event(Class::FileOpen, pid, Facts::File(operation));
     }
 
+    /// A file gets a further name; as the others of these tests, it has inode 9.
+    pub(super) fn link(&mut self, pid: u32, path: &str, to: &str) {
+        let record = FileRecord { file: file(false), ..FileRecord::default() };
+        let operation = FileOperation {
+            record,
+            path: Some(components(path)),
+            new_path: Some(components(to)),
+            path_text: &[],
+            new_path_text: &[],
+            base: None,
+            new_base: None,
+            name: &[],
+        };
+        self.event(Class::FileLink, pid, Facts::File(operation));
+    }
+
     /// A connection of TCP is made, with its end.
     pub(super) fn connect(&mut self, pid: u32, to: &str, answers: bool) {
         self.socket(Class::NetConnect, pid, NetRecord { phase: Phase::Attempt as u16, ..record(to) });

@@ -26,42 +26,14 @@ use crate::process::{Key, Process};
 
 /// Ancestors whose streams a program may have got.
 const LEVELS: usize = 6;
-/// A connection says something about a shell that starts later only for so long.
-const RECENT_NS: u64 = 300_000_000_000;
+/// A program that carries what a shell says has just begun, and so has its connection.
+const YOUNG_NS: u64 = 120_000_000_000;
 /// Programs that a process starts with its socket for their output, from which it counts as a shell.
 const COMMANDS: usize = 2;
 /// The same of a script or dropped program that has a connection and runs one shell command after the other.
 const REMOTE_COMMANDS: usize = 3;
 /// `AF_INET` and `AF_INET6`
 const INTERNET: [u16; 2] = [2, 10];
-
-/// Servers whose work is to connect a program with the network.
-const SERVERS: [&str; 24] = [
-    "code-server",
-    "dropbear",
-    "dropbearmulti",
-    "git",
-    "git-daemon",
-    "git-shell",
-    "gotty",
-    "in.telnetd",
-    "inetd",
-    "jupyter-lab",
-    "login",
-    "micro-inetd",
-    "rlogind",
-    "rsync",
-    "s6-tcpserver",
-    "sshd",
-    "sshd-session",
-    "systemd",
-    "tcpserver",
-    "tcpsvd",
-    "telnetd",
-    "ttyd",
-    "wetty",
-    "xinetd",
-];
 
 /// The behaviour.
 #[derive(Debug)]
@@ -210,14 +182,25 @@ impl Shell {
     fn commanded(&mut self, scene: &Scene<'_>, process: &Process, output: End) -> Option<Finding> {
         let parent = scene.lineage().next()?;
         let key = parent.key;
+        let own = self.held.peek(&scene.key()).and_then(|held| held.streams);
         let held = self.held.get_mut(&key)?;
         let same = held.both().is_some()
             || held.is_on_socket() && held.streams.is_some_and(|[input, _]| input.inode == output.inode);
         let by_socket = same && output.kind == StreamKind::Socket;
         let connection = held.both().copied().or(held.connection);
         let remote = connection.is_some_and(|connection| connection.way == Way::Out);
-        let relay = remote && is_loose(parent) && hand::is_shell(process) && !is_bare(process);
-        let bare_relay = remote && is_loose(parent) && hand::is_shell(process) && is_bare(process);
+        let relay = remote
+            && is_loose(parent)
+            && hand::is_shell(process)
+            && !is_bare(process)
+            && !hand::is_building(scene);
+        let bare_relay = is_carried(
+            scene,
+            process,
+            parent,
+            connection.as_ref(),
+            own.filter(|own| held.streams != Some(*own)),
+        );
         if !by_socket && !relay && !bare_relay {
             return None;
         }
@@ -324,6 +307,29 @@ fn is_bare(process: &Process) -> bool {
     })
 }
 
+/// A bare shell behind pipes, a terminal or other sockets of a program that has a connection, and that was brought in or
+/// has just begun.
+fn is_carried(
+    scene: &Scene<'_>,
+    process: &Process,
+    parent: &Process,
+    connection: Option<&Connection>,
+    streams: Option<[End; 2]>,
+) -> bool {
+    let now_ns = scene.time_ns();
+    let young = |since_ns: u64| now_ns.saturating_sub(since_ns) < YOUNG_NS;
+    let carried =
+        |end: &End| matches!(end.kind, StreamKind::Pipe | StreamKind::Socket | StreamKind::Terminal);
+    hand::is_shell(process)
+        && is_bare(process)
+        && !hand::is_shell(parent)
+        && streams.is_some_and(|ends| ends.iter().all(carried))
+        && connection.is_some_and(|connection| {
+            is_loose(parent) || young(connection.at_ns) && young(parent.program.since_ns)
+        })
+        && !hand::is_building(scene)
+}
+
 /// A program that is not the container's own service: not of the image, in memory, or a script on a command line.
 fn is_loose(process: &Process) -> bool {
     let inline =
@@ -336,11 +342,7 @@ fn is_loose(process: &Process) -> bool {
 
 /// A server of the image gives the program to those who log in.
 fn is_served(scene: &Scene<'_>) -> bool {
-    let is_server = |process: &Process| {
-        let called = hand::leaf(process.program.command_line.first());
-        !hand::is_dropped(process)
-            && (SERVERS.binary_search(&hand::name(process)).is_ok() || SERVERS.binary_search(&called).is_ok())
-    };
+    let is_server = |process: &Process| hand::is_login_server(process);
     scene.process().is_some_and(is_server) || scene.lineage().take(LEVELS).any(is_server)
 }
 

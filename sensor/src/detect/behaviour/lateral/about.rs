@@ -3,8 +3,8 @@
 use crate::detect::behaviour::About;
 use crate::detect::finding::Severity;
 use crate::detect::technique::{
-    MS_TA9007, MS_TA9016, MS_TA9029, MS_TA9031, MS_TA9034, T1021_004, T1041, T1046, T1069, T1082, T1210,
-    T1528, T1550_001, T1552_001, T1552_004, T1613,
+    MS_TA9006, MS_TA9007, MS_TA9016, MS_TA9029, MS_TA9031, MS_TA9034, T1021_004, T1033, T1041, T1046, T1069,
+    T1082, T1083, T1105, T1210, T1528, T1550_001, T1552_001, T1552_004, T1609, T1613,
 };
 
 /// A credential was read and then used by the same hands.
@@ -84,7 +84,7 @@ pub(super) static RECON: About = About {
     id: "surroundings-explored",
     name: "Surroundings explored by commands",
     severity: Severity::High,
-    techniques: &[T1082, T1613, T1069, MS_TA9007],
+    techniques: &[T1082, T1613, T1069, T1033, T1083, T1609, MS_TA9007],
     watches: "Commands that tell about the container and its rights (id, uname, env, mount, capsh, find -perm, \
               /proc/1/cgroup, the folder of secrets, …), of four kinds or more within a minute. On a terminal that was \
               opened from outside it is low.",
@@ -93,4 +93,49 @@ pub(super) static RECON: About = About {
     false_positives: "Support scripts, and administrators who look around without a terminal.",
     tuning: "Builds do not count; exceptions for the image.",
     next: &["Find out how the shell came into being: its ancestors are part of the finding."],
+};
+
+/// A credential gets another name.
+pub(super) static HIDDEN: About = About {
+    id: "credential-under-another-name",
+    name: "Credential under another name",
+    severity: Severity::High,
+    techniques: &[T1552_001, T1552_004, T1528],
+    watches: "Second names that are given to credentials by hand (hard links, renames), and reads of them by these names.",
+    why: "Who watches names does not see the file any more; nobody gives a key another name to work with it.",
+    evidence: "Both names, or the other name by which it was read, and who did it.",
+    false_positives: "Tools that keep an earlier version of a file by renaming it.",
+    tuning: "Exceptions for the image or the program.",
+    next: &["Replace the credential.", "Look at what else the process did."],
+};
+
+/// ssh to other machines.
+pub(super) static SSH: About = About {
+    id: "ssh-to-other-machines",
+    name: "Other machines entered by ssh",
+    severity: Severity::High,
+    techniques: &[T1021_004],
+    watches: "ssh that is spoken by tools, scripts and programs that are not of the image; clients of ssh that a shell starts for five               different machines or more.",
+    why: "Containers seldom log in to machines; an intruder tries the machines that a file of known ones names.",
+    evidence: "Who spoke with whom, and to how many.",
+    false_positives: "Scripts that keep machines by ssh in a loop.",
+    tuning: "What git or ansible start does not count; exceptions for the image.",
+    next: &[
+        "Look at the logs of the machines that were reached.",
+        "Replace the keys that the container had.",
+    ],
+};
+
+/// Somebody who entered brings a program along.
+pub(super) static ENTERED: About = About {
+    id: "program-brought-along-by-hand",
+    name: "Container entered, and a program brought along",
+    severity: Severity::Medium,
+    techniques: &[T1609, T1105, MS_TA9006],
+    watches: "Programs that are not of the image and are started by somebody who entered the container from outside.",
+    why: "With the right to enter containers (pods/exec) somebody works in them without leaving a trace in the image.",
+    evidence: "The program, and the session from which it was started.",
+    false_positives: "Administrators who bring a tool to look for a fault.",
+    tuning: "Exceptions for the image or the namespace.",
+    next: &["Ask in the audit log of the API server who entered the pod."],
 };

@@ -43,13 +43,17 @@ struct Counts {
     missed: Distinct,
     /// Of these, those that answered later.
     recovered: Distinct,
+    /// Those to which only datagrams went, of which nobody tells whether they were answered.
+    sent: Distinct,
 }
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Not yet, or nobody will tell.
+    /// Not yet.
     Tried,
+    /// A datagram went out: nobody will tell.
+    Sent,
     /// Something answered.
     Answered,
     /// Refused, unreachable, or given up.
@@ -74,6 +78,8 @@ pub(super) struct Scan {
     pub(super) targets: usize,
     /// Of these, those that never answered.
     pub(super) missed: usize,
+    /// Of these, those that only got datagrams.
+    pub(super) sent: usize,
     /// Ports of one address that did not answer, and that address, if it is about ports.
     pub(super) ports: Option<(usize, IpAddr)>,
     /// Over hours.
@@ -105,6 +111,7 @@ impl Window {
         let missed = before.missed.contains(target) || now.missed.contains(target);
         match outcome {
             Outcome::Missed if !missed => new |= now.missed.insert(target),
+            Outcome::Sent if !before.sent.contains(target) => new |= now.sent.insert(target),
             Outcome::Answered if missed && !before.recovered.contains(target) => {
                 now.recovered.insert(target);
             }
@@ -178,6 +185,7 @@ impl Fan {
             hosts: window.sum(|counts| &counts.hosts),
             targets: window.sum(|counts| &counts.targets),
             missed: window.missed(),
+            sent: window.sum(|counts| &counts.sent),
             ports: ports.filter(|(count, _)| *count >= 8),
             slow,
             ends: self.ends,
@@ -199,7 +207,7 @@ impl Scan {
             Who::Hand => {
                 (missed >= 10 && missed * 2 >= targets) || ports >= 12 || hosts >= 24 || targets >= 48
             }
-            Who::Own => ports >= 30 || (missed >= 40 && missed * 10 >= targets * 6),
+            Who::Own => ports >= 30 || self.sent >= 100 || (missed >= 40 && missed * 10 >= targets * 6),
         }
     }
 
@@ -261,6 +269,18 @@ mod tests {
         assert_eq!(play(Who::Own, public, Outcome::Missed, SECOND), None);
         let waiting = (0..10_000).map(|_| (ip(1), 5432));
         assert_eq!(play(Who::Hand, waiting, Outcome::Missed, SECOND), None, "one that is not there yet");
+    }
+
+    #[test]
+    fn datagrams_to_very_many() {
+        let hosts = |count| (0..count).map(|last| (ip(last), 161));
+        assert_eq!(
+            play(Who::Own, hosts(90), Outcome::Sent, SECOND),
+            None,
+            "a cluster of servers that gossip"
+        );
+        assert!(play(Who::Own, hosts(200), Outcome::Sent, SECOND).is_some());
+        assert!(play(Who::Hand, hosts(30), Outcome::Sent, SECOND).is_some());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::super::hand::{self, leaf};
+use super::super::hand;
 use crate::detect::scene::Scene;
 use crate::process::{Key, Process};
 
@@ -19,6 +19,7 @@ const AGAIN_NS: u64 = 600_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum About {
     User,
+    Accounts,
     System,
     Environment,
     Mounts,
@@ -61,22 +62,13 @@ pub(super) struct Burst {
 
 /// What a command tells about, if it is one of those.
 fn about(process: &Process) -> Option<About> {
-    let line = &process.program.command_line;
-    let called = leaf(line.first());
-    let file = hand::name(process);
-    let is_many = matches!(file, "busybox" | "toybox" | "coreutils");
-    let called_applet = if matches!(called, "busybox" | "toybox") {
-        line.arguments().nth(1).unwrap_or_default()
-    } else {
-        called
-    };
-    let rest = line.rest();
-    Some(match if is_many { called_applet } else { file } {
+    let (name, rest) = hand::called(process);
+    Some(match name {
         "id" | "whoami" | "groups" | "logname" => About::User,
         "uname" | "hostname" | "arch" | "lscpu" | "nproc" | "lsb_release" | "hostnamectl" => About::System,
-        "env" if line.further() == 0 => About::Environment,
+        "env" if rest.is_empty() => About::Environment,
         "printenv" => About::Environment,
-        "mount" if line.further() == 0 => About::Mounts,
+        "mount" if rest.is_empty() => About::Mounts,
         "df" | "lsblk" | "findmnt" | "blkid" => About::Mounts,
         "ps" | "top" | "pstree" | "lsof" => About::Processes,
         "ip" | "ifconfig" | "netstat" | "ss" | "route" | "arp" => About::Network,
@@ -118,6 +110,9 @@ fn of_path(rest: &str) -> Option<About> {
     if has(&["/etc/resolv.conf", "/etc/hosts", "/proc/net/"]) {
         return Some(About::Network);
     }
+    if has(&["/etc/passwd", "/etc/group", "/etc/sudoers"]) {
+        return Some(About::Accounts);
+    }
     has(&["/etc/os-release", "/proc/version", "/etc/issue"]).then_some(About::System)
 }
 
@@ -139,9 +134,7 @@ impl Recon {
             return None;
         }
         let mut kinds = Vec::with_capacity(4);
-        for command in
-            self.commands.iter().filter(|command| command.root == root || process.container_pid == 0)
-        {
+        for command in self.commands.iter().filter(|command| command.root == root) {
             if !kinds.contains(&command.about) {
                 kinds.push(command.about);
             }

@@ -50,7 +50,7 @@ fn is_api_name(name: &str) -> bool {
 }
 
 /// An address that is not to be reached from the internet, the container's own excepted.
-pub(super) fn is_private(ip: IpAddr) -> bool {
+pub(in super::super) fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
             let [first, second, ..] = ip.octets();

@@ -2,6 +2,8 @@
 
 use super::super::play::{Play, Start};
 use super::*;
+use crate::detect::technique::{T1021_004, T1550_001, T1552_001, T1552_004};
+use crate::event::wire::protocol::Protocol;
 
 const TOKEN: &str = "/run/secrets/kubernetes.io/serviceaccount/..2026_11_23_02_00_00.1/token";
 
@@ -166,6 +168,53 @@ fn looking_around() {
         entry.run(pid, 10, "/bin/busybox", line);
     }
     entry.is_quiet();
+}
+
+#[test]
+fn a_second_name() {
+    let mut play = play_of("/app/server");
+    play.run(11, 10, "/bin/cat", "cat /tmp/x");
+    play.open(11, "/tmp/x");
+    play.is_quiet();
+    play.run(12, 10, "/bin/busybox", "ln");
+    play.link(12, "/root/.aws/credentials", "/tmp/x");
+    assert_eq!(play.take(), one("credential-under-another-name", Severity::High));
+    play.open(11, "/tmp/x");
+    assert_eq!(play.take(), one("credential-under-another-name", Severity::High));
+    let mut writer = play_of("/usr/bin/aws");
+    writer.link(10, "/root/.aws/credentials.1", "/root/.aws/credentials");
+    writer.link(10, "/root/.aws/credentials", "/root/.aws/credentials.old");
+    writer.is_quiet();
+}
+
+#[test]
+fn ssh_to_others() {
+    let mut spoken = play_of("/app/server");
+    spoken.start(Start { pid: 11, parent: 10, exe: "/opt/x", upper: true, ..Start::default() });
+    spoken.connect(11, "10.1.0.9:2022", true);
+    spoken.speak(11, "10.1.0.9:2022", Protocol::Ssh, None);
+    assert_eq!(spoken.take(), one("ssh-to-other-machines", Severity::High));
+    let mut many = play_of("/bin/sh");
+    for last in 1..9 {
+        many.run(11 + last, 10, "/usr/bin/ssh", "ssh");
+        many.connect(11 + last, &format!("10.1.0.{last}:22"), true);
+    }
+    assert_eq!(many.take(), one("ssh-to-other-machines", Severity::High));
+    let mut key = play_of("/bin/sh");
+    key.run(11, 10, "/usr/bin/ssh", "ssh 10.1.0.1");
+    key.open(11, "/root/.ssh/id_rsa");
+    key.connect(11, "10.1.0.1:22", true);
+    assert_eq!(key.take(), one("credential-read-and-used", Severity::High));
+}
+
+#[test]
+fn a_program_that_is_brought_along() {
+    let mut play = play_of("/app/server");
+    play.start(Start { pid: 11, parent: 2, vpid: 40, exe: "/bin/sh", ..Start::default() });
+    play.start(Start { pid: 12, parent: 11, exe: "/tmp/x", upper: true, ..Start::default() });
+    assert_eq!(play.take(), one("program-brought-along-by-hand", Severity::Medium));
+    play.start(Start { pid: 13, parent: 10, exe: "/tmp/x", upper: true, ..Start::default() });
+    play.is_quiet();
 }
 
 #[test]
