@@ -5,10 +5,13 @@
 pub mod behaviour;
 pub mod context;
 pub mod engine;
+pub mod exception;
 pub mod field;
 pub mod finding;
 pub mod judge;
 pub mod names;
+pub mod namespace;
+pub mod normal;
 mod pushdown;
 pub mod rules;
 pub mod scene;

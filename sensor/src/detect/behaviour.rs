@@ -1,20 +1,26 @@
 //! Behaviours: detections with memory. One file each; each keeps bounded state of its own and tells what it finds.
 
+mod agents;
+mod boundary;
 mod distinct;
 mod hand;
 mod lateral;
 mod names;
 #[cfg(test)]
 mod play;
+mod sensor;
 mod service;
 mod shell;
 
 use std::fmt::Debug;
 
+use sensor_common::{class::Class, ledger::LossReason};
+
 use super::finding::{Finding, Origin, Severity};
 use super::scene::Scene;
 use super::technique::Technique;
 use crate::bounded::Table;
+use crate::identity::store::Known;
 use crate::policy::Judged;
 use crate::process::Key;
 
@@ -73,6 +79,19 @@ pub struct Late {
     pub finding: Finding,
 }
 
+/// Records that the kernel could not deliver.
+#[derive(Clone, Copy, Debug)]
+pub struct Lost {
+    /// Control group.
+    pub cgroup: u64,
+    /// Class of the records.
+    pub class: Class,
+    /// Why.
+    pub reason: LossReason,
+    /// How many.
+    pub count: u64,
+}
+
 /// A detection with memory.
 pub trait Behaviour: Debug + Send {
     /// What it can find.
@@ -92,6 +111,9 @@ pub trait Behaviour: Debug + Send {
 
     /// About a second has passed.
     fn tick(&mut self, _now_ns: u64, _found: &mut dyn FnMut(Late)) {}
+
+    /// Records were lost. Their container, if they are of one.
+    fn lost(&mut self, _lost: &Lost, _container: Option<&Known>) {}
 
     /// A control group is gone.
     fn removed(&mut self, _cgroup: u64) {}
@@ -132,8 +154,10 @@ impl Behaviours {
     #[must_use]
     pub fn all(bounds: Bounds) -> Self {
         Self::new(vec![
+            Box::new(boundary::Boundary::new(bounds)),
             Box::new(lateral::Lateral::new(bounds)),
             Box::new(names::Names::new(bounds)),
+            Box::new(sensor::Sensor::new(bounds)),
             Box::new(service::Service::new(bounds)),
             Box::new(shell::Shell::new(bounds)),
         ])
@@ -143,6 +167,11 @@ impl Behaviours {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// What they can find.
+    pub fn about(&self) -> impl Iterator<Item = &'static About> {
+        self.all.iter().flat_map(|behaviour| behaviour.about()).copied()
     }
 
     /// What they must see.
@@ -176,6 +205,13 @@ impl Behaviours {
         }
     }
 
+    /// Records were lost.
+    pub fn lost(&mut self, lost: &Lost, container: Option<&Known>) {
+        for behaviour in &mut self.all {
+            behaviour.lost(lost, container);
+        }
+    }
+
     /// A control group is gone.
     pub fn removed(&mut self, cgroup: u64) {
         for behaviour in &mut self.all {
@@ -189,3 +225,6 @@ impl Behaviours {
         self.all.iter().fold(Table::default(), |table, behaviour| table.and(behaviour.table()))
     }
 }
+
+#[cfg(test)]
+mod tests;

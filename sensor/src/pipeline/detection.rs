@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use super::{ANCESTORS_MAX, Before, Output, Pipeline};
+use super::{ANCESTORS_MAX, Before, LossReport, Output, Pipeline, tuning::Tuning};
 use crate::bounded::Table;
 use crate::detect::{
-    behaviour::{Behaviours, Late},
+    behaviour::{Behaviours, Late, Lost},
     context::Given,
     finding::{Finding, Severity},
     judge::Judge,
     names::Names,
-    scene::Scene,
+    scene::{Past, Scene},
     told::{Bounds, Told, Verdict},
 };
 use crate::event;
+use crate::identity::store::Known;
 use crate::process::Key;
 use crate::proto;
 
@@ -35,11 +36,15 @@ pub struct Judged {
     pub told: (usize, usize, u64),
     /// What behaviours remember.
     pub remembered: Table,
+    /// Findings that were not told because of an exception.
+    pub excepted: u64,
+    /// Images of which it is learned what is normal, and facts of them that were given up.
+    pub learned: (Table, u64),
 }
 
 /// On what a finding rests.
 #[derive(Clone, Copy)]
-enum Cause<'a> {
+pub(super) enum Cause<'a> {
     /// An event; its number in the stream.
     Event(&'a event::Event<'a>, Before, u64),
     /// None: time passed, or something was measured.
@@ -47,14 +52,14 @@ enum Cause<'a> {
 }
 
 impl Cause<'_> {
-    const fn cgroup(&self) -> u64 {
+    pub(super) const fn cgroup(&self) -> u64 {
         match self {
             Self::Event(event, ..) => event.cgroup,
             Self::Late { cgroup, .. } => *cgroup,
         }
     }
 
-    fn process(&self) -> Option<Key> {
+    pub(super) fn process(&self) -> Option<Key> {
         match self {
             Self::Event(event, ..) => Some(event.process.into()),
             Self::Late { process, .. } => *process,
@@ -74,6 +79,7 @@ impl Cause<'_> {
 pub(super) struct Detection {
     judge: Option<Box<dyn Judge>>,
     behaviours: Behaviours,
+    pub(super) tuning: Tuning,
     names: Arc<Names>,
     told: Told,
     judged: u64,
@@ -87,6 +93,7 @@ impl Default for Detection {
         Self {
             judge: None,
             behaviours: Behaviours::default(),
+            tuning: Tuning::default(),
             names: Arc::default(),
             told: Told::new(UNBOUNDED),
             judged: 0,
@@ -100,6 +107,12 @@ impl Detection {
     /// True if there is nobody to judge.
     fn is_blind(&self) -> bool {
         self.judge.is_none() && self.behaviours.is_empty()
+    }
+
+    /// Records were lost.
+    pub(super) fn lost(&mut self, report: &LossReport, container: Option<&Known>) {
+        let LossReport { cgroup, class, reason, count, .. } = *report;
+        self.behaviours.lost(&Lost { cgroup, class, reason, count }, container);
     }
 
     /// A control group is gone.
@@ -126,8 +139,13 @@ impl Pipeline {
 
     /// What rules and behaviours want to see.
     pub(super) fn wanted_by_judge(&self) -> crate::policy::Judged {
-        let Detection { judge, behaviours, .. } = &self.detection;
-        judge.as_ref().map(|judge| judge.wanted()).unwrap_or_default().and(behaviours.wanted())
+        let Detection { judge, behaviours, tuning, .. } = &self.detection;
+        judge
+            .as_ref()
+            .map(|judge| judge.wanted())
+            .unwrap_or_default()
+            .and(behaviours.wanted())
+            .and(tuning.wanted())
     }
 
     /// Whether anything could be found in other opens of a file.
@@ -164,6 +182,8 @@ impl Pipeline {
             limited: told.limited(),
             told: told.table(),
             remembered: self.detection.behaviours.table(),
+            excepted: self.detection.tuning.excepted,
+            learned: self.detection.tuning.table(),
         }
     }
 
@@ -172,7 +192,7 @@ impl Pipeline {
         let mut late = Vec::new();
         self.detection.behaviours.tick(now_ns, &mut |found| late.push(found));
         for Late { cgroup, process, finding } in late {
-            self.report(&finding, Cause::Late { cgroup, process, time_ns: now_ns }, output);
+            self.report(finding, Cause::Late { cgroup, process, time_ns: now_ns }, output);
         }
     }
 
@@ -188,17 +208,21 @@ impl Pipeline {
         }
         self.detection.judged += 1;
         let mut behaviours = std::mem::take(&mut self.detection.behaviours);
-        behaviours.see(&Scene::new(self.given(event, before)), &mut |finding| found.push(finding));
+        let past = Past { former: before.former, cgroup: before.cgroup, sensor: self.own.sensor() };
+        behaviours.see(&Scene { past, ..Scene::new(self.given(event, before)) }, &mut |finding| {
+            found.push(finding)
+        });
         self.detection.behaviours = behaviours;
         let cursor = self.sequence;
         for finding in found.drain(..) {
-            self.report(&finding, Cause::Event(event, before, cursor), output);
+            self.report(finding, Cause::Event(event, before, cursor), output);
         }
         self.detection.found = found;
+        self.learn(event, before);
     }
 
     /// What is known of an event.
-    fn given<'a>(&'a self, event: &'a event::Event<'a>, before: Before) -> Given<'a> {
+    pub(super) fn given<'a>(&'a self, event: &'a event::Event<'a>, before: Before) -> Given<'a> {
         let (other, other_owner) = self.other(&event.facts);
         let parent = self.tree.ancestors(event.process.into()).next();
         Given {
@@ -217,7 +241,9 @@ impl Pipeline {
         }
     }
 
-    fn report(&mut self, finding: &Finding, cause: Cause<'_>, output: &mut impl Output) {
+    fn report(&mut self, finding: Finding, cause: Cause<'_>, output: &mut impl Output) {
+        let Some(finding) = self.weigh(finding, &cause) else { return };
+        let finding = &finding;
         let (cgroup, key) = (cause.cgroup(), cause.process());
         let program = key.and_then(|key| self.tree.get(key)).map_or(0, |process| process.exec_ns);
         let verdict = self.detection.told.verdict(finding, cgroup, (key, program), cause.time_ns());

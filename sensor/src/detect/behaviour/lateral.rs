@@ -17,7 +17,7 @@ use self::credential::Kind;
 use self::fan::{Fan, Outcome, Scan, Who};
 use self::links::Links;
 use self::reads::{Read, Reads};
-use self::recon::Recon;
+use self::recon::{Burst, Recon};
 use self::ssh::Out;
 pub(super) use self::target::is_private;
 use super::{About, Behaviour, Bounds, hand};
@@ -191,34 +191,24 @@ impl Lateral {
     }
 
     fn began(&mut self, scene: &Scene<'_>, found: &mut dyn FnMut(Finding)) {
-        let Some(known) = scene.container() else { return };
         let place = self.places.entry(scene.cgroup(), Place::default);
         if let Some(finding) = place.brought(scene) {
             found(finding);
         }
-        let Some(burst) = place.recon.get_or_insert_default().see(scene) else { return };
-        if hand::is_building(scene) {
+        if let Some(burst) = place.recon.get_or_insert_default().see(scene) {
+            found_burst(scene, &burst, found);
+        }
+    }
+
+    /// A file was opened that tells where one is.
+    fn looked(&mut self, scene: &Scene<'_>, file: &FileOperation<'_>, found: &mut dyn FnMut(Finding)) {
+        let Some(about) = recon::opened(file) else { return };
+        if !matches!(hand::of(scene), Some(hand::Hand::Shell | hand::Hand::Tool | hand::Hand::Dropped)) {
             return;
         }
-        let admin =
-            hand::is_entered(scene) && scene.process().is_some_and(|process| process.standing.terminal != 0);
-        let severity = match (admin, burst.telling) {
-            (true, _) => Severity::Low,
-            (false, 0..=2) => Severity::Medium,
-            (false, _) => Severity::High,
-        };
-        let name = &known.container.name;
-        let summary = format!(
-            "Somebody looks around in the container {name}: {} commands about the system, its rights and its secrets within \
-             a minute.",
-            burst.commands.len()
-        );
-        let mut finding = RECON.finding(severity, if burst.telling > 0 { 0.75 } else { 0.6 }, summary);
-        if !hand::is_entered(scene) {
-            finding.techniques.retain(|technique| *technique != T1609);
+        if let Some(burst) = self.place(scene).recon.get_or_insert_default().open(scene, file, about) {
+            found_burst(scene, &burst, found);
         }
-        finding.evidence = burst.commands.iter().map(|command| format!("Command: {command}")).collect();
-        found(finding);
     }
 }
 
@@ -244,6 +234,31 @@ impl Place {
         ));
         Some(finding)
     }
+}
+
+fn found_burst(scene: &Scene<'_>, burst: &Burst, found: &mut dyn FnMut(Finding)) {
+    if hand::is_building(scene) {
+        return;
+    }
+    let admin =
+        hand::is_entered(scene) && scene.process().is_some_and(|process| process.standing.terminal != 0);
+    let severity = match (admin, burst.telling) {
+        (true, _) => Severity::Low,
+        (false, 0..=2) => Severity::Medium,
+        (false, _) => Severity::High,
+    };
+    let name = scene.container().map_or("", |known| known.container.name.as_str());
+    let summary = format!(
+        "Somebody looks around in the container {name}: {} commands about the system, its rights and its secrets within a \
+         minute.",
+        burst.commands.len()
+    );
+    let mut finding = RECON.finding(severity, if burst.telling > 0 { 0.75 } else { 0.6 }, summary);
+    if !hand::is_entered(scene) {
+        finding.techniques.retain(|technique| *technique != T1609);
+    }
+    finding.evidence = burst.commands.iter().map(|command| format!("Command: {command}")).collect();
+    found(finding);
 }
 
 fn capital(text: &str) -> String {
@@ -293,6 +308,7 @@ impl Behaviour for Lateral {
             Facts::File(file) => {
                 let links = self.places.peek(&scene.cgroup()).map(|place| &place.links);
                 file.path.is_some_and(|path| credential::kind(path).is_some())
+                    || recon::opened(file).is_some()
                     || links.is_some_and(|links| links.kind(&file.record.file).is_some())
             }
             _ => false,
@@ -304,12 +320,13 @@ impl Behaviour for Lateral {
             return;
         }
         match (&scene.given.event.facts, scene.class()) {
-            (Facts::File(file), Class::FileOpen) => self.opened(scene, file, found),
+            (Facts::File(file), Class::FileOpen) => {
+                self.opened(scene, file, found);
+                self.looked(scene, file, found);
+            }
             (Facts::File(file), Class::FileLink | Class::FileRename) => {
-                if let Some(finding) =
-                    links::kind(file).and_then(|kind| self.place(scene).links.named(scene, file, kind))
-                {
-                    found(finding);
+                if let Some(kind) = links::kind(file) {
+                    self.place(scene).links.add(&file.record.file, kind);
                 }
             }
             (Facts::Socket(_), Class::NetConnect | Class::NetDatagram) if scene.remote().is_some() => {

@@ -4,12 +4,10 @@ use std::collections::VecDeque;
 
 use sensor_common::record::process::FileIdentity;
 
-use super::super::hand;
 use super::about::HIDDEN;
 use super::credential::{self, Kind};
 use crate::detect::finding::{Finding, Severity};
-use crate::detect::scene::Scene;
-use crate::event::{operation::FileOperation, path::End};
+use crate::event::operation::FileOperation;
 
 /// Files of a container that are kept.
 const KEPT: usize = 8;
@@ -34,31 +32,14 @@ impl Links {
     }
 
     /// A credential got another name.
-    pub(super) fn named(
-        &mut self,
-        scene: &Scene<'_>,
-        file: &FileOperation<'_>,
-        kind: Kind,
-    ) -> Option<Finding> {
-        let identity = &file.record.file;
-        if identity.inode != 0 && self.kind(identity).is_none() {
-            if self.0.len() >= KEPT {
-                self.0.pop_front();
-            }
-            self.0.push_back((identity.device, identity.inode, kind));
+    pub(super) fn add(&mut self, file: &FileIdentity, kind: Kind) {
+        if file.inode == 0 || self.kind(file).is_some() {
+            return;
         }
-        let hand = hand::of(scene).filter(|_| !hand::is_building(scene))?;
-        let who = hand::told(scene.process(), scene.key());
-        let summary =
-            format!("{} got another name: somebody may hide that it is read.", super::capital(kind.text()));
-        let mut finding = HIDDEN.finding(Severity::High, 0.8, summary);
-        finding.techniques = kind.techniques().to_vec();
-        let name = |path: Option<crate::event::path::Components<'_>>| {
-            path.map(|path| path.to_text(End::Root)).unwrap_or_default()
-        };
-        let (old, new) = (name(file.path), name(file.new_path));
-        finding.evidence.push(format!("{who}, {}, gave {old} the name {new}.", hand.text()));
-        Some(finding)
+        if self.0.len() >= KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back((file.device, file.inode, kind));
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::super::hand;
 use crate::detect::scene::Scene;
+use crate::event::{operation::FileOperation, path::End, text::Strings};
 use crate::process::{Key, Process};
 
 /// Time within which commands belong together.
@@ -15,9 +16,15 @@ const SHOWN: usize = 80;
 /// The same is told again after this.
 const AGAIN_NS: u64 = 600_000_000_000;
 
+/// Part of an inode's mode that says what it is, and that of a directory.
+const FILE_TYPE: u32 = 0o170_000;
+const DIRECTORY: u32 = 0o040_000;
+/// `PROC_SUPER_MAGIC`
+const PROC: u64 = 0x9fa0;
+
 /// What a command tells about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum About {
+pub(super) enum About {
     User,
     Accounts,
     System,
@@ -32,6 +39,11 @@ enum About {
 }
 
 impl About {
+    /// What scripts ask for, too.
+    const fn is_usual(self) -> bool {
+        matches!(self, Self::User | Self::Accounts | Self::System | Self::Environment)
+    }
+
     const fn is_telling(self) -> bool {
         matches!(self, Self::Rights | Self::Escape | Self::Secrets)
     }
@@ -116,20 +128,57 @@ fn of_path(rest: &str) -> Option<About> {
     has(&["/etc/os-release", "/proc/version", "/etc/issue"]).then_some(About::System)
 }
 
+/// What a file tells about that a shell or tool opens: commands that are part of a shell show so only.
+pub(super) fn opened(file: &FileOperation<'_>) -> Option<About> {
+    let mut parts = Strings(file.path?.0).iter();
+    let (leaf, folder) = (parts.next()?, parts.next().unwrap_or_default());
+    let identity = &file.record.file;
+    if identity.mode & FILE_TYPE == DIRECTORY {
+        let secret =
+            leaf == b"serviceaccount" || folder == b"serviceaccount" || leaf == b".ssh" || leaf == b".kube";
+        return (secret || leaf == b"secrets" && folder == b"run").then_some(About::Secrets);
+    }
+    if identity.filesystem != PROC {
+        return None;
+    }
+    match (leaf, folder) {
+        (b"cgroup" | b"environ" | b"uid_map", b"1") => Some(About::Escape),
+        (b"mounts" | b"mountinfo", _) => Some(About::Mounts),
+        (b"tcp" | b"tcp6" | b"udp" | b"route" | b"arp", _) => Some(About::Network),
+        (b"version", _) => Some(About::System),
+        _ => None,
+    }
+}
+
 impl Recon {
     /// Takes a program in that began. A burst, if it is one now and was not told.
     pub(super) fn see(&mut self, scene: &Scene<'_>) -> Option<Burst> {
         let process = scene.process()?;
         let about = about(process)?;
+        let text = process.program.command_line.whole();
+        self.add(scene, about, text.chars().take(SHOWN).collect())
+    }
+
+    /// Takes in that a file was opened by hand.
+    pub(super) fn open(
+        &mut self,
+        scene: &Scene<'_>,
+        file: &FileOperation<'_>,
+        about: About,
+    ) -> Option<Burst> {
+        let name = scene.process().map(|process| process.program.command_line.command())?;
+        let path = file.path?.to_text(End::Root);
+        self.add(scene, about, format!("{name} opened {path}").chars().take(SHOWN).collect())
+    }
+
+    fn add(&mut self, scene: &Scene<'_>, about: About, text: String) -> Option<Burst> {
         let (now_ns, root) = (scene.time_ns(), hand::root(scene));
-        let text = process.program.command_line.whole().chars().take(SHOWN).collect();
+        self.commands
+            .retain(|command| now_ns.saturating_sub(command.at_ns) <= TOGETHER_NS && command.text != text);
         if self.commands.len() >= KEPT {
             self.commands.pop_front();
         }
         self.commands.push_back(Command { about, root, at_ns: now_ns, text });
-        while self.commands.front().is_some_and(|first| now_ns.saturating_sub(first.at_ns) > TOGETHER_NS) {
-            self.commands.pop_front();
-        }
         if self.told_ns.is_some_and(|told| now_ns.saturating_sub(told) < AGAIN_NS) {
             return None;
         }
@@ -140,8 +189,10 @@ impl Recon {
             }
         }
         let telling = kinds.iter().filter(|kind| kind.is_telling()).count();
-        // What start scripts ask is seldom more than three of the usual kinds.
-        if kinds.len() < 3 || kinds.len() + telling < 5 {
+        let usual = kinds.iter().filter(|kind| kind.is_usual()).count();
+        let other = kinds.len() - usual;
+        // Start scripts ask for what is usual, and for one thing more.
+        if other < 2 || usual.min(2) + other + telling < 4 {
             return None;
         }
         self.told_ns = Some(now_ns);
