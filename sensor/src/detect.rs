@@ -7,6 +7,7 @@ pub mod context;
 pub mod engine;
 pub mod field;
 pub mod finding;
+pub mod incident;
 pub mod judge;
 pub mod names;
 mod pushdown;

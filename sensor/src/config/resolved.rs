@@ -10,7 +10,7 @@ use super::raw::Values;
 use super::setting::{self, Setting};
 use super::value::{self, Value};
 use super::{ConfigError, Origin};
-use crate::detect::told::Bounds as Told;
+use crate::detect::{incident::Bounds as Incidents, told::Bounds as Told};
 use crate::kernel::programs::BackEnd;
 use crate::policy::{
     Bounds, Judged, Policy,
@@ -45,6 +45,8 @@ pub struct Config {
     pub flows_max: usize,
     /// `[rules]`
     pub rules: Rules,
+    /// `[incidents]`
+    pub incidents: Incidents,
     /// `[log]`
     pub log: Log,
 }
@@ -299,6 +301,11 @@ impl Config {
             },
             flows_max: values.size(&setting::NETWORK_FLOWS_MAX)?,
             rules: values.rules()?,
+            incidents: Incidents {
+                quiet_ns: values.number::<u64>(&setting::INCIDENTS_QUIET_S)? * 1_000_000_000,
+                open_max: values.size(&setting::INCIDENTS_OPEN_MAX)?,
+                timeline_max: values.size(&setting::INCIDENTS_TIMELINE_MAX)?,
+            },
             log: Log {
                 level: values.text(&setting::LOG_LEVEL).unwrap_or_default(),
                 format: match values.text(&setting::LOG_FORMAT).as_deref() {

@@ -8,14 +8,16 @@ use crate::detect::{
     behaviour::{Behaviours, Late},
     context::Given,
     finding::{Finding, Severity},
+    incident::Incidents,
     judge::Judge,
     names::Names,
     scene::Scene,
-    told::{Bounds, Told, Verdict},
+    told::{At, Bounds, Repeats, Told, Verdict},
 };
 use crate::event;
 use crate::process::Key;
 use crate::proto;
+use crate::stream::encode::Manner;
 
 /// Nothing is bounded until the settings say so.
 const UNBOUNDED: Bounds = Bounds { window_ns: 0, burst: 0 };
@@ -39,7 +41,7 @@ pub struct Judged {
 
 /// On what a finding rests.
 #[derive(Clone, Copy)]
-enum Cause<'a> {
+pub(super) enum Cause<'a> {
     /// An event; its number in the stream.
     Event(&'a event::Event<'a>, Before, u64),
     /// None: time passed, or something was measured.
@@ -47,24 +49,32 @@ enum Cause<'a> {
 }
 
 impl Cause<'_> {
-    const fn cgroup(&self) -> u64 {
+    pub(super) const fn cgroup(&self) -> u64 {
         match self {
             Self::Event(event, ..) => event.cgroup,
             Self::Late { cgroup, .. } => *cgroup,
         }
     }
 
-    fn process(&self) -> Option<Key> {
+    pub(super) fn process(&self) -> Option<Key> {
         match self {
             Self::Event(event, ..) => Some(event.process.into()),
             Self::Late { process, .. } => *process,
         }
     }
 
-    const fn time_ns(&self) -> u64 {
+    pub(super) const fn time_ns(&self) -> u64 {
         match self {
             Self::Event(event, ..) => event.time_ns,
             Self::Late { time_ns, .. } => *time_ns,
+        }
+    }
+
+    /// Number of the event; 0 for none.
+    pub(super) const fn event(&self) -> u64 {
+        match self {
+            Self::Event(_, _, cursor) => *cursor,
+            Self::Late { .. } => 0,
         }
     }
 }
@@ -76,6 +86,9 @@ pub(super) struct Detection {
     behaviours: Behaviours,
     names: Arc<Names>,
     told: Told,
+    pub(super) incidents: Incidents,
+    /// Incidents that are to be told behind the findings at hand.
+    pub(super) news: Vec<u64>,
     judged: u64,
     findings: [u64; 4],
     /// Of the event at hand; kept for its room.
@@ -89,6 +102,8 @@ impl Default for Detection {
             behaviours: Behaviours::default(),
             names: Arc::default(),
             told: Told::new(UNBOUNDED),
+            incidents: Incidents::default(),
+            news: Vec::new(),
             judged: 0,
             findings: [0; 4],
             found: Vec::new(),
@@ -174,6 +189,21 @@ impl Pipeline {
         for Late { cgroup, process, finding } in late {
             self.report(&finding, Cause::Late { cgroup, process, time_ns: now_ns }, output);
         }
+        self.tell_incidents(now_ns, output);
+        let mut repeated = Vec::new();
+        self.detection.told.tick(now_ns, &mut |repeats| repeated.push(repeats));
+        for Repeats { finding, at, count } in repeated {
+            let cause = Cause::Late { cgroup: at.cgroup, process: at.process, time_ns: now_ns };
+            let incident = self.incident_of(cause, &finding);
+            let incident = incident.as_deref().unwrap_or_default();
+            self.tell_finding(
+                &finding,
+                cause,
+                Manner { repeats: count, only_repeats: true, incident },
+                output,
+            );
+        }
+        self.tick_incidents(now_ns, output);
     }
 
     /// Judges an event that has a place in the stream, and tells what is found in it.
@@ -195,6 +225,7 @@ impl Pipeline {
             self.report(&finding, Cause::Event(event, before, cursor), output);
         }
         self.detection.found = found;
+        self.tell_incidents(event.time_ns, output);
     }
 
     /// What is known of an event.
@@ -218,20 +249,32 @@ impl Pipeline {
     }
 
     fn report(&mut self, finding: &Finding, cause: Cause<'_>, output: &mut impl Output) {
-        let (cgroup, key) = (cause.cgroup(), cause.process());
-        let program = key.and_then(|key| self.tree.get(key)).map_or(0, |process| process.exec_ns);
-        let verdict = self.detection.told.verdict(finding, cgroup, (key, program), cause.time_ns());
+        let at = At { place: self.place(cause.cgroup()), cgroup: cause.cgroup(), process: cause.process() };
+        let verdict = self.detection.told.verdict(finding, at, cause.time_ns());
+        let incident = self.join(finding, cause, verdict, output);
         let Verdict::Tell(repeats) = verdict else { return };
         if let Some(count) = self.detection.findings.get_mut(rank(finding.severity)) {
             *count += 1;
         }
+        let incident = incident.as_deref().unwrap_or_default();
+        self.tell_finding(finding, cause, Manner { repeats, only_repeats: false, incident }, output);
+    }
+
+    fn tell_finding(
+        &mut self,
+        finding: &Finding,
+        cause: Cause<'_>,
+        manner: Manner<'_>,
+        output: &mut impl Output,
+    ) {
+        let (cgroup, key) = (cause.cgroup(), cause.process());
         let known = self.identity.container(cgroup).cloned();
         let class = proto::Class::Finding;
         if !output.wants(class, known.as_ref().map(|known| &known.container)) {
             self.sequence += 1;
             return;
         }
-        let found = (finding, repeats);
+        let found = (finding, manner);
         let mut message = match cause {
             Cause::Event(event, before, cursor) => {
                 let subject = self.subject(event, before);
