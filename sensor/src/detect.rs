@@ -5,11 +5,13 @@
 pub mod behaviour;
 pub mod context;
 pub mod engine;
+pub mod exception;
 pub mod field;
 pub mod finding;
 pub mod incident;
 pub mod judge;
 pub mod names;
+pub mod normal;
 mod pushdown;
 pub mod rules;
 pub mod scene;

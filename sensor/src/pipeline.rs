@@ -9,6 +9,7 @@ mod own;
 mod parked;
 mod payload;
 pub mod state;
+mod tuning;
 mod wanted;
 
 use std::sync::Arc;

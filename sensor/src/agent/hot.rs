@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::canary::Sighting;
 use super::tap::Tap;
 use crate::clock::{self, BootClock};
-use crate::detect::{judge::Judge, names::Names, told::Bounds};
+use crate::detect::{exception::Exceptions, judge::Judge, names::Names, normal::Learned, told::Bounds};
 use crate::identity::{
     container::Container,
     store::{Known, Question},
@@ -66,9 +66,13 @@ pub(super) enum Control {
         judge: Option<Box<dyn Judge>>,
         /// How much of what it finds is told.
         told: Bounds,
+        /// What is not told.
+        exceptions: Arc<Exceptions>,
         /// Where to.
         reply: oneshot::Sender<Option<Box<dyn Judge>>>,
     },
+    /// Tell of so many images what was learned of them since the last time.
+    Learned(usize, oneshot::Sender<Vec<Learned>>),
     /// Other addresses of names; those before go back.
     Names {
         /// The table.
@@ -310,7 +314,8 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits, tap: &mut 
             record(Input::Clock(clock));
             pipeline.set_clock(clock);
         }
-        Control::Judge { judge, told, reply } => {
+        Control::Judge { judge, told, exceptions, reply } => {
+            drop(pipeline.set_exceptions(exceptions));
             let some = judge.is_some();
             let before = pipeline.set_judge(judge, told);
             if some || before.is_some() {
@@ -319,6 +324,7 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits, tap: &mut 
             // If nobody waits any more, the agent ends.
             drop(reply.send(before));
         }
+        Control::Learned(most, reply) => drop(reply.send(pipeline.learned(most))),
         Control::Names { names, reply } => {
             record(Input::Names(Arc::clone(&names)));
             drop(reply.send(pipeline.set_names(names)));

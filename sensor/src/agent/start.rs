@@ -239,7 +239,7 @@ pub(super) fn pipeline(
     let (identity, mut catalog) = (Store::new(groups_max), Catalog::new(groups_max));
     let wait_ns = clock::nanos(config.identity.wait);
     let mut pipeline = Pipeline::new(context, tree, identity, wait_ns);
-    pipeline.set_behaviours(Behaviours::all(Memory::default()));
+    pipeline.set_behaviours(Behaviours::all(Memory { entries_max: config.memory.entries_max }));
     pipeline.set_policy(Arc::clone(policy));
     pipeline.set_flows_max(config.flows_max);
     pipeline.set_incidents(config.incidents);

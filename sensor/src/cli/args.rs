@@ -336,6 +336,27 @@ pub struct StatusArgs {
     pub alive: bool,
 }
 
+/// Arguments of `picket normal`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+What is marked as normal has always been so: known for a day, and seen in three containers or on three occasions.
+docs/tuning.md says what it is for.
+
+Examples:
+  picket normal
+  picket normal 'registry.example/shop/*' -o json")]
+pub struct NormalArgs {
+    /// Images, without tag: * stands for any characters [default: all]
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Where the agent is
+    #[command(flatten)]
+    pub agent: ConnectArgs,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}
+
 /// Arguments of `picket check`.
 #[derive(Args, Debug)]
 #[command(after_help = "\

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ANCESTORS_MAX, Before, Output, Pipeline};
+use super::{ANCESTORS_MAX, Before, Output, Pipeline, tuning::Tuning};
 use crate::bounded::Table;
 use crate::detect::{
     behaviour::{Behaviours, Late},
@@ -37,6 +37,10 @@ pub struct Judged {
     pub told: (usize, usize, u64),
     /// What behaviours remember.
     pub remembered: Table,
+    /// Findings that were not told because of an exception.
+    pub excepted: u64,
+    /// Images of which it is learned what is normal, and facts of them that were given up.
+    pub learned: (Table, u64),
 }
 
 /// On what a finding rests.
@@ -84,6 +88,7 @@ impl Cause<'_> {
 pub(super) struct Detection {
     judge: Option<Box<dyn Judge>>,
     behaviours: Behaviours,
+    pub(super) tuning: Tuning,
     names: Arc<Names>,
     told: Told,
     pub(super) incidents: Incidents,
@@ -100,6 +105,7 @@ impl Default for Detection {
         Self {
             judge: None,
             behaviours: Behaviours::default(),
+            tuning: Tuning::default(),
             names: Arc::default(),
             told: Told::new(UNBOUNDED),
             incidents: Incidents::default(),
@@ -141,8 +147,13 @@ impl Pipeline {
 
     /// What rules and behaviours want to see.
     pub(super) fn wanted_by_judge(&self) -> crate::policy::Judged {
-        let Detection { judge, behaviours, .. } = &self.detection;
-        judge.as_ref().map(|judge| judge.wanted()).unwrap_or_default().and(behaviours.wanted())
+        let Detection { judge, behaviours, tuning, .. } = &self.detection;
+        judge
+            .as_ref()
+            .map(|judge| judge.wanted())
+            .unwrap_or_default()
+            .and(behaviours.wanted())
+            .and(tuning.wanted())
     }
 
     /// Whether anything could be found in other opens of a file.
@@ -179,6 +190,8 @@ impl Pipeline {
             limited: told.limited(),
             told: told.table(),
             remembered: self.detection.behaviours.table(),
+            excepted: self.detection.tuning.excepted,
+            learned: self.detection.tuning.table(),
         }
     }
 
@@ -187,7 +200,7 @@ impl Pipeline {
         let mut late = Vec::new();
         self.detection.behaviours.tick(now_ns, &mut |found| late.push(found));
         for Late { cgroup, process, finding } in late {
-            self.report(&finding, Cause::Late { cgroup, process, time_ns: now_ns }, output);
+            self.report(finding, Cause::Late { cgroup, process, time_ns: now_ns }, output);
         }
         self.tell_incidents(now_ns, output);
         let mut repeated = Vec::new();
@@ -222,14 +235,15 @@ impl Pipeline {
         self.detection.behaviours = behaviours;
         let cursor = self.sequence;
         for finding in found.drain(..) {
-            self.report(&finding, Cause::Event(event, before, cursor), output);
+            self.report(finding, Cause::Event(event, before, cursor), output);
         }
         self.detection.found = found;
         self.tell_incidents(event.time_ns, output);
+        self.learn(event, before);
     }
 
     /// What is known of an event.
-    fn given<'a>(&'a self, event: &'a event::Event<'a>, before: Before) -> Given<'a> {
+    pub(super) fn given<'a>(&'a self, event: &'a event::Event<'a>, before: Before) -> Given<'a> {
         let (other, other_owner) = self.other(&event.facts);
         let parent = self.tree.ancestors(event.process.into()).next();
         Given {
@@ -248,7 +262,9 @@ impl Pipeline {
         }
     }
 
-    fn report(&mut self, finding: &Finding, cause: Cause<'_>, output: &mut impl Output) {
+    fn report(&mut self, finding: Finding, cause: Cause<'_>, output: &mut impl Output) {
+        let Some(finding) = self.weigh(finding, &cause) else { return };
+        let finding = &finding;
         let at = At { place: self.place(cause.cgroup()), cgroup: cause.cgroup(), process: cause.process() };
         let verdict = self.detection.told.verdict(finding, at, cause.time_ns());
         let incident = self.join(finding, cause, verdict, output);

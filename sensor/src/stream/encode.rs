@@ -8,7 +8,7 @@ mod payload;
 mod privilege;
 mod socket;
 
-pub use self::finding::{Manner, severity};
+pub use self::finding::{Manner, learned, severity};
 use sensor_common::{
     class::Class,
     header::{Incomplete, TaskRef},

@@ -20,6 +20,7 @@ use tonic_reflection::server::Builder as Reflection;
 use self::generated::sensor_server::SensorServer;
 use super::hub::HubHandle;
 use super::{connection::Connection, listener::Listener, tls::TlsListener};
+use crate::detect::normal::Learned;
 use crate::proto;
 use crate::record::Options;
 
@@ -84,6 +85,8 @@ pub struct Backend {
     pub status: mpsc::Sender<StatusRequest>,
     /// Who makes recordings.
     pub recordings: mpsc::Sender<RecordingRequest>,
+    /// Who knows what was learned of images.
+    pub learned: mpsc::Sender<oneshot::Sender<Vec<Learned>>>,
     /// Whether every hook is attached and events flow; health follows it.
     pub ready: watch::Receiver<bool>,
     /// Turns true, or loses its sender, when the agent ends.
@@ -119,6 +122,13 @@ impl Backend {
         let (reply, begun) = oneshot::channel();
         self.recordings.send(RecordingRequest { options, reply }).await.map_err(|_| NoRecording::Failed)?;
         begun.await.unwrap_or(Err(NoRecording::Failed))
+    }
+
+    /// Asks what was learned of images; `None`: nobody answers.
+    pub async fn ask_learned(&self) -> Option<Vec<Learned>> {
+        let (reply, told) = oneshot::channel();
+        self.learned.send(reply).await.ok()?;
+        told.await.ok()
     }
 
     /// Asks the agent how it is.

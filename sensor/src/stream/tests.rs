@@ -67,7 +67,14 @@ impl Agent {
         let (stop, stop_seen) = watch::channel(false);
         let (recordings, asked) = mpsc::channel(1);
         tokio::spawn(record(asked));
-        let backend = Backend { hub: handle, status, recordings, ready: ready_seen, stop: stop_seen };
+        let backend = Backend {
+            hub: handle,
+            status,
+            recordings,
+            learned: mpsc::channel(1).0,
+            ready: ready_seen,
+            stop: stop_seen,
+        };
         let served = tokio::spawn(serve(Listener::bind(&address).unwrap(), remote, backend));
         Self { address, publish, ready, stop, served, ended, pipeline: Some(pipeline), _folder: folder }
     }

@@ -126,8 +126,8 @@ pub fn next(incident: &Incident, node: &str) -> Vec<String> {
     }
     steps.truncate(NEXT_MAX - 1);
     steps.push(
-        "If it was your own work (a test, an upgrade, a repair), nothing is lost: note it, and tell Picket by a rule's \
-         exception if it happens often."
+        "If it was your own work (a test, an upgrade, a repair), nothing is lost. If that happens often, tell Picket by an \
+         exception (docs/tuning.md)."
             .to_owned(),
     );
     steps

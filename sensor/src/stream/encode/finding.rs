@@ -2,6 +2,7 @@
 
 use super::{Context, Subject, incomplete};
 use crate::detect::finding::{Alert, Finding, Origin, Scalar, Severity};
+use crate::detect::normal::{Learned, Seen};
 use crate::event;
 use crate::process::Process;
 use crate::proto;
@@ -80,6 +81,25 @@ fn finding((finding, manner): (&Finding, Manner<'_>), cursor: &str) -> proto::Fi
         alert: finding.alert.as_ref().map(alert),
         incident: manner.incident.to_owned(),
         only_repeats: manner.only_repeats,
+    }
+}
+
+/// What was learned of an image, as it is thought of at `now_s` seconds since 1970.
+#[must_use]
+pub fn learned(learned: Learned, now_s: i64) -> proto::LearnedImage {
+    let time = |seconds: i64| Some(proto::Timestamp::from_unix_nanos(seconds.saturating_mul(1_000_000_000)));
+    let fact = |(text, seen): (String, Seen)| proto::learned_image::Fact {
+        text,
+        since: time(seen.since_s),
+        last: time(seen.last_s),
+        occasions: seen.occasions,
+        containers: u32::try_from(seen.containers.len()).unwrap_or(u32::MAX),
+        normal: seen.is_normal(now_s),
+    };
+    proto::LearnedImage {
+        image: learned.image,
+        since: time(learned.since_s),
+        facts: learned.facts.into_iter().map(fact).collect(),
     }
 }
 
