@@ -14,6 +14,7 @@ mod findings;
 mod flood;
 mod hostile;
 mod identity;
+mod incidents;
 mod input;
 mod network;
 mod objects;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         input::TESTS,
         network::TESTS,
         identity::TESTS,
+        incidents::TESTS,
         commands::TESTS,
         canary::TESTS,
         churn::TESTS,
