@@ -23,7 +23,7 @@ use std::sync::{
 };
 use std::thread::JoinHandle;
 
-pub use rules::{FilesError, RulesError, folder as rule_folder, judge};
+pub use rules::{FilesError, Judging, RulesError, folder as rule_folder, judge};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -203,6 +203,9 @@ pub async fn run(
         canary::Canary::new(book, board, sighted, start::folder(&config)),
         ending.clone(),
     )?;
+    if let Some(process) = own.process() {
+        pipeline.set_sensor(process);
+    }
     // Another process of the host may have these numbers.
     if obstacle.is_none() {
         writer.canary(perch.thread);

@@ -11,6 +11,7 @@ pub mod finding;
 pub mod incident;
 pub mod judge;
 pub mod names;
+pub mod namespace;
 pub mod normal;
 mod pushdown;
 pub mod rules;

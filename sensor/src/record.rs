@@ -2,6 +2,7 @@
 //! without kernel and without root. docs/recordings.md describes the form of the file.
 
 pub mod anonymise;
+pub mod choose;
 pub mod format;
 pub mod read;
 pub mod strip;
@@ -16,6 +17,7 @@ use crate::detect::names::Names;
 use crate::identity::{peer::PeerNews, store::Answer, users::Users};
 use crate::pipeline::{LossReport, Output, Pipeline};
 use crate::policy::Policy;
+use crate::process::Process;
 
 /// An input of the pipeline.
 #[derive(Clone, Debug)]
@@ -60,6 +62,8 @@ pub enum Input {
     Names(Arc<Names>),
     /// Users and groups of the host.
     HostUsers(Arc<Users>),
+    /// A process that was known before, in a recording of some containers only, which comes to need it.
+    Process(Box<Process>),
     /// Inputs that the recording lacks.
     Gap(Gap),
 }
@@ -86,6 +90,9 @@ pub struct Options {
     pub payload: bool,
     /// Names and addresses are replaced by others.
     pub anonymise: bool,
+    /// Only what happens in some containers.
+    #[serde(default)]
+    pub chosen: bool,
 }
 
 impl Options {
@@ -112,6 +119,7 @@ impl Input {
             Self::Policy(policy) => pipeline.set_policy(policy),
             Self::Names(names) => drop(pipeline.set_names(names)),
             Self::HostUsers(users) => pipeline.set_host_users(users),
+            Self::Process(process) => pipeline.known_before(*process),
             Self::Gap(gap) => pipeline.gap(gap.inputs, gap.until_ns, gap.sequence, output),
         }
     }
@@ -123,7 +131,11 @@ impl Input {
         const FACTS: usize = 2048;
         match self {
             Self::Record { bytes, .. } | Self::Group(bytes) => SMALL + bytes.len(),
-            Self::Answer { .. } | Self::Policy(_) | Self::Names(_) | Self::HostUsers(_) => FACTS,
+            Self::Answer { .. }
+            | Self::Policy(_)
+            | Self::Names(_)
+            | Self::HostUsers(_)
+            | Self::Process(_) => FACTS,
             Self::Peer(_) => 4 * SMALL,
             Self::Release { .. }
             | Self::Tick { .. }

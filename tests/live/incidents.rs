@@ -37,7 +37,10 @@ fn agent(lab: &Lab, quiet_s: &str) -> Agent {
     options.settings.extend([
         ("PICKET_RULES_ADDRESSES", "kubernetes.default.svc.cluster.local=127.10.96.1".to_owned()),
         ("PICKET_INCIDENTS_QUIET_S", quiet_s.to_owned()),
-        ("PICKET_TUNING_NORMAL_FILE", lab.scratch().folder("normal").join("normal.json").display().to_string()),
+        (
+            "PICKET_TUNING_NORMAL_FILE",
+            lab.scratch().folder("normal").join("normal.json").display().to_string(),
+        ),
     ]);
     Agent::start(&options)
 }
@@ -103,8 +106,9 @@ fn attack(lab: &mut Lab) {
 fn storm(lab: &mut Lab) {
     const DROPPED: &str = "dropped-program-run-from-a-temporary-folder";
     let agent = agent(lab, "600");
-    let script =
-        format!("cp /bin/busybox /tmp/true; i=0; while [ $i -lt {ATTEMPTS} ]; do /tmp/true; i=$((i+1)); done");
+    let script = format!(
+        "cp /bin/busybox /tmp/true; i=0; while [ $i -lt {ATTEMPTS} ]; do /tmp/true; i=$((i+1)); done"
+    );
     let container = container(lab, &script);
     let filters = Filters { classes: vec!["FINDING", "INCIDENT"], ..of(&container) };
     let mut client = Client::subscribe(&agent, &filters);

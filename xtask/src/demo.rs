@@ -64,7 +64,9 @@ fn show(picket: &Path, stop: &Stop) -> Result<()> {
     let pages = scratch.path().join("incidents.txt");
     let recorder = agent.watch(&["-o", "json"], Some(&events))?;
     let reporter = agent.watch(&["--incidents"], Some(&pages))?;
-    println!("\nThe stream (picket watch --containers-only), while the container works, and then is attacked:\n");
+    println!(
+        "\nThe stream (picket watch --containers-only), while the container works, and then is attacked:\n"
+    );
     let viewer = agent.watch(&[], None)?;
     // All are to be subscribed before the container starts.
     stop.sleep(Duration::from_secs(1))?;

@@ -96,17 +96,25 @@ fn exceptions(settings: &Settings) -> Result<Arc<Exceptions>, RulesError> {
     exceptions.without(&settings.behaviours_disable).map(Arc::new).map_err(refused)
 }
 
-/// Who judges by the rules in these files and folders, as a replay does without any settings: the first rule that
-/// matches fires, and no name is looked up.
+/// How rules judge where there are no settings of an agent. No name is looked up: a recording has those of its time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Judging {
+    /// `rules.matching` is `all`.
+    pub all: bool,
+    /// `rules.pushdown`: what they do not look at may be held back.
+    pub pushdown: bool,
+}
+
+/// Who judges by the rules in these files and folders, as a replay does.
 ///
 /// # Errors
 /// When they cannot be read or make no sense; says where.
-pub fn judge(paths: &[PathBuf]) -> Result<Option<Box<dyn Judge>>, RulesError> {
+pub fn judge(paths: &[PathBuf], how: Judging) -> Result<Option<Box<dyn Judge>>, RulesError> {
     const BYTES_MAX: u64 = 16 << 20;
     let settings = Settings {
         paths: paths.to_vec(),
         optional: false,
-        all: false,
+        all: how.all,
         minimum_priority: String::new(),
         disable: Vec::new(),
         enable: Vec::new(),
@@ -114,7 +122,7 @@ pub fn judge(paths: &[PathBuf]) -> Result<Option<Box<dyn Judge>>, RulesError> {
         told: Bounds { window_ns: 0, burst: 0 },
         addresses: Vec::new(),
         resolve: false,
-        pushdown: false,
+        pushdown: how.pushdown,
         exceptions: PathBuf::new(),
         behaviours_disable: Vec::new(),
     };

@@ -11,8 +11,8 @@ use thiserror::Error;
 
 use super::pretty::Paint;
 use super::watch::{Printer, WatchError};
-use super::{ReplayArgs, exit};
-use crate::agent::{self, RulesError};
+use super::{MatchingChoice, ReplayArgs, exit};
+use crate::agent::{self, Judging, RulesError};
 use crate::detect::{
     behaviour::{Behaviours, Bounds as Memory},
     judge::Judge,
@@ -113,7 +113,8 @@ fn judge(args: &ReplayArgs) -> Result<Option<Box<dyn Judge>>, ReplayError> {
     if args.rules.is_empty() {
         return Ok(None);
     }
-    Ok(agent::judge(&args.rules)?)
+    let how = Judging { all: args.matching == MatchingChoice::All, ..Judging::default() };
+    Ok(agent::judge(&args.rules, how)?)
 }
 
 fn open(path: &Path) -> io::Result<Box<dyn Read>> {

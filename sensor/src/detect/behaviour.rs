@@ -1,11 +1,18 @@
 //! Behaviours: detections with memory. One file each; each keeps bounded state of its own and tells what it finds.
 
+mod agents;
+mod boundary;
+mod sensor;
+
 use std::fmt::Debug;
+
+use sensor_common::{class::Class, ledger::LossReason};
 
 use super::finding::{Finding, Origin, Severity};
 use super::scene::Scene;
 use super::technique::Technique;
 use crate::bounded::Table;
+use crate::identity::store::Known;
 use crate::policy::Judged;
 use crate::process::Key;
 
@@ -64,6 +71,19 @@ pub struct Late {
     pub finding: Finding,
 }
 
+/// Records that the kernel could not deliver.
+#[derive(Clone, Copy, Debug)]
+pub struct Lost {
+    /// Control group.
+    pub cgroup: u64,
+    /// Class of the records.
+    pub class: Class,
+    /// Why.
+    pub reason: LossReason,
+    /// How many.
+    pub count: u64,
+}
+
 /// A detection with memory.
 pub trait Behaviour: Debug + Send {
     /// What it can find.
@@ -83,6 +103,9 @@ pub trait Behaviour: Debug + Send {
 
     /// About a second has passed.
     fn tick(&mut self, _now_ns: u64, _found: &mut dyn FnMut(Late)) {}
+
+    /// Records were lost. Their container, if they are of one.
+    fn lost(&mut self, _lost: &Lost, _container: Option<&Known>) {}
 
     /// A control group is gone.
     fn removed(&mut self, _cgroup: u64) {}
@@ -121,14 +144,19 @@ impl Behaviours {
 
     /// All that there are.
     #[must_use]
-    pub fn all(_options: Bounds) -> Self {
-        Self::new(Vec::new())
+    pub fn all(bounds: Bounds) -> Self {
+        Self::new(vec![Box::new(boundary::Boundary::new(bounds)), Box::new(sensor::Sensor::new(bounds))])
     }
 
     /// True if none is on.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// What they can find.
+    pub fn about(&self) -> impl Iterator<Item = &'static About> {
+        self.all.iter().flat_map(|behaviour| behaviour.about()).copied()
     }
 
     /// What they must see.
@@ -162,6 +190,13 @@ impl Behaviours {
         }
     }
 
+    /// Records were lost.
+    pub fn lost(&mut self, lost: &Lost, container: Option<&Known>) {
+        for behaviour in &mut self.all {
+            behaviour.lost(lost, container);
+        }
+    }
+
     /// A control group is gone.
     pub fn removed(&mut self, cgroup: u64) {
         for behaviour in &mut self.all {
@@ -175,3 +210,6 @@ impl Behaviours {
         self.all.iter().fold(Table::default(), |table, behaviour| table.and(behaviour.table()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,22 +5,35 @@ use std::net::IpAddr;
 use sensor_common::class::Class;
 
 use super::context::Given;
-use crate::event::{Facts, network};
+use crate::event::{Facts, call::PrivilegedCall, network, operation::FileOperation};
 use crate::identity::store::{Known, Owner};
-use crate::process::{Key, Process};
+use crate::process::{Former, Key, Process, Standing};
 
 /// An event and what is known around it.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
     /// What it is made of.
     pub given: Given<'a>,
+    /// What was before it.
+    pub past: Past,
+}
+
+/// What was before an event, and who watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Past {
+    /// What the process was before it began its program, of events in which one did.
+    pub former: Option<Former>,
+    /// Control group of the process before it was moved, of events in which it was.
+    pub cgroup: Option<u64>,
+    /// Pid of the sensor itself; 0 where it is not known.
+    pub sensor: u32,
 }
 
 impl<'a> Scene<'a> {
     /// Of what is known.
     #[must_use]
     pub const fn new(given: Given<'a>) -> Self {
-        Self { given }
+        Self { given, past: Past { former: None, cgroup: None, sensor: 0 } }
     }
 
     /// Class of the event.
@@ -72,6 +85,40 @@ impl<'a> Scene<'a> {
         cgroup == self.cgroup() || {
             let own = id(self.container());
             own.is_some() && own == id(known(self.given.identity.owner(cgroup)))
+        }
+    }
+
+    /// Where the process stood before the event.
+    #[must_use]
+    pub fn standing(&self) -> Option<&Standing> {
+        match &self.past.former {
+            Some(former) => Some(&former.standing),
+            None => Some(&self.process()?.standing),
+        }
+    }
+
+    /// Whether a known process created it, and is not in its container.
+    #[must_use]
+    pub fn is_from_outside(&self) -> bool {
+        let parent = self.given.tree.ancestors(self.key()).next();
+        parent.is_some_and(|parent| !self.is_inside(parent.cgroup))
+    }
+
+    /// The call that the event tells.
+    #[must_use]
+    pub const fn call(&self) -> Option<&'a PrivilegedCall<'a>> {
+        match &self.given.event.facts {
+            Facts::Call(call) => Some(call),
+            _ => None,
+        }
+    }
+
+    /// The operation on a file that the event tells.
+    #[must_use]
+    pub const fn file(&self) -> Option<&'a FileOperation<'a>> {
+        match &self.given.event.facts {
+            Facts::File(operation) => Some(operation),
+            _ => None,
         }
     }
 

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{ANCESTORS_MAX, Before, Output, Pipeline, tuning::Tuning};
+use super::{ANCESTORS_MAX, Before, LossReport, Output, Pipeline, tuning::Tuning};
 use crate::bounded::Table;
 use crate::detect::{
-    behaviour::{Behaviours, Late},
+    behaviour::{Behaviours, Late, Lost},
     context::Given,
     finding::{Finding, Severity},
     incident::Incidents,
     judge::Judge,
     names::Names,
-    scene::Scene,
+    scene::{Past, Scene},
     told::{At, Bounds, Repeats, Told, Verdict},
 };
 use crate::event;
+use crate::identity::store::Known;
 use crate::process::Key;
 use crate::proto;
 use crate::stream::encode::Manner;
@@ -121,6 +122,12 @@ impl Detection {
     /// True if there is nobody to judge.
     fn is_blind(&self) -> bool {
         self.judge.is_none() && self.behaviours.is_empty()
+    }
+
+    /// Records were lost.
+    pub(super) fn lost(&mut self, report: &LossReport, container: Option<&Known>) {
+        let LossReport { cgroup, class, reason, count, .. } = *report;
+        self.behaviours.lost(&Lost { cgroup, class, reason, count }, container);
     }
 
     /// A control group is gone.
@@ -231,7 +238,10 @@ impl Pipeline {
         }
         self.detection.judged += 1;
         let mut behaviours = std::mem::take(&mut self.detection.behaviours);
-        behaviours.see(&Scene::new(self.given(event, before)), &mut |finding| found.push(finding));
+        let past = Past { former: before.former, cgroup: before.cgroup, sensor: self.own.sensor() };
+        behaviours.see(&Scene { past, ..Scene::new(self.given(event, before)) }, &mut |finding| {
+            found.push(finding)
+        });
         self.detection.behaviours = behaviours;
         let cursor = self.sequence;
         for finding in found.drain(..) {

@@ -60,16 +60,18 @@ pub enum Kind {
     Names = 25,
     /// `Input::HostUsers`
     HostUsers = 26,
-    /// `Input::Tick`
-    Tick = 28,
     /// `Input::Gap`
     Gap = 27,
+    /// `Input::Tick`
+    Tick = 28,
+    /// `Input::Process`
+    Process = 29,
     /// [`Ending`]; the last frame.
     End = 31,
 }
 
 impl Kind {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::Header,
         Self::Groups,
         Self::Processes,
@@ -90,6 +92,7 @@ impl Kind {
         Self::HostUsers,
         Self::Gap,
         Self::Tick,
+        Self::Process,
         Self::End,
     ];
 
@@ -102,7 +105,7 @@ impl Kind {
     /// True for an input of the pipeline, a gap aside.
     #[must_use]
     pub const fn is_input(self) -> bool {
-        (self as u16) >= Self::Record as u16 && !matches!(self, Self::Gap | Self::End)
+        self as u16 >= Self::Record as u16 && !matches!(self, Self::Gap | Self::End)
     }
 }
 

@@ -111,6 +111,12 @@ impl<T: FnMut(Vec<u8>) -> bool> Encoder<T> {
             // They are nothing but names.
             Input::HostUsers(_) if self.anonymiser.is_some() => {}
             Input::HostUsers(users) => self.json(Kind::HostUsers, users.as_ref()),
+            Input::Process(mut process) => {
+                if let Some(anonymiser) = &self.anonymiser {
+                    anonymiser.process(&mut process);
+                }
+                self.json(Kind::Process, &process);
+            }
             Input::Gap(gap) => self.json(Kind::Gap, &gap),
         }
     }

@@ -18,6 +18,7 @@ use tonic_health::server::HealthReporter;
 use tonic_reflection::server::Builder as Reflection;
 
 use self::generated::sensor_server::SensorServer;
+use super::filter::Filter;
 use super::hub::HubHandle;
 use super::{connection::Connection, listener::Listener, tls::TlsListener};
 use crate::detect::normal::Learned;
@@ -50,6 +51,8 @@ pub type StatusRequest = oneshot::Sender<proto::GetStatusResponse>;
 pub struct RecordingRequest {
     /// What it is to hold.
     pub options: Options,
+    /// Containers of which it is to hold only what they do, if `options` say so.
+    pub of: Filter,
     /// Where it comes from, or why not.
     pub reply: oneshot::Sender<Result<mpsc::Receiver<Vec<u8>>, NoRecording>>,
 }
@@ -118,9 +121,10 @@ impl Backend {
     ///
     /// # Errors
     /// When there is one already, or the agent does not answer.
-    pub async fn record(&self, options: Options) -> Result<mpsc::Receiver<Vec<u8>>, NoRecording> {
+    pub async fn record(&self, options: Options, of: Filter) -> Result<mpsc::Receiver<Vec<u8>>, NoRecording> {
         let (reply, begun) = oneshot::channel();
-        self.recordings.send(RecordingRequest { options, reply }).await.map_err(|_| NoRecording::Failed)?;
+        let request = RecordingRequest { options, of, reply };
+        self.recordings.send(request).await.map_err(|_| NoRecording::Failed)?;
         begun.await.unwrap_or(Err(NoRecording::Failed))
     }
 

@@ -197,7 +197,7 @@ async fn a_recording_is_passed_on_until_its_end_and_there_is_one_at_a_time() {
     let both = proto::RecordRequest { payload: true, anonymise: true, ..Default::default() };
     assert_eq!(client.record(both).await.unwrap_err().code(), Code::InvalidArgument);
     let request = proto::RecordRequest { payload: true, ..Default::default() };
-    let mut recording = client.record(request).await.unwrap().into_inner();
+    let mut recording = client.record(request.clone()).await.unwrap().into_inner();
     let part = recording.message().await.unwrap().unwrap();
     let options = crate::record::Options { payload: true, ..Default::default() };
     assert_eq!(part.data, format!("{options:?}").into_bytes());

@@ -62,14 +62,18 @@ impl Sensor for Service {
                 "recordings are made through the socket on the node only, not by TCP",
             ));
         }
-        let RecordRequest { environment, payload, anonymise } = request.into_inner();
-        let options = Options { environment, payload, anonymise };
+        let RecordRequest { environment, payload, anonymise, namespaces, pods, containers } =
+            request.into_inner();
+        let chosen = [&namespaces, &pods, &containers].iter().any(|names| !names.is_empty());
+        let options = Options { environment, payload, anonymise, chosen };
         if !options.is_possible() {
             return Err(Status::invalid_argument(
                 "`anonymise` is not possible with `environment` or `payload`: what they hold cannot be anonymised",
             ));
         }
-        let parts = self.backend.record(options).await.map_err(|error| match error {
+        let of = SubscribeRequest { namespaces, pods, containers, ..SubscribeRequest::default() };
+        let of = Filter::compile(of).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let parts = self.backend.record(options, of).await.map_err(|error| match error {
             NoRecording::Busy => Status::resource_exhausted(error.to_string()),
             NoRecording::Failed => Status::unavailable(error.to_string()),
         })?;
