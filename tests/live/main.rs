@@ -15,6 +15,7 @@ mod findings;
 mod flood;
 mod hostile;
 mod identity;
+mod incidents;
 mod input;
 mod network;
 mod objects;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         input::TESTS,
         network::TESTS,
         identity::TESTS,
+        incidents::TESTS,
         commands::TESTS,
         canary::TESTS,
         churn::TESTS,

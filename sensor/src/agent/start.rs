@@ -249,6 +249,7 @@ pub(super) fn pipeline(
     pipeline.set_behaviours(Behaviours::all(Memory { entries_max: config.memory.entries_max }));
     pipeline.set_policy(Arc::clone(policy));
     pipeline.set_flows_max(config.flows_max);
+    pipeline.set_incidents(config.incidents);
     pipeline.set_peers_max(config.identity.peers_max);
 
     let host = &config.identity.host_root;

@@ -3,11 +3,12 @@
 
 mod file;
 mod finding;
+mod incident;
 mod payload;
 mod privilege;
 mod socket;
 
-pub use self::finding::{learned, severity};
+pub use self::finding::{Manner, learned, severity};
 use sensor_common::{
     class::Class,
     header::{Incomplete, TaskRef},
