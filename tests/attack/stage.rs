@@ -1,0 +1,280 @@
+//! Where scenes play: real containers, configured as a cluster does it, each with a network of its own.
+//!
+//! Words of a scene's place, in any order:
+//!
+//! | word | |
+//! |---|---|
+//! | `privileged` | as Kubernetes' `privileged: true`; without it the usual masked and read-only paths, and capabilities |
+//! | `caps=A,B` | capabilities besides the usual ones |
+//! | `hostpid` | without a pid namespace |
+//! | `hostmount` | a folder that looks like a node's root is mounted at `/host` |
+//! | `net` | addresses of a cluster, a cloud and the internet answer, all on the loopback device of its network |
+//! | `user` | as user 1000 |
+//! | `entered` | the script runs as `kubectl exec` would run it |
+//! | `main` | the script is a line of words, which are the container's own program and its arguments |
+//! | `service=PATH` | this program of the image is the container's own and starts the script's shell |
+//! | `ns=NAME`, `image=NAME` | namespace of the pod, reference of its image |
+//! | `host` | no container: the script runs on the node |
+//! | `needs=PATH` | left out where this path is missing on the machine |
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result, ensure};
+use picket_tests::container::Container;
+use picket_tests::image::copy_program;
+use picket_tests::lab::Lab;
+use picket_tests::scratch::{make_folder, write_file};
+use picket_tests::workload;
+use serde_json::{Value, json};
+
+use crate::book::Scene;
+
+/// Servers whose names some containers' programs have; all are the workload program.
+const SERVICES: [&str; 12] = [
+    "usr/sbin/nginx",
+    "usr/bin/redis-server",
+    "usr/lib/postgresql/bin/postgres",
+    "usr/bin/java",
+    "usr/bin/node",
+    "usr/sbin/mysqld",
+    "usr/bin/prometheus",
+    "usr/bin/operator",
+    "usr/sbin/sshd",
+    "usr/bin/ffmpeg",
+    "usr/bin/php-fpm",
+    "app/server",
+];
+
+/// As containerd's CRI writes them for a container that is not privileged.
+const MASKED: [&str; 9] = [
+    "/proc/acpi",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+];
+const READ_ONLY: [&str; 5] =
+    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// Networks that answer on the loopback device of a scene with `net`: pods, services, other private ones, what
+/// documentation may use, metadata services of clouds.
+const ANSWERING: [&str; 9] = [
+    "10.0.0.0/8",
+    "192.168.0.0/16",
+    "172.16.0.0/12",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "169.254.0.0/16",
+    "100.100.100.200/32",
+    "168.63.129.16/32",
+    "fd00:ec2::254/128",
+];
+
+/// Seconds after which a script is ended.
+const PATIENCE: &str = "60";
+
+/// What every script may use. `P` runs a program and says which process that is, `W` the same with the workload
+/// program; a script that uses neither is the attack itself.
+const PRELUDE: &str = r#"exec 2>&1
+echo "shell $$"
+P() { "$@" & echo "pid $!"; wait $!; }
+W() { P /bin/picket-workload --may-fail "$@"; }"#;
+
+/// Everything that the scenes share.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    image: PathBuf,
+    token: PathBuf,
+    node: PathBuf,
+    networks: PathBuf,
+    next: AtomicU32,
+    /// A process of the node, and one of another pod, for those who reach out.
+    helpers: Vec<(&'static str, u32)>,
+}
+
+impl Stage {
+    /// Makes the image and the folders.
+    pub(crate) fn new(lab: &Lab, helpers: Vec<(&'static str, u32)>) -> Self {
+        let scratch = lab.scratch();
+        let image = furnish(lab);
+        let token = scratch.folder("token");
+        write_file(&token.join("token"), "eyJhbGciOiJSUzI1NiJ9.not-a-token", 0o644);
+        write_file(&token.join("ca.crt"), "not a certificate\n", 0o644);
+        write_file(&token.join("namespace"), "shop", 0o644);
+        let node = scratch.folder("node");
+        for folder in ["etc/cron.d", "etc/kubernetes/manifests", "etc/systemd/system", "root/.ssh", "var/log", "proc"]
+        {
+            make_folder(&node.join(folder));
+        }
+        make_folder(&node.join("var/lib/kubelet/pki"));
+        write_file(&node.join("var/lib/kubelet/pki/kubelet-client-current.pem"), "not a key\n", 0o600);
+        write_file(&node.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n", 0o644);
+        Self { image, token, node, networks: scratch.folder("networks"), next: AtomicU32::new(0), helpers }
+    }
+
+    /// Makes the container of a scene; nothing runs yet.
+    pub(crate) fn container(&self, lab: &Lab, scene: &Scene) -> Result<Container> {
+        let mut options = lab.container_options(&[]);
+        options.image.clone_from(&self.image);
+        options.arguments = self.arguments(scene);
+        options.privileged = has(scene, "privileged");
+        if has(scene, "user") {
+            options.user = 1000;
+        }
+        if let Some(image) = value(scene, "image") {
+            image.clone_into(&mut options.names.image);
+        }
+        if let Some(namespace) = value(scene, "ns") {
+            namespace.clone_into(&mut options.names.namespace);
+        }
+        options.capabilities = value(scene, "caps")
+            .map(|names| names.split(',').map(|name| &*name.to_owned().leak()).collect())
+            .unwrap_or_default();
+        let network = has(scene, "net").then(|| self.network()).transpose()?;
+        let container = Container::create(&options);
+        self.configure(&container, scene, network.as_deref())?;
+        Ok(container)
+    }
+
+    /// A scene's script with the words that all scripts may use, and pids of the helpers.
+    pub(crate) fn script(&self, scene: &Scene) -> String {
+        let helpers: String = self.helpers.iter().map(|(name, pid)| format!("{name}={pid}; ")).collect();
+        format!("{helpers}\n{PRELUDE}\n{}\nexit 0", scene.script)
+    }
+
+    /// What the container runs. A script runs below the container's own program, as what somebody brought in does.
+    fn arguments(&self, scene: &Scene) -> Vec<String> {
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+        if has(scene, "main") {
+            return words(&scene.script);
+        }
+        if has(scene, "entered") {
+            return words("/bin/sleep 600");
+        }
+        let service = value(scene, "service").unwrap_or("/app/server");
+        let script = self.script(scene);
+        let child = ["in-child", "exec", "/bin/timeout", PATIENCE, "/bin/sh", "-c", &script];
+        [service, "--may-fail"].iter().chain(&child).map(|word| (*word).to_owned()).collect()
+    }
+
+    /// Changes the bundle's `config.json` to what a cluster would write.
+    fn configure(&self, container: &Container, scene: &Scene, network: Option<&Path>) -> Result<()> {
+        let file = container.configuration();
+        let text = std::fs::read_to_string(&file).context("the bundle's config.json")?;
+        let mut config: Value = serde_json::from_str(&text)?;
+        let mounts = config["mounts"].as_array_mut().context("mounts in config.json")?;
+        let tmpfs = |place: &str| json!({ "destination": place, "type": "tmpfs", "source": "shm", "options": ["nosuid", "nodev", "mode=1777"] });
+        mounts.push(tmpfs("/dev/shm"));
+        mounts.push(bind(&self.token, "/run/secrets/kubernetes.io/serviceaccount", "ro"));
+        if has(scene, "hostmount") {
+            mounts.push(bind(&self.node, "/host", "rw"));
+        }
+        if has(scene, "privileged") {
+            config["linux"]["resources"]["devices"] = json!([{ "allow": true, "access": "rwm" }]);
+        } else {
+            mounts.push(json!({ "destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro", "nosuid", "noexec", "nodev"] }));
+            config["linux"]["maskedPaths"] = json!(MASKED);
+            config["linux"]["readonlyPaths"] = json!(READ_ONLY);
+        }
+        config["process"]["env"] = json!([
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME=/root",
+            "KUBERNETES_SERVICE_HOST=10.96.0.1",
+            "KUBERNETES_SERVICE_PORT=443",
+        ]);
+        let namespaces = config["linux"]["namespaces"].as_array_mut().context("namespaces in config.json")?;
+        if has(scene, "hostpid") {
+            namespaces.retain(|namespace| namespace["type"] != "pid");
+        }
+        if let (Some(network), Some(entry)) =
+            (network, namespaces.iter_mut().find(|namespace| namespace["type"] == "network"))
+        {
+            entry["path"] = json!(network);
+        }
+        write_file(&file, config.to_string(), 0o644);
+        Ok(())
+    }
+
+    /// A new network namespace, of which the scratch folder's end is the end.
+    fn network(&self) -> Result<PathBuf> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let file = self.networks.join(number.to_string());
+        write_file(&file, "", 0o644);
+        let routes: Vec<_> = ANSWERING.iter().map(|network| format!("ip route add local {network} dev lo")).collect();
+        let script = format!("ip link set lo up; {}", routes.join("; "));
+        let mut command = Command::new("unshare");
+        command.arg(format!("--net={}", file.display())).args(["sh", "-c", &script]);
+        let output = command.output().context("cannot start unshare")?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "cannot make a network: {errors}");
+        Ok(file)
+    }
+}
+
+fn bind(from: &Path, to: &str, how: &str) -> Value {
+    json!({ "destination": to, "type": "bind", "source": from, "options": ["rbind", "rprivate", how] })
+}
+
+/// Adds to the harness's image what the scenes use: all of busybox, bash, and servers.
+fn furnish(lab: &Lab) -> PathBuf {
+    let root = lab.image().root().to_owned();
+    for folder in ["usr/bin", "usr/sbin", "usr/lib/postgresql/bin", "app", "opt", "mnt", "run", "var/log", "root", "srv"] {
+        make_folder(&root.join(folder));
+    }
+    let listed = Command::new(lab.image().busybox()).arg("--list").output().expect("busybox runs");
+    for applet in String::from_utf8_lossy(&listed.stdout).lines().filter(|name| *name != "busybox") {
+        // Those of the harness are there already.
+        drop(std::os::unix::fs::symlink("/bin/busybox", root.join("bin").join(applet)));
+    }
+    drop(std::os::unix::fs::symlink("/run", root.join("var/run")));
+    let inside = root.join(workload::IN_CONTAINER.trim_start_matches('/'));
+    for service in SERVICES {
+        std::fs::hard_link(&inside, root.join(service)).expect("one file system");
+    }
+    for program in ["/bin/bash"] {
+        install(&root, Path::new(program));
+    }
+    root
+}
+
+/// A program of this machine with its libraries.
+fn install(root: &Path, program: &Path) {
+    let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+    copy_program(program, &inside(program), 0o755);
+    let listed = Command::new("ldd").arg(program).output().expect("ldd runs");
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    for library in listed.split_whitespace().filter(|word| word.starts_with('/')) {
+        let place = inside(Path::new(library));
+        make_folder(place.parent().unwrap_or(root));
+        copy_program(Path::new(library), &place, 0o755);
+    }
+}
+
+/// Whether a scene's place has this word.
+pub(crate) fn has(scene: &Scene, word: &str) -> bool {
+    scene.place.iter().any(|one| one == word)
+}
+
+/// What stands behind `word=` in a scene's place.
+pub(crate) fn value<'a>(scene: &'a Scene, word: &str) -> Option<&'a str> {
+    scene.place.iter().find_map(|one| one.strip_prefix(word)?.strip_prefix('='))
+}
+
+/// The script of a container that is told for sure: what happened before it has been judged.
+const MARKER: &str = ": > /tmp/release_agent; exit 0 # the end of all scenes";
+
+/// The container of [`MARKER`].
+pub(crate) fn marker(lab: &Lab) -> Container {
+    lab.container(&["/bin/sh", "-c", MARKER])
+}
+
+/// Whether an event is the end of such a container.
+pub(crate) fn ends_marker(event: &Value) -> bool {
+    event["class"] == "PROCESS_EXIT" && event["process"]["arguments"][2] == MARKER
+}
