@@ -172,8 +172,6 @@ impl World {
         let helper = Helper(sleep.arg("900").stdin(Stdio::null()).spawn().expect("sleep is there"));
         let victim = lab.container(&["/bin/sleep", "900"]);
         victim.start();
-        let helpers = vec![("HELPER", helper.0.id()), ("VICTIM", victim.pid())];
-        let stage = stage::Stage::new(&lab, helpers);
         let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules");
         let mut options = lab.agent_options();
         options.arguments.extend(["--rules".to_owned(), rules.to_owned()]);
@@ -181,6 +179,8 @@ impl World {
         let api = "kubernetes.default.svc.cluster.local=10.96.0.1".to_owned();
         options.settings.push(("PICKET_RULES_ADDRESSES", api));
         let agent = Agent::start(&options);
+        let helpers = vec![("HELPER", helper.0.id()), ("VICTIM", victim.pid()), ("AGENT", agent.pid())];
+        let stage = stage::Stage::new(&lab, helpers);
         Self { agent, stage, _victim: victim, _helper: helper, lab }
     }
 }

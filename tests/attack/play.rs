@@ -1,10 +1,14 @@
 //! Runs scenes, several at once, and keeps what they said of themselves.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use picket_tests::container::Container;
 use picket_tests::lab::Lab;
 
 use crate::book::{Case, Part, Scene};
@@ -12,6 +16,11 @@ use crate::stage::{self, Stage, has};
 
 /// Containers at once: most of a scene is the runtime's work, little of it on two processors at a time.
 const AT_ONCE: usize = 6;
+
+/// A scene that takes longer is ended.
+const LONGEST: Duration = Duration::from_secs(45);
+/// A scene that takes longer is named.
+const LONG: Duration = Duration::from_secs(15);
 
 /// A scene that was played.
 #[derive(Debug)]
@@ -43,8 +52,12 @@ pub(crate) fn all<'book>(
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some((case, scene)) = scenes.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let start = Instant::now();
                     let played = one(lab, stage, case, scene)
                         .with_context(|| format!("{} {}", case.id, scene.name));
+                    if start.elapsed() > LONG {
+                        eprintln!("{} {}: took {} s", case.id, scene.name, start.elapsed().as_secs());
+                    }
                     done.lock().unwrap_or_else(PoisonError::into_inner).push(played);
                 }
             });
@@ -61,18 +74,40 @@ fn one<'book>(lab: &Lab, stage: &Stage, case: &'book Case, scene: &'book Scene) 
         (String::new(), on_host(&stage.script(scene))?)
     } else {
         let container = stage.container(lab, scene)?;
-        let output = if has(scene, "entered") {
-            container.start();
-            container.exec(&["/bin/sh", "-c", &stage.script(scene)])
-        } else {
-            let output = container.run();
-            let all = [output.stdout, output.stderr].concat();
-            String::from_utf8_lossy(&all).into_owned()
-        };
+        let runc_root = lab.container_options(&[]).runc_root;
+        let output = watched(&runc_root, container.id(), || in_container(stage, &container, scene));
         (container.id().to_owned(), output)
     };
     let pids = if has(scene, "main") { vec![1] } else { pids(&output) };
     Ok(Played { case, scene, container, pids, output })
+}
+
+fn in_container(stage: &Stage, container: &Container, scene: &Scene) -> String {
+    if has(scene, "entered") {
+        container.start();
+        return container.exec(&["/bin/sh", "-c", &stage.script(scene)]);
+    }
+    let output = container.run();
+    let all = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+/// Runs it, and ends the container when it takes too long.
+fn watched(runc_root: &Path, id: &str, run: impl FnOnce() -> String) -> String {
+    let (done, ended) = sync_channel::<()>(0);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if ended.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+                let mut kill = Command::new("runc");
+                kill.arg("--root").arg(runc_root).args(["kill", id, "KILL"]);
+                // It may have ended by itself between the two.
+                drop(kill.stdout(Stdio::null()).stderr(Stdio::null()).status());
+            }
+        });
+        let said = run();
+        drop(done);
+        said
+    })
 }
 
 fn on_host(script: &str) -> Result<String> {

@@ -131,6 +131,10 @@ fn of(some: usize, all: usize) -> String {
 pub(crate) fn collect(events: &mut Client) -> HashMap<String, Vec<String>> {
     let mut all: HashMap<String, Vec<String>> = HashMap::new();
     while let Some(event) = events.next_event() {
+        // What the runtime does before the scene begins.
+        if event["process"]["arguments"][0] == "runc" {
+            continue;
+        }
         let lines = all.entry(text(&event, "container.id").to_owned()).or_default();
         if lines.len() < LINES {
             lines.push(brief(&event));

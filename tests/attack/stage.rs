@@ -7,7 +7,7 @@
 //! | `privileged` | as Kubernetes' `privileged: true`; without it the usual masked and read-only paths, and capabilities |
 //! | `caps=A,B` | capabilities besides the usual ones |
 //! | `hostpid` | without a pid namespace |
-//! | `hostmount` | a folder that looks like a node's root is mounted at `/host` |
+//! | `hostmount=PATH` | a folder of the node's disk that looks like its root is mounted there |
 //! | `net` | addresses of a cluster, a cloud and the internet answer, all on the loopback device of its network |
 //! | `user` | as user 1000 |
 //! | `entered` | the script runs as `kubectl exec` would run it |
@@ -31,20 +31,39 @@ use serde_json::{Value, json};
 
 use crate::book::Scene;
 
-/// Servers whose names some containers' programs have; all are the workload program.
-const SERVICES: [&str; 12] = [
-    "usr/sbin/nginx",
-    "usr/bin/redis-server",
-    "usr/lib/postgresql/bin/postgres",
-    "usr/bin/java",
-    "usr/bin/node",
-    "usr/sbin/mysqld",
-    "usr/bin/prometheus",
-    "usr/bin/operator",
-    "usr/sbin/sshd",
-    "usr/bin/ffmpeg",
-    "usr/bin/php-fpm",
+/// Programs whose names matter to some scenes; all are the workload program.
+const PROGRAMS: [&str; 31] = [
     "app/server",
+    "sbin/apk",
+    "usr/bin/aws",
+    "usr/bin/buildah",
+    "usr/bin/cargo",
+    "usr/bin/containerd-shim",
+    "usr/bin/dockerd",
+    "usr/bin/dumpe2fs",
+    "usr/bin/ffmpeg",
+    "usr/bin/git",
+    "usr/bin/go",
+    "usr/bin/java",
+    "usr/bin/kubectl",
+    "usr/bin/node",
+    "usr/bin/operator",
+    "usr/bin/php-fpm",
+    "usr/bin/pkexec",
+    "usr/bin/prometheus",
+    "usr/bin/python3",
+    "usr/bin/qemu-system-x86_64",
+    "usr/bin/redis-server",
+    "usr/bin/restic",
+    "usr/bin/ssh",
+    "usr/bin/sudo",
+    "usr/bin/sudoedit",
+    "usr/bin/tcpdump",
+    "usr/bin/traefik",
+    "usr/lib/postgresql/bin/postgres",
+    "usr/sbin/mysqld",
+    "usr/sbin/nginx",
+    "usr/sbin/sshd",
 ];
 
 /// As containerd's CRI writes them for a container that is not privileged.
@@ -77,14 +96,28 @@ const ANSWERING: [&str; 9] = [
 ];
 
 /// Seconds after which a script is ended.
-const PATIENCE: &str = "60";
+const PATIENCE: &str = "30";
 
 /// What every script may use. `P` runs a program and says which process that is, `W` the same with the workload
 /// program; a script that uses neither is the attack itself.
 const PRELUDE: &str = r#"exec 2>&1
 echo "shell $$"
 P() { "$@" & echo "pid $!"; wait $!; }
-W() { P /bin/picket-workload --may-fail "$@"; }"#;
+W() { P WORKLOAD --may-fail "$@"; }"#;
+
+/// Folders of what scenes see as their node's root.
+const NODE: [&str; 10] = [
+    "etc/cron.d",
+    "etc/kubernetes/manifests",
+    "etc/systemd/system",
+    "proc",
+    "root/.ssh",
+    "srv/data",
+    "usr/bin",
+    "var/lib/kubelet/pki",
+    "var/log/pods",
+    "var/spool/cron",
+];
 
 /// Everything that the scenes share.
 #[derive(Debug)]
@@ -92,6 +125,8 @@ pub(crate) struct Stage {
     image: PathBuf,
     token: PathBuf,
     node: PathBuf,
+    /// Where scenes on the host may write; `FREE` in their scripts.
+    free: PathBuf,
     networks: PathBuf,
     next: AtomicU32,
     /// A process of the node, and one of another pod, for those who reach out.
@@ -102,20 +137,20 @@ impl Stage {
     /// Makes the image and the folders.
     pub(crate) fn new(lab: &Lab, helpers: Vec<(&'static str, u32)>) -> Self {
         let scratch = lab.scratch();
+        let free = scratch.folder("free");
         let image = furnish(lab);
         let token = scratch.folder("token");
         write_file(&token.join("token"), "eyJhbGciOiJSUzI1NiJ9.not-a-token", 0o644);
         write_file(&token.join("ca.crt"), "not a certificate\n", 0o644);
         write_file(&token.join("namespace"), "shop", 0o644);
-        let node = scratch.folder("node");
-        for folder in ["etc/cron.d", "etc/kubernetes/manifests", "etc/systemd/system", "root/.ssh", "var/log", "proc"]
-        {
+        let node = std::env::temp_dir().join(format!("picket-attack-node-{}", std::process::id()));
+        for folder in NODE {
             make_folder(&node.join(folder));
         }
-        make_folder(&node.join("var/lib/kubelet/pki"));
+        write_file(&node.join("usr/bin/runc"), "not a program\n", 0o755);
         write_file(&node.join("var/lib/kubelet/pki/kubelet-client-current.pem"), "not a key\n", 0o600);
         write_file(&node.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n", 0o644);
-        Self { image, token, node, networks: scratch.folder("networks"), next: AtomicU32::new(0), helpers }
+        Self { image, token, node, free, networks: scratch.folder("networks"), next: AtomicU32::new(0), helpers }
     }
 
     /// Makes the container of a scene; nothing runs yet.
@@ -145,7 +180,10 @@ impl Stage {
     /// A scene's script with the words that all scripts may use, and pids of the helpers.
     pub(crate) fn script(&self, scene: &Scene) -> String {
         let helpers: String = self.helpers.iter().map(|(name, pid)| format!("{name}={pid}; ")).collect();
-        format!("{helpers}\n{PRELUDE}\n{}\nexit 0", scene.script)
+        let free = if has(scene, "host") { format!("FREE={}; ", self.free.display()) } else { String::new() };
+        let workload = if has(scene, "host") { workload::program() } else { workload::IN_CONTAINER.into() };
+        let prelude = PRELUDE.replace("WORKLOAD", &workload.display().to_string());
+        format!("{free}{helpers}\n{prelude}\n{}\nexit 0", scene.script)
     }
 
     /// What the container runs. A script runs below the container's own program, as what somebody brought in does.
@@ -172,8 +210,8 @@ impl Stage {
         let tmpfs = |place: &str| json!({ "destination": place, "type": "tmpfs", "source": "shm", "options": ["nosuid", "nodev", "mode=1777"] });
         mounts.push(tmpfs("/dev/shm"));
         mounts.push(bind(&self.token, "/run/secrets/kubernetes.io/serviceaccount", "ro"));
-        if has(scene, "hostmount") {
-            mounts.push(bind(&self.node, "/host", "rw"));
+        if let Some(place) = value(scene, "hostmount") {
+            mounts.push(bind(&self.node, place, "rw"));
         }
         if has(scene, "privileged") {
             config["linux"]["resources"]["devices"] = json!([{ "allow": true, "access": "rwm" }]);
@@ -217,6 +255,14 @@ impl Stage {
     }
 }
 
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.node) {
+            eprintln!("cannot remove {}: {error}", self.node.display());
+        }
+    }
+}
+
 fn bind(from: &Path, to: &str, how: &str) -> Value {
     json!({ "destination": to, "type": "bind", "source": from, "options": ["rbind", "rprivate", how] })
 }
@@ -224,7 +270,7 @@ fn bind(from: &Path, to: &str, how: &str) -> Value {
 /// Adds to the harness's image what the scenes use: all of busybox, bash, and servers.
 fn furnish(lab: &Lab) -> PathBuf {
     let root = lab.image().root().to_owned();
-    for folder in ["usr/bin", "usr/sbin", "usr/lib/postgresql/bin", "app", "opt", "mnt", "run", "var/log", "root", "srv"] {
+    for folder in ["opt", "mnt", "run", "var/log", "root", "srv"] {
         make_folder(&root.join(folder));
     }
     let listed = Command::new(lab.image().busybox()).arg("--list").output().expect("busybox runs");
@@ -234,8 +280,9 @@ fn furnish(lab: &Lab) -> PathBuf {
     }
     drop(std::os::unix::fs::symlink("/run", root.join("var/run")));
     let inside = root.join(workload::IN_CONTAINER.trim_start_matches('/'));
-    for service in SERVICES {
-        std::fs::hard_link(&inside, root.join(service)).expect("one file system");
+    for program in PROGRAMS {
+        make_folder(root.join(program).parent().unwrap_or(&root));
+        std::fs::hard_link(&inside, root.join(program)).expect("one file system");
     }
     for program in ["/bin/bash"] {
         install(&root, Path::new(program));
