@@ -37,7 +37,7 @@ pub(crate) struct Played<'book> {
 /// Scenes that cannot play here, with the reason.
 pub(crate) fn lacks(scene: &Scene) -> Option<String> {
     let needed = scene.place.iter().filter_map(|word| word.strip_prefix("needs="));
-    let mut missing = needed.filter(|path| !std::path::Path::new(path).exists());
+    let mut missing = needed.filter(|path| !Path::new(path).exists());
     missing.next().map(|path| format!("{path} is missing"))
 }
 
@@ -75,17 +75,17 @@ fn one<'book>(lab: &Lab, stage: &Stage, case: &'book Case, scene: &'book Scene) 
     } else {
         let container = stage.container(lab, scene)?;
         let runc_root = lab.container_options(&[]).runc_root;
-        let output = watched(&runc_root, container.id(), || in_container(stage, &container, scene));
+        let output = watched(&runc_root, container.id(), || in_container(&container, scene));
         (container.id().to_owned(), output)
     };
     let pids = if has(scene, "main") { vec![1] } else { pids(&output) };
     Ok(Played { case, scene, container, pids, output })
 }
 
-fn in_container(stage: &Stage, container: &Container, scene: &Scene) -> String {
+fn in_container(container: &Container, scene: &Scene) -> String {
     if has(scene, "entered") {
         container.start();
-        return container.exec(&["/bin/sh", "-c", &stage.script(scene)]);
+        return container.exec(&["/bin/sh", stage::SCRIPT]);
     }
     let output = container.run();
     let all = [output.stdout, output.stderr].concat();

@@ -132,7 +132,8 @@ pub(crate) fn collect(events: &mut Client) -> HashMap<String, Vec<String>> {
     let mut all: HashMap<String, Vec<String>> = HashMap::new();
     while let Some(event) = events.next_event() {
         // What the runtime does before the scene begins.
-        if event["process"]["arguments"][0] == "runc" {
+        let setup = event["process"]["arguments"][0] == "runc";
+        if setup || matches!(text(&event, "class"), "PROCESS_FORK" | "CONTAINER_CGROUP_MOVE") {
             continue;
         }
         let lines = all.entry(text(&event, "container.id").to_owned()).or_default();
@@ -148,7 +149,12 @@ pub(crate) fn collect(events: &mut Client) -> HashMap<String, Vec<String>> {
 
 fn brief(event: &Value) -> String {
     let mut line = format!("{} {}", text(event, "class"), text(event, "process.executable"));
-    for part in ["exec", "file", "socket", "call", "fork", "finding"] {
+    for field in ["command", "stdin", "stdout", "gained"] {
+        if let Some(value) = event["exec"].get(field) {
+            line.push_str(&format!(" {field}={value}"));
+        }
+    }
+    for part in ["file", "socket", "call", "finding"] {
         if let Some(facts) = event.get(part) {
             line.push_str(&format!(" {facts}"));
         }

@@ -98,12 +98,31 @@ const ANSWERING: [&str; 9] = [
 /// Seconds after which a script is ended.
 const PATIENCE: &str = "30";
 
+/// Where a scene's script is in its container.
+pub(crate) const SCRIPT: &str = "/script";
+
 /// What every script may use. `P` runs a program and says which process that is, `W` the same with the workload
 /// program; a script that uses neither is the attack itself.
 const PRELUDE: &str = r#"exec 2>&1
 echo "shell $$"
 P() { "$@" & echo "pid $!"; wait $!; }
 W() { P WORKLOAD --may-fail "$@"; }"#;
+
+/// Files of the image that scenes read or change: nothing of them is true.
+const FILES: [&str; 12] = [
+    "etc/os-release",
+    "root/.ash_history",
+    "root/.aws/credentials",
+    "root/.bash_history",
+    "root/.docker/config.json",
+    "root/.kube/config",
+    "root/.config/gcloud/credentials.db",
+    "root/.ssh/id_ed25519",
+    "root/.ssh/id_rsa",
+    "srv/data/notes.txt",
+    "var/log/auth.log",
+    "var/log/wtmp",
+];
 
 /// Folders of what scenes see as their node's root.
 const NODE: [&str; 10] = [
@@ -157,7 +176,7 @@ impl Stage {
     pub(crate) fn container(&self, lab: &Lab, scene: &Scene) -> Result<Container> {
         let mut options = lab.container_options(&[]);
         options.image.clone_from(&self.image);
-        options.arguments = self.arguments(scene);
+        options.arguments = Self::arguments(scene);
         options.privileged = has(scene, "privileged");
         if has(scene, "user") {
             options.user = 1000;
@@ -174,6 +193,8 @@ impl Stage {
         let network = has(scene, "net").then(|| self.network()).transpose()?;
         let container = Container::create(&options);
         self.configure(&container, scene, network.as_deref())?;
+        // Not an argument: what a script does must not be found in its text.
+        write_file(&container.file(SCRIPT), self.script(scene), 0o644);
         Ok(container)
     }
 
@@ -187,7 +208,7 @@ impl Stage {
     }
 
     /// What the container runs. A script runs below the container's own program, as what somebody brought in does.
-    fn arguments(&self, scene: &Scene) -> Vec<String> {
+    fn arguments(scene: &Scene) -> Vec<String> {
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
         if has(scene, "main") {
             return words(&scene.script);
@@ -196,8 +217,7 @@ impl Stage {
             return words("/bin/sleep 600");
         }
         let service = value(scene, "service").unwrap_or("/app/server");
-        let script = self.script(scene);
-        let child = ["in-child", "exec", "/bin/timeout", PATIENCE, "/bin/sh", "-c", &script];
+        let child = ["in-child", "exec", "/bin/timeout", PATIENCE, "/bin/sh", SCRIPT];
         [service, "--may-fail"].iter().chain(&child).map(|word| (*word).to_owned()).collect()
     }
 
@@ -267,7 +287,7 @@ fn bind(from: &Path, to: &str, how: &str) -> Value {
     json!({ "destination": to, "type": "bind", "source": from, "options": ["rbind", "rprivate", how] })
 }
 
-/// Adds to the harness's image what the scenes use: all of busybox, bash, and servers.
+/// Adds to the harness's image what the scenes use: all of busybox, bash, curl, and what has a name that matters.
 fn furnish(lab: &Lab) -> PathBuf {
     let root = lab.image().root().to_owned();
     for folder in ["opt", "mnt", "run", "var/log", "root", "srv"] {
@@ -284,7 +304,11 @@ fn furnish(lab: &Lab) -> PathBuf {
         make_folder(root.join(program).parent().unwrap_or(&root));
         std::fs::hard_link(&inside, root.join(program)).expect("one file system");
     }
-    for program in ["/bin/bash"] {
+    for file in FILES {
+        make_folder(root.join(file).parent().unwrap_or(&root));
+        write_file(&root.join(file), "not true\n", 0o644);
+    }
+    for program in ["/bin/bash", "/usr/bin/curl"] {
         install(&root, Path::new(program));
     }
     root
