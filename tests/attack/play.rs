@@ -78,7 +78,7 @@ fn one<'book>(lab: &Lab, stage: &Stage, case: &'book Case, scene: &'book Scene) 
         let output = watched(&runc_root, container.id(), || in_container(&container, scene));
         (container.id().to_owned(), output)
     };
-    let pids = if has(scene, "main") { vec![1] } else { pids(&output) };
+    let pids = if has(scene, "main") && !has(scene, "hostpid") { vec![1] } else { pids(&output) };
     Ok(Played { case, scene, container, pids, output })
 }
 
@@ -121,7 +121,9 @@ fn pids(output: &str) -> Vec<u64> {
     let said = |word: &str| -> Vec<u64> {
         output.lines().filter_map(|line| line.strip_prefix(word)?.trim().parse().ok()).collect()
     };
-    let programs = said("pid ");
+    // A container's own program in the node's pid namespace says its pid alone.
+    let own = output.lines().next().and_then(|line| line.parse().ok());
+    let programs = [said("pid "), own.into_iter().collect()].concat();
     if programs.is_empty() { said("shell ") } else { programs }
 }
 

@@ -29,7 +29,7 @@ use picket_tests::scratch::{make_folder, write_file};
 use picket_tests::workload;
 use serde_json::{Value, json};
 
-use crate::book::Scene;
+use crate::book::{Part, Scene};
 
 /// Programs whose names matter to some scenes; all are the workload program.
 const PROGRAMS: [&str; 31] = [
@@ -94,9 +94,6 @@ const ANSWERING: [&str; 9] = [
     "168.63.129.16/32",
     "fd00:ec2::254/128",
 ];
-
-/// Seconds after which a script is ended.
-const PATIENCE: &str = "30";
 
 /// Where a scene's script is in its container.
 pub(crate) const SCRIPT: &str = "/script";
@@ -207,7 +204,8 @@ impl Stage {
         format!("{free}{helpers}\n{prelude}\n{}\nexit 0", scene.script)
     }
 
-    /// What the container runs. A script runs below the container's own program, as what somebody brought in does.
+    /// What the container runs. An attack's script runs below the container's own program, as what somebody brought in
+    /// does; a twin's is the container's own.
     fn arguments(scene: &Scene) -> Vec<String> {
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
         if has(scene, "main") {
@@ -216,8 +214,11 @@ impl Stage {
         if has(scene, "entered") {
             return words("/bin/sleep 600");
         }
+        if scene.part == Part::Twin {
+            return words(&format!("/bin/sh {SCRIPT}"));
+        }
         let service = value(scene, "service").unwrap_or("/app/server");
-        let child = ["in-child", "exec", "/bin/timeout", PATIENCE, "/bin/sh", SCRIPT];
+        let child = ["in-child", "exec", "/bin/sh", SCRIPT];
         [service, "--may-fail"].iter().chain(&child).map(|word| (*word).to_owned()).collect()
     }
 
