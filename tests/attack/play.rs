@@ -85,7 +85,7 @@ fn one<'book>(lab: &Lab, stage: &Stage, case: &'book Case, scene: &'book Scene) 
 fn in_container(container: &Container, scene: &Scene) -> String {
     if has(scene, "entered") {
         container.start();
-        return container.exec(&["/bin/sh", stage::SCRIPT]);
+        return container.exec(&[stage::SHELL, stage::SCRIPT]);
     }
     let output = container.run();
     let all = [output.stdout, output.stderr].concat();

@@ -95,6 +95,9 @@ const ANSWERING: [&str; 9] = [
     "fd00:ec2::254/128",
 ];
 
+/// What runs the scripts: the shell of busybox does the work of its programs itself, so that nothing is executed.
+pub(crate) const SHELL: &str = "/bin/bash";
+
 /// Where a scene's script is in its container.
 pub(crate) const SCRIPT: &str = "/script";
 
@@ -215,10 +218,10 @@ impl Stage {
             return words("/bin/sleep 600");
         }
         if scene.part == Part::Twin {
-            return words(&format!("/bin/sh {SCRIPT}"));
+            return words(&format!("{SHELL} {SCRIPT}"));
         }
         let service = value(scene, "service").unwrap_or("/app/server");
-        let child = ["in-child", "exec", "/bin/sh", SCRIPT];
+        let child = ["in-child", "exec", SHELL, SCRIPT];
         [service, "--may-fail"].iter().chain(&child).map(|word| (*word).to_owned()).collect()
     }
 
