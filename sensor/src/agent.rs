@@ -7,6 +7,7 @@ mod advisers;
 mod canary;
 mod hot;
 mod keeper;
+mod learned;
 mod own;
 mod policy;
 mod recorder;
@@ -22,7 +23,7 @@ use std::sync::{
 };
 use std::thread::JoinHandle;
 
-pub use rules::{FilesError, RulesError, folder as rule_folder, judge};
+pub use rules::{FilesError, Judging, RulesError, folder as rule_folder, judge};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -183,6 +184,11 @@ pub async fn run(
         start::pipeline(&config, &kernel, &bundles, &wanted, &mut writer)?;
 
     pipeline.set_judge(loaded.judge.take(), config.rules.told);
+    drop(pipeline.set_exceptions(Arc::clone(&loaded.exceptions)));
+    let kept = if config.memory.normal.is_some() { learned::read(&config.memory) } else { Vec::new() };
+    if let Some(normal) = learned::begin(&config.memory, &kept) {
+        pipeline.set_normal(normal);
+    }
     writer.replace(Arc::clone(pipeline.policy()));
 
     let ending = Stop::default();
@@ -197,6 +203,9 @@ pub async fn run(
         canary::Canary::new(book, board, sighted, start::folder(&config)),
         ending.clone(),
     )?;
+    if let Some(process) = own.process() {
+        pipeline.set_sensor(process);
+    }
     // Another process of the host may have these numbers.
     if obstacle.is_none() {
         writer.canary(perch.thread);
@@ -256,6 +265,11 @@ pub async fn run(
     let (names, name_account) = rules::NameSource::new(desk.domains, controls.clone());
     let reading = [tokio::spawn(librarian.run()), tokio::spawn(names.run())];
 
+    let learning = learned::Keeper::new(&config.memory, kept, controls.clone());
+    let (learned, asked_learned) = mpsc::channel(CONTROLS_WAITING_MAX);
+    let (end_learning, learning_ended) = oneshot::channel();
+    let learning = tokio::spawn(learning.run(asked_learned, learning_ended));
+
     let (requests, status) = mpsc::channel(CONTROLS_WAITING_MAX);
     let (recordings, recording) = mpsc::channel(1);
     let (ready, is_ready) = watch::channel(false);
@@ -284,7 +298,7 @@ pub async fn run(
     };
     let (end, ended) = oneshot::channel();
     let keeping = tokio::spawn(keeper.run(status, recording, ended));
-    let backend = Backend { hub: handle, status: requests, recordings, ready: is_ready, stop };
+    let backend = Backend { hub: handle, status: requests, recordings, learned, ready: is_ready, stop };
     let telling = metrics.map(|endpoint| tokio::spawn(endpoint.serve(backend.clone())));
     let served = server::serve(listener, remote, backend).await;
     if let Some(telling) = telling {
@@ -293,6 +307,9 @@ pub async fn run(
 
     // Connections of clients that hang live on, and with them what the server was given: nothing
     // below waits for them.
+    end_learning.send(()).ok();
+    // The pipeline is asked once more, so it goes on until then.
+    learning.await.ok();
     end.send(()).ok();
     ending.set();
     pipeline_waker.wake();

@@ -7,6 +7,7 @@ pub mod connect;
 mod falco;
 pub mod frugal;
 mod json;
+pub mod normal;
 pub mod pretty;
 pub mod record;
 pub mod replay;
@@ -21,8 +22,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use self::args::{
-    CheckArgs, OutputFormat, RecordArgs, ReplayArgs, RulesArgs, RulesCommand, RulesTestArgs, RunArgs,
-    StatusArgs, WatchArgs, WatchFormat,
+    CheckArgs, MatchingChoice, NormalArgs, OutputFormat, RecordArgs, ReplayArgs, RulesArgs, RulesCommand, RulesTestArgs,
+    RunArgs, StatusArgs, WatchArgs, WatchFormat,
 };
 
 /// Exit codes, the same for all commands.
@@ -52,6 +53,7 @@ pub mod exit {
   picket watch -o json | jq .       every event, one JSON object a line
   picket watch --findings           what the rules find
   picket status                     is the agent ready, and has it lost anything?
+  picket normal                     what programs of each image always do
   picket record --duration 30s      what happens, for later
   picket replay picket.recording    the events of it
 
@@ -79,6 +81,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Tell what the agent could do on this kernel, without attaching anything
     Check(CheckArgs),
+    /// Show what the agent has learned of images
+    Normal(NormalArgs),
     /// Look at rule files, without an agent
     Rules(RulesArgs),
 }

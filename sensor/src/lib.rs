@@ -16,6 +16,7 @@ pub mod stream; // 5  encode once, subscribers, gRPC
 pub mod agent; //    wiring: threads, channels, start and stop
 #[cfg(test)]
 mod blessed; //    test: documents made from tables
+pub mod bounded; //    tables that give up what was not touched for longest
 pub mod cli; //    one file a command
 pub mod clock; //    the only place that asks the time
 pub mod config; //    settings

@@ -22,6 +22,7 @@ async fn work(command: Command) -> ExitCode {
         Command::Run(args) => cli::run::run(args).await,
         Command::Watch(args) => cli::watch::run(args).await,
         Command::Status(args) => cli::status::run(args).await,
+        Command::Normal(args) => cli::normal::run(args).await,
         Command::Record(args) => cli::record::run(args).await,
         Command::Replay(args) => cli::replay::run(args),
         Command::Check(args) => cli::check::run(args),

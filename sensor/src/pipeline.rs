@@ -8,6 +8,7 @@ mod own;
 mod parked;
 mod payload;
 pub mod state;
+mod tuning;
 mod wanted;
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::identity::{
     users::Users,
 };
 use crate::policy::{Change, Policy};
-use crate::process::{Key, Process, Running, tree::Tree};
+use crate::process::{Former, Key, Process, Running, tree::Tree};
 use crate::proto;
 use crate::stream::{
     encode::{self, Context, Subject},
@@ -213,7 +214,7 @@ impl Pipeline {
                 true
             }
             Facts::Exec(exec) => {
-                self.tree.exec(event, exec);
+                before.former = self.tree.exec(event, exec);
                 let path = || exec.cgroup.to_text(exec.cgroup_end());
                 if let Some(question) = self.identity.executed(event.cgroup, path) {
                     output.ask(question);
@@ -264,6 +265,11 @@ impl Pipeline {
     /// Names the thread of the agent, by its numbers in the initial pid namespace, whose events are trials.
     pub const fn set_canary(&mut self, process: u32, thread: u32) {
         self.own.set(process, thread);
+    }
+
+    /// Names the agent's process, by its number in the initial pid namespace: what is done to it is seen.
+    pub const fn set_sensor(&mut self, process: u32) {
+        self.own.set_sensor(process);
     }
 
     /// Another policy holds from now on, with what the judge wants.
@@ -333,6 +339,7 @@ impl Pipeline {
 
     /// A control group was removed.
     pub fn removed(&mut self, cgroup: u64) {
+        self.detection.removed(cgroup);
         self.identity.removed(cgroup);
     }
 
@@ -341,10 +348,16 @@ impl Pipeline {
         self.tree.snapshot(running);
     }
 
+    /// A process that others knew, where stages know a part of what they do.
+    pub fn known_before(&mut self, process: Process) {
+        self.tree.known_before(process);
+    }
+
     /// Records that the kernel could not deliver.
     pub fn lost(&mut self, report: LossReport, output: &mut impl Output) {
         let class = proto::Class::Loss;
         let known = self.identity.container(report.cgroup).cloned();
+        self.detection.lost(&report, known.as_deref());
         let mut message = self.context.blank(class, report.time_ns, self.sequence + 1);
         message.facts = Some(proto::event::Facts::Loss(proto::Loss {
             reason: encode::loss_reason(report.reason).into(),
@@ -530,6 +543,8 @@ struct Before {
     ids: Option<Ids>,
     /// Control group of the process.
     cgroup: Option<u64>,
+    /// What it was before it began its program.
+    former: Option<Former>,
 }
 
 #[cfg(test)]

@@ -60,6 +60,16 @@ impl Judged {
         Self { containers: Class::all_bits(), host: Class::all_bits(), names: true }
     }
 
+    /// What either wants.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            containers: self.containers | other.containers,
+            host: self.host | other.host,
+            names: self.names || other.names,
+        }
+    }
+
     /// Whether sockets are among it.
     #[must_use]
     pub fn has_sockets(&self) -> bool {

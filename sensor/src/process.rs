@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sensor_common::{
     header::TaskRef,
-    record::process::{Capabilities, ExecRecord, FileIdentity, Ids},
+    record::process::{Capabilities, ExecRecord, FileIdentity, Ids, Namespaces},
 };
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,9 @@ pub struct Standing {
     /// Capabilities; `None` where unknown.
     #[serde(with = "shared::capabilities")]
     pub capabilities: Option<Capabilities>,
+    /// Namespaces in which its program began; `None` where unknown. What it entered or left since is not among them.
+    #[serde(with = "shared::namespaces")]
+    pub namespaces: Option<Namespaces>,
     /// Session in the initial pid namespace; 0 where unknown.
     pub session: u32,
     /// Process group in the initial pid namespace; 0 where unknown.
@@ -76,7 +79,7 @@ pub struct Standing {
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { capabilities: None, session: 0, group: 0, terminal: 0, login_uid: u32::MAX }
+        Self { capabilities: None, namespaces: None, session: 0, group: 0, terminal: 0, login_uid: u32::MAX }
     }
 }
 
@@ -86,12 +89,22 @@ impl Standing {
     pub const fn of_exec(record: &ExecRecord) -> Self {
         Self {
             capabilities: Some(record.capabilities),
+            namespaces: Some(record.namespaces),
             session: record.session,
             group: record.process_group,
             terminal: record.terminal,
             login_uid: record.login_uid,
         }
     }
+}
+
+/// What a process was before it began a program.
+#[derive(Clone, Copy, Debug)]
+pub struct Former {
+    /// User and group ids.
+    pub ids: Ids,
+    /// Capabilities, namespaces and the like.
+    pub standing: Standing,
 }
 
 /// A process.

@@ -2,6 +2,7 @@
 //! without kernel and without root. docs/recordings.md describes the form of the file.
 
 pub mod anonymise;
+pub mod choose;
 pub mod format;
 pub mod read;
 pub mod strip;
@@ -16,6 +17,7 @@ use crate::detect::names::Names;
 use crate::identity::{peer::PeerNews, store::Answer, users::Users};
 use crate::pipeline::{LossReport, Output, Pipeline};
 use crate::policy::Policy;
+use crate::process::Process;
 
 /// An input of the pipeline.
 #[derive(Clone, Debug)]
@@ -31,6 +33,11 @@ pub enum Input {
     Group(Box<[u8]>),
     /// What waited long enough goes on.
     Release {
+        /// Nanoseconds since boot.
+        now_ns: u64,
+    },
+    /// About a second has passed.
+    Tick {
         /// Nanoseconds since boot.
         now_ns: u64,
     },
@@ -55,6 +62,8 @@ pub enum Input {
     Names(Arc<Names>),
     /// Users and groups of the host.
     HostUsers(Arc<Users>),
+    /// A process that was known before, in a recording of some containers only, which comes to need it.
+    Process(Box<Process>),
     /// Inputs that the recording lacks.
     Gap(Gap),
 }
@@ -81,6 +90,9 @@ pub struct Options {
     pub payload: bool,
     /// Names and addresses are replaced by others.
     pub anonymise: bool,
+    /// Only what happens in some containers.
+    #[serde(default)]
+    pub chosen: bool,
 }
 
 impl Options {
@@ -98,6 +110,7 @@ impl Input {
             Self::Record { now_ns, bytes } => pipeline.record(&bytes, now_ns, output),
             Self::Group(bytes) => pipeline.group_record(&bytes, output),
             Self::Release { now_ns } => pipeline.release(now_ns, output),
+            Self::Tick { now_ns } => pipeline.tick(now_ns, output),
             Self::Answer { now_ns, answer } => pipeline.answer(answer, now_ns, output),
             Self::Removed(cgroup) => pipeline.removed(cgroup),
             Self::Peer(news) => pipeline.peer(news),
@@ -106,6 +119,7 @@ impl Input {
             Self::Policy(policy) => pipeline.set_policy(policy),
             Self::Names(names) => drop(pipeline.set_names(names)),
             Self::HostUsers(users) => pipeline.set_host_users(users),
+            Self::Process(process) => pipeline.known_before(*process),
             Self::Gap(gap) => pipeline.gap(gap.inputs, gap.until_ns, gap.sequence, output),
         }
     }
@@ -117,9 +131,18 @@ impl Input {
         const FACTS: usize = 2048;
         match self {
             Self::Record { bytes, .. } | Self::Group(bytes) => SMALL + bytes.len(),
-            Self::Answer { .. } | Self::Policy(_) | Self::Names(_) | Self::HostUsers(_) => FACTS,
+            Self::Answer { .. }
+            | Self::Policy(_)
+            | Self::Names(_)
+            | Self::HostUsers(_)
+            | Self::Process(_) => FACTS,
             Self::Peer(_) => 4 * SMALL,
-            Self::Release { .. } | Self::Removed(_) | Self::Lost(_) | Self::Clock(_) | Self::Gap(_) => SMALL,
+            Self::Release { .. }
+            | Self::Tick { .. }
+            | Self::Removed(_)
+            | Self::Lost(_)
+            | Self::Clock(_)
+            | Self::Gap(_) => SMALL,
         }
     }
 }

@@ -79,6 +79,34 @@ pub(crate) mod capabilities {
     }
 }
 
+/// For namespaces that may be unknown.
+pub(crate) mod namespaces {
+    use sensor_common::record::process::Namespaces;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(all: &Option<Namespaces>, to: S) -> Result<S::Ok, S::Error> {
+        let numbers = |all: &Namespaces| {
+            let Namespaces { mnt, pid, net, ipc, uts, cgroup, user, time } = *all;
+            [mnt, pid, net, ipc, uts, cgroup, user, time]
+        };
+        all.as_ref().map(numbers).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Namespaces>, D::Error> {
+        let all = |[mnt, pid, net, ipc, uts, cgroup, user, time]: [u32; 8]| Namespaces {
+            mnt,
+            pid,
+            net,
+            ipc,
+            uts,
+            cgroup,
+            user,
+            time,
+        };
+        Ok(Option::<[u32; 8]>::deserialize(from)?.map(all))
+    }
+}
+
 /// For an executed file: its bytes.
 pub(crate) mod file {
     use sensor_common::record::process::FileIdentity;

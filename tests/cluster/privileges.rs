@@ -57,7 +57,11 @@ fn writable_folders(world: &mut World) {
     };
     let for_writing = paths(mounts.iter().filter(|mount| !read_only(mount)).collect());
     let for_reading = paths(mounts.iter().filter(read_only).collect());
-    assert_eq!(for_writing, BTreeSet::from(["/run/picket", "/sys/fs/bpf"].map(str::to_owned)), "declared");
+    assert_eq!(
+        for_writing,
+        BTreeSet::from(["/run/picket", "/sys/fs/bpf", "/var/lib/picket"].map(str::to_owned)),
+        "declared"
+    );
 
     let (mut writable, mut below) = (BTreeSet::new(), BTreeSet::new());
     for (path, is_writable) in mounted(world.agent_pid()) {

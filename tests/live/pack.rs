@@ -5,7 +5,8 @@ use picket_tests::agent::Agent;
 use picket_tests::client::{Client, Filters};
 use picket_tests::container::Container;
 use picket_tests::expect::{number, text};
-use picket_tests::lab::Lab;
+use picket_tests::lab::{Lab, everything};
+use picket_tests::recording::Recording;
 use picket_tests::runner::Test;
 use picket_tests::skip::SAME_EVERYWHERE;
 use serde_json::Value;
@@ -69,6 +70,11 @@ fn agent(lab: &Lab) -> Agent {
     let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules");
     let mut options = lab.agent_options();
     options.arguments.extend(["--rules".to_owned(), rules.to_owned()]);
+    if Recording::is_kept() {
+        // What is recorded is judged with other settings and rules, too: it is to have all that there is.
+        options.settings = everything();
+        options.settings.push(("PICKET_RULES_PUSHDOWN", "false".to_owned()));
+    }
     Agent::start(&options)
 }
 
@@ -102,8 +108,10 @@ fn attacks(lab: &mut Lab) {
     let container = container(lab, &script.join("\n"));
     let mut client = Client::subscribe(&agent, &of(&container));
     let mut everything = Client::subscribe(&agent, &Filters::default());
+    let recording = Recording::kept(&agent, "attacks", &[container.id()]);
     container.run_ok();
     lab.fence(&mut everything);
+    recording.map(Recording::end);
     for (command, id, severity) in ATTACKS {
         let event = client.wait_for(&format!("{id}, by {command}"), |event| text(event, "finding.id") == *id);
         assert_eq!(text(&event, "finding.severity"), *severity, "{event:#}");
@@ -126,10 +134,11 @@ fn ordinary_work(lab: &mut Lab) {
     let container = container(lab, ORDINARY);
     let mut client = Client::subscribe(&agent, &of(&container));
     let mut everything = Client::subscribe(&agent, &Filters::default());
-    container.run_ok();
     let probed = lab.container(&["/bin/sh", "-c", "sleep 600"]);
     let mut probes = Client::subscribe(&agent, &of(&probed));
     probed.start();
+    let recording = Recording::kept(&agent, "ordinary-work", &[container.id(), probed.id()]);
+    container.run_ok();
     probed.exec(&["/bin/sh", "-c", "test -d / && wget -T 1 -O - http://127.0.0.1:1/ || true"]);
     lab.fence(&mut everything);
     probes.wait_for("the probe's program", |event| {
@@ -141,6 +150,7 @@ fn ordinary_work(lab: &mut Lab) {
     client.wait_for("the end of the container's program", |event| {
         text(event, "class") == "PROCESS_EXIT" && number(event, "process.containerPid") == Some(1)
     });
+    recording.map(Recording::end);
     let all = [found(&client), found(&probes)].concat();
     let above: Vec<_> = all.into_iter().filter(|(_, severity, _)| severity != "LOW").collect();
     assert!(above.is_empty(), "{above:#?}");

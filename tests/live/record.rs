@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -14,16 +14,18 @@ use picket_tests::client::{Client, Filters};
 use picket_tests::expect::{Expect, number, text};
 use picket_tests::image::copy_program;
 use picket_tests::lab::{Lab, marker};
+use picket_tests::recording;
 use picket_tests::runner::Test;
 use picket_tests::skip::{SAME_EVERYWHERE, sized};
 use picket_tests::workload;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("record::replayed_as_it_was_seen", replayed_as_it_was_seen),
     Test::new("record::asked_for", asked_for),
     Test::new("record::anonymised", anonymised),
+    Test::new("record::chosen", chosen),
     Test::new("record::one_at_a_time", one_at_a_time).native_only(SAME_EVERYWHERE),
     Test::new("record::agent_ends", agent_ends).native_only(SAME_EVERYWHERE),
     Test::new("record::bounded_size", bounded_size).own_agent().native_only(SAME_EVERYWHERE),
@@ -37,60 +39,30 @@ const SECRET: &str = "picket-secret-value";
 /// Variable that events show.
 const SHOWN: &str = "LD_LIBRARY_PATH=/picket-shown";
 
-/// A running `picket record`.
-struct Recording {
-    child: Child,
-    folder: PathBuf,
-    file: PathBuf,
-}
+/// A running `picket record`, in a folder that the user without rights may read.
+struct Recording(recording::Recording);
 
 impl Recording {
     /// Begins, and returns when the agent says so.
     fn begin(lab: &Lab, agent: &Agent, options: &[&str]) -> Self {
         let folder = lab.scratch().folder("recording");
-        // The user without rights is to read it.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("our folder");
-        let file = folder.join("a.recording");
-        let begun = || agent.log().matches("a recording begins").count();
-        let before = begun();
-        let mut command = agent.client("record");
-        command.arg("--output").arg(&file).args(options).stderr(Stdio::piped());
-        let child = command.spawn().expect("the program under test can be run");
-        let recording = Self { child, folder, file };
-        for _ in 0..sized(300, 1500) {
-            if begun() > before {
-                return recording;
-            }
-            sleep(Duration::from_millis(20));
-        }
-        panic!("the recording does not begin\n{}", agent.log_tail());
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("the recording goes on");
-    }
-
-    /// Waits until its file has everything that the tap took: it is written in parts.
-    fn settle() {
-        sleep(Duration::from_secs(sized(1, 5)));
+        Self(recording::Recording::begin(agent, &folder.join("a.recording"), options))
     }
 
     /// Ends it, and gives what it says; the file is the user's then.
     fn end(self) -> (Finished, String) {
-        Self::settle();
-        self.signal(Signal::INT);
-        let finished = self.wait();
-        assert_eq!(finished.1.status.code(), Some(0), "{:?}", finished.1);
-        let said = String::from_utf8_lossy(&finished.1.stderr).into_owned();
-        (finished.0, said)
+        let finished = Finished::of(self.0.file());
+        let said = self.0.end();
+        finished.permit();
+        (finished, said)
     }
 
     fn wait(self) -> (Finished, Output) {
-        let output = self.child.wait_with_output().expect("our own child");
-        let mode = fs::metadata(&self.file).expect("a recording").mode() & 0o7777;
-        assert_eq!(format!("{mode:o}"), "600", "nobody else may read it");
-        fs::set_permissions(&self.file, fs::Permissions::from_mode(0o644)).expect("our file");
-        (Finished { folder: self.folder, file: self.file }, output)
+        let finished = Finished::of(self.0.file());
+        let output = self.0.wait();
+        finished.permit();
+        (finished, output)
     }
 }
 
@@ -101,6 +73,16 @@ struct Finished {
 }
 
 impl Finished {
+    fn of(file: &Path) -> Self {
+        let folder = file.parent().expect("it is in a folder");
+        Self { folder: folder.to_owned(), file: file.to_owned() }
+    }
+
+    /// Everybody may read it.
+    fn permit(&self) {
+        fs::set_permissions(&self.file, fs::Permissions::from_mode(0o644)).expect("our file");
+    }
+
     /// Replays it as a user without rights.
     fn replay(&self, options: &[&str]) -> Output {
         let program = self.folder.join("picket");
@@ -267,10 +249,52 @@ fn anonymised(lab: &mut Lab) {
         .such("container.pod.name", "a name", |name| name.as_str().is_some_and(|name| name.len() == 11));
 }
 
+/// A recording of one container has what it did, its lineage, and nothing of what others did meanwhile.
+fn chosen(lab: &mut Lab) {
+    lab.agent();
+    let mut client = lab.watch();
+    let (end, other) = (marker("chosen"), marker("other"));
+    let early = lab.container(&["/bin/sh", "-c", "while :; do sleep 0.1; done"]);
+    early.start();
+    let late = lab.container(&["/bin/sh", "-c", &format!("cat /etc/passwd; /bin/true {end}")]);
+    let both = [early.id(), late.id()].join(",");
+    let recording = Recording::begin(lab, lab_agent(lab), &["--container", &both]);
+    lab.container(&["/bin/true", &other]).run_ok();
+    late.run_ok();
+    early.exec(&["/bin/true", &end]);
+    let host = lab.host("true").arg(&other).status();
+    assert!(host.is_ok_and(|status| status.success()));
+    client.exec(&end);
+    lab.fence(&mut client);
+    let (finished, said) = recording.end();
+    assert!(said.contains("no gaps"), "{said}");
+    assert!(!finished.holds(&other), "nothing of others");
+    let replayed = finished.events(&["--ancestors", "16"]);
+    for container in [&early, &late] {
+        let seen = of_container(&client.all(|_| true), container.id());
+        let found = of_container(&replayed, container.id());
+        // What the one did that ran before is older than the recording.
+        let since = found.keys().map(|key| key.1.clone()).min().expect("some of each");
+        for key in seen.keys().filter(|key| key.1 >= since) {
+            assert!(found.contains_key(key), "the recording lacks {key:?}: {:?}", seen[key]);
+        }
+        let execs = found.values().flatten().filter(|event| text(event, "class") == "PROCESS_EXEC");
+        let mut of_marker = execs.filter(|event| event["process"]["arguments"][1] == end.as_str());
+        let last = of_marker.next_back().expect("the program of the marker");
+        let parent = &last["process"]["parent"]["executable"];
+        let ancestors = last["ancestors"].as_array().map_or(0, Vec::len);
+        assert!(parent.is_string() && ancestors > 1, "the lineage up to the host: {last}");
+    }
+    let others = replayed
+        .iter()
+        .filter(|event| ![early.id(), late.id()].contains(&text_or_empty(event, "container.id").as_str()));
+    assert_eq!(others.count(), 0);
+}
+
 fn one_at_a_time(lab: &mut Lab) {
     lab.agent();
     let first = Recording::begin(lab, lab_agent(lab), &[]);
-    let second = first.folder.join("second");
+    let second = first.0.file().with_file_name("second");
     let options = ["--output", &second.to_string_lossy(), "--duration", "1s"].map(str::to_owned);
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let refused = lab_agent(lab).picket("record", &options);
@@ -279,7 +303,7 @@ fn one_at_a_time(lab: &mut Lab) {
     assert!(message.contains("records already"), "{message}");
     assert!(!second.exists(), "an agent that refuses leaves no file");
     // Also one that was killed makes room for the next.
-    first.signal(Signal::KILL);
+    first.0.signal(Signal::KILL);
     let (cut, _) = first.wait();
     let output = cut.replay(&["-o", "json"]);
     assert_eq!(output.status.code(), Some(1), "it has no end");
@@ -315,7 +339,7 @@ fn agent_ends(lab: &mut Lab) {
     let mut client = Client::subscribe(&agent, &Filters::default());
     lab.container(&["/bin/true", &end]).run_ok();
     client.exec(&end);
-    Recording::settle();
+    recording::Recording::settle();
     drop(client);
     agent.stop();
     let (finished, output) = recording.wait();
@@ -333,11 +357,11 @@ fn bounded_size(lab: &mut Lab) {
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(1) && message.contains("--size"), "{output:?}");
     // The agent knows by then that it is over.
-    Recording::settle();
+    recording::Recording::settle();
     let recording = Recording::begin(lab, &agent, &["--size", "512K"]);
     let mut rounds = 0;
     let mut recording = recording;
-    while recording.child.try_wait().expect("our own child").is_none() {
+    while !recording.0.has_ended() {
         let status = lab.host("sh").args(["-c", "for i in 1 2 3 4 5 6 7 8; do /bin/true $i; done"]).status();
         assert!(status.is_ok_and(|status| status.success()));
         rounds += 1;
@@ -354,7 +378,7 @@ fn bounded_size(lab: &mut Lab) {
 fn gap(lab: &mut Lab) {
     let agent = Agent::start(&lab.agent_options());
     let recording = Recording::begin(lab, &agent, &["--size", "2G"]);
-    recording.signal(Signal::STOP);
+    recording.0.signal(Signal::STOP);
     let lacking = |agent: &Agent| number(&agent.status(), "givenUp.recordedInputs").unwrap_or_default();
     let folder = lab.scratch().folder("long");
     // Long arguments fill the queue soon.
@@ -368,10 +392,10 @@ fn gap(lab: &mut Lab) {
         rounds += 1;
         assert!(rounds < 200, "the queue has a bound\n{}", agent.log_tail());
     }
-    recording.signal(Signal::CONT);
+    recording.0.signal(Signal::CONT);
     let end = marker("behind");
     // The queue empties, and the gap goes before what comes then.
-    Recording::settle();
+    recording::Recording::settle();
     lab.container(&["/bin/true", &end]).run_ok();
     let (finished, said) = recording.end();
     assert!(said.contains("gaps, in which"), "{said}");

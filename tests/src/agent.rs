@@ -125,6 +125,8 @@ pub fn run_command(options: &Options) -> Command {
         command.args(["--back-end", options.back_end.name()]);
     }
     command.args(&options.arguments).stdin(Stdio::null());
+    // What agents learned in other tests, or on this machine, is no part of a test.
+    command.env("PICKET_TUNING_NORMAL_FILE", options.folder.join("normal.json"));
     command.envs(options.settings.iter().map(|(name, value)| (name, value)));
     command
 }

@@ -171,7 +171,8 @@ impl Lab {
 
 /// Settings with which every file of a container is told, whatever its path, and of the host what the usual ones
 /// leave out as well.
-fn everything() -> Vec<(&'static str, String)> {
+#[must_use]
+pub fn everything() -> Vec<(&'static str, String)> {
     vec![
         ("PICKET_FILES_SENSITIVE", "/**".to_owned()),
         ("PICKET_FILES_QUIET", String::new()),

@@ -25,6 +25,7 @@ pub mod lines;
 pub mod numbers;
 pub mod pods;
 pub mod raw;
+pub mod recording;
 pub mod runner;
 pub mod scratch;
 pub mod skip;

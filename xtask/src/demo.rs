@@ -109,6 +109,7 @@ impl Agent {
         let mut command = Command::new(picket);
         command.args(["run", "--listen", &address, "--runtime-state"]).arg(state);
         command.arg("--rules").arg(workspace().join("deploy/rules"));
+        command.env("PICKET_TUNING_NORMAL_FILE", scratch.path().join("normal.json"));
         let mut process = Background::start(command, "the agent", &scratch.path().join("agent.log"))?;
         let status = || Command::new(picket).args(["status", "--connect", &address]).output();
         process.wait_until(READY, stop, || status().is_ok_and(|output| output.status.success()))?;

@@ -5,6 +5,7 @@ mod apt;
 mod bench;
 mod chart;
 mod cluster;
+mod corpus;
 mod demo;
 mod examples;
 mod image;
@@ -51,6 +52,8 @@ enum Verb {
     Image(image::Arguments),
     /// Make the plain manifests of deploy/kubernetes from the Helm chart
     Manifests(chart::Arguments),
+    /// Make the recordings of the replay tests anew (as root), to be reviewed
+    Corpus,
     /// Measure what the agent costs
     Bench(bench::Arguments),
     /// A real Kubernetes of one node, on this machine: started, tested on, taken away without a trace
@@ -80,6 +83,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Lint => lint::command(),
         Verb::Image(arguments) => image::command(arguments),
         Verb::Manifests(arguments) => chart::command(arguments),
+        Verb::Corpus => corpus::command(),
         Verb::Bench(arguments) => bench::command(arguments),
         Verb::Cluster(arguments) => cluster::command(arguments),
         Verb::Kind(arguments) => kind::command(arguments),

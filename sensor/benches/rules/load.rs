@@ -1,6 +1,6 @@
 //! A made-up load: short programs in containers and on the host, that open files and connect, as a busy node has them.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use sensor::clock::BootClock;
@@ -19,12 +19,14 @@ use sensor_common::{
     header::{RecordHeader, TaskRef},
     record::{
         file::FileRecord,
-        network::{Address, NetRecord, Phase},
+        network::{NetRecord, Phase},
         process::{ExecRecord, ExitRecord, FileIdentity, ForkRecord},
     },
-    tail::{Tail, TailHeader},
+    tail::Tail,
 };
 use zerocopy::IntoBytes as _;
+
+use crate::records::{address, finish};
 
 const GROUPS: u64 = 64;
 const PROCESSES: u32 = 4_000;
@@ -182,19 +184,15 @@ fn open(header: RecordHeader, (path, text): (&[u8], &[u8])) -> Vec<u8> {
 }
 
 fn connect(header: RecordHeader, number: u64) -> Vec<u8> {
-    let end = |ip: IpAddr, port| {
-        let ip = match ip {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-            IpAddr::V6(ip) => ip,
-        };
-        Address { ip: ip.octets(), port, known: 1, scope: 0 }
-    };
     let low = u8::try_from(number % 200).unwrap_or(0);
     let record = NetRecord {
         header,
         socket: 1_000_000 + number,
-        local: end(Ipv4Addr::new(10, 42, 0, low).into(), 40_000),
-        remote: end(Ipv4Addr::new(10, 96, 0, low).into(), if number.is_multiple_of(2) { 53 } else { 443 }),
+        local: address(Ipv4Addr::new(10, 42, 0, low).into(), 40_000),
+        remote: address(
+            Ipv4Addr::new(10, 96, 0, low).into(),
+            if number.is_multiple_of(2) { 53 } else { 443 },
+        ),
         family: 2,
         kind: 1,
         protocol: 6,
@@ -203,19 +201,6 @@ fn connect(header: RecordHeader, number: u64) -> Vec<u8> {
         ..NetRecord::default()
     };
     finish(record.as_bytes(), &[])
-}
-
-fn finish(fixed: &[u8], tails: &[(Tail, &[u8])]) -> Vec<u8> {
-    let mut bytes = fixed.to_vec();
-    for (kind, value) in tails {
-        let length = u32::try_from(value.len()).unwrap_or(0);
-        bytes.extend(TailHeader { kind: *kind as u16, reserved: 0, length }.as_bytes());
-        bytes.extend(*value);
-        bytes.resize(bytes.len().next_multiple_of(8), 0);
-    }
-    let length = u32::try_from(bytes.len()).unwrap_or(0);
-    bytes[..4].copy_from_slice(&length.to_ne_bytes());
-    bytes
 }
 
 /// Three of four groups are containers of pods.

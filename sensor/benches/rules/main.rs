@@ -6,6 +6,8 @@
 #![allow(clippy::disallowed_methods, reason = "a benchmark asks the time itself")]
 
 mod load;
+#[path = "../../tests/shared/records.rs"]
+mod records;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,7 +19,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
-use sensor::agent;
+use sensor::agent::{self, Judging};
 use sensor::detect::told::Bounds;
 use sensor::pipeline::{Nobody, Pipeline};
 use sensor::record::{Input, read::Reader};
@@ -63,7 +65,7 @@ impl Stage {
             None => (load::pipeline(), load::inputs()),
         };
         if judged {
-            pipeline.set_judge(agent::judge(&arguments.rules)?, TOLD);
+            pipeline.set_judge(agent::judge(&arguments.rules, Judging::default())?, TOLD);
         }
         let mut records = Vec::new();
         for input in inputs {

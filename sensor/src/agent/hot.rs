@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::canary::Sighting;
 use super::tap::Tap;
 use crate::clock::{self, BootClock};
-use crate::detect::{judge::Judge, names::Names, told::Bounds};
+use crate::detect::{exception::Exceptions, judge::Judge, names::Names, normal::Learned, told::Bounds};
 use crate::identity::{
     container::Container,
     store::{Known, Question},
@@ -33,6 +33,9 @@ const PARKED_PATIENCE: Duration = Duration::from_millis(10);
 
 /// The same after there were records: the kernel wakes only so often.
 const BUSY_PATIENCE: Duration = Duration::from_nanos(LOOK_AGAIN_NS);
+
+/// Time between two ticks.
+const TICK_NS: u64 = 1_000_000_000;
 
 /// A request to the pipeline.
 #[derive(Debug)]
@@ -63,9 +66,13 @@ pub(super) enum Control {
         judge: Option<Box<dyn Judge>>,
         /// How much of what it finds is told.
         told: Bounds,
+        /// What is not told.
+        exceptions: Arc<Exceptions>,
         /// Where to.
         reply: oneshot::Sender<Option<Box<dyn Judge>>>,
     },
+    /// Tell of so many images what was learned of them since the last time.
+    Learned(usize, oneshot::Sender<Vec<Learned>>),
     /// Other addresses of names; those before go back.
     Names {
         /// The table.
@@ -156,6 +163,8 @@ pub(super) struct Hot {
     entries: Entries,
     /// Where inputs go while somebody records.
     tap: Option<Tap>,
+    /// When it was told last that time passes.
+    ticked_ns: u64,
 }
 
 impl Output for Exits {
@@ -193,7 +202,7 @@ impl Output for Exits {
 
 impl Hot {
     pub(super) const fn new(rings: Rings, pipeline: Pipeline, exits: Exits, entries: Entries) -> Self {
-        Self { rings, pipeline, exits, entries, tap: None }
+        Self { rings, pipeline, exits, entries, tap: None, ticked_ns: 0 }
     }
 
     /// Works until `stopped`.
@@ -225,7 +234,7 @@ impl Hot {
 
     /// One batch; how many records there were.
     fn turn(&mut self) -> usize {
-        let Self { rings, pipeline, exits, entries, tap } = self;
+        let Self { rings, pipeline, exits, entries, tap, ticked_ns } = self;
         while let Ok(news) = entries.news.try_recv() {
             take(news, pipeline, exits, tap.as_mut());
         }
@@ -240,6 +249,13 @@ impl Hot {
             tap.add(Input::Release { now_ns: now });
         }
         pipeline.release(now, exits);
+        if now.saturating_sub(*ticked_ns) >= TICK_NS {
+            *ticked_ns = now;
+            if let Some(tap) = tap {
+                tap.add(Input::Tick { now_ns: now });
+            }
+            pipeline.tick(now, exits);
+        }
         let records = rings.drain(BATCH, |bytes| {
             if let Some(tap) = tap {
                 tap.add(Input::Record { now_ns: now, bytes: bytes.into() });
@@ -297,7 +313,8 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits, tap: &mut 
             record(Input::Clock(clock));
             pipeline.set_clock(clock);
         }
-        Control::Judge { judge, told, reply } => {
+        Control::Judge { judge, told, exceptions, reply } => {
+            drop(pipeline.set_exceptions(exceptions));
             let some = judge.is_some();
             let before = pipeline.set_judge(judge, told);
             if some || before.is_some() {
@@ -306,6 +323,7 @@ fn obey(control: Control, pipeline: &mut Pipeline, exits: &mut Exits, tap: &mut 
             // If nobody waits any more, the agent ends.
             drop(reply.send(before));
         }
+        Control::Learned(most, reply) => drop(reply.send(pipeline.learned(most))),
         Control::Names { names, reply } => {
             record(Input::Names(Arc::clone(&names)));
             drop(reply.send(pipeline.set_names(names)));

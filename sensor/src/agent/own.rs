@@ -31,6 +31,11 @@ impl Own {
         Self { initial: false, process: places.iter().find_map(|proc| Procfs::new(proc).own()) }
     }
 
+    /// Its process, if it can be known.
+    pub(super) const fn process(self) -> Option<u32> {
+        self.process
+    }
+
     /// The process of which the programs send nothing; one that there is not if it is not known.
     pub(super) fn unwatched(self) -> u32 {
         self.process.unwrap_or(NOBODY)

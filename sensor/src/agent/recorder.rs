@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::hot::{Control, Controls};
 use super::tap::{Tape, Taped, tap};
 use crate::clock;
-use crate::record::{Options, anonymise::Anonymiser, format::Header, write::Encoder};
+use crate::record::{Options, anonymise::Anonymiser, choose::Chooser, format::Header, write::Encoder};
+use crate::stream::filter::Filter;
 use crate::stream::server::{NoRecording, RecordingRequest};
 
 /// Parts of a recording that may wait for the client.
@@ -22,14 +23,15 @@ const BEGIN_PATIENCE: Duration = Duration::from_secs(10);
 /// Who asks for a recording, and for what.
 pub(super) struct Recorder {
     options: Options,
+    of: Filter,
     anonymiser: Option<Anonymiser>,
     kernel: String,
 }
 
 /// Begins a recording, or says why not.
 pub(super) async fn begin(request: RecordingRequest, kernel: String, controls: Controls) {
-    let RecordingRequest { options, reply } = request;
-    let recording = match Recorder::new(options, kernel) {
+    let RecordingRequest { options, of, reply } = request;
+    let recording = match Recorder::new(options, of, kernel) {
         Some(recorder) => recorder.start(&controls).await,
         None => Err(NoRecording::Failed),
     };
@@ -38,9 +40,9 @@ pub(super) async fn begin(request: RecordingRequest, kernel: String, controls: C
 }
 
 impl Recorder {
-    fn new(options: Options, kernel: String) -> Option<Self> {
+    fn new(options: Options, of: Filter, kernel: String) -> Option<Self> {
         let anonymiser = if options.anonymise { Some(Anonymiser::new()?) } else { None };
-        Some(Self { options, anonymiser, kernel })
+        Some(Self { options, of, anonymiser, kernel })
     }
 
     async fn start(self, controls: &Controls) -> Result<mpsc::Receiver<Vec<u8>>, NoRecording> {
@@ -66,6 +68,12 @@ impl Recorder {
     fn run(self, tape: &Tape, parts: &mpsc::Sender<Vec<u8>>) {
         let Ok(Taped::Begin(begin)) = tape.next(BEGIN_PATIENCE) else { return };
         let (context, state) = *begin;
+        let (mut chooser, state) = if self.options.chosen {
+            let (chooser, state) = Chooser::begin(self.of, context.clone(), state);
+            (Some(chooser), state)
+        } else {
+            (None, state)
+        };
         let header = Header {
             agent: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: self.kernel,
@@ -85,7 +93,12 @@ impl Recorder {
         loop {
             match tape.next(patience) {
                 Ok(Taped::Inputs(inputs)) => {
-                    inputs.into_iter().for_each(|input| encoder.input(input));
+                    for input in inputs {
+                        match &mut chooser {
+                            Some(chooser) => chooser.input(input, &mut |input| encoder.input(input)),
+                            None => encoder.input(input),
+                        }
+                    }
                     // More may be there: they go together.
                     patience = Duration::ZERO;
                 }

@@ -4,7 +4,7 @@ mod compile;
 mod files;
 mod names;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +16,18 @@ pub use self::files::{FilesError, folder};
 pub(super) use self::names::{Account as NameAccount, NameSource};
 use super::hot::{Control, Controls};
 use crate::clock::BootClock;
-use crate::config::resolved::Rules as Settings;
-use crate::detect::{judge::Judge, told::Bounds};
+use crate::config::resolved::{DEFAULT_EXCEPTIONS, Rules as Settings};
+use crate::detect::{
+    exception::{ExceptionError, Exceptions},
+    judge::Judge,
+    told::Bounds,
+};
 use crate::proto;
 
 /// How often files are looked at.
 const ROUND: Duration = Duration::from_secs(5);
+/// Longest file of exceptions.
+const EXCEPTIONS_BYTES_MAX: u64 = 1 << 20;
 
 /// Why rules are not in force.
 #[derive(Debug, Error)]
@@ -32,6 +38,14 @@ pub enum RulesError {
     /// What is in them: a line for each problem, with its place.
     #[error("{0}")]
     Refused(String),
+    /// Exceptions.
+    #[error("{}: {error}", path.display())]
+    Exceptions {
+        /// File.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: ExceptionError,
+    },
     /// The agent itself.
     #[error("the thread that reads rules ended")]
     Thread,
@@ -47,12 +61,15 @@ pub(super) struct Loaded {
     domains: Vec<String>,
     /// How the files looked before they were read.
     look: files::Look,
+    /// Findings that are not told.
+    pub(super) exceptions: Arc<Exceptions>,
 }
 
 /// Reads and compiles what the settings name.
 pub(super) fn load(settings: &Settings) -> Result<Loaded, RulesError> {
     // Before they are read: what changes meanwhile is read again.
-    let look = files::look(&settings.paths);
+    let look = files::look(&settings.files());
+    let exceptions = exceptions(settings)?;
     let read = files::read(&settings.paths, settings.optional, settings.bytes_max)?;
     let names = read.iter().map(|file| file.path.display().to_string()).collect();
     let compiled = compile::compile(read, settings)?;
@@ -62,20 +79,42 @@ pub(super) fn load(settings: &Settings) -> Result<Loaded, RulesError> {
         load_time: Some(now()),
         ..compiled.about
     };
-    Ok(Loaded { judge: compiled.judge, about, domains: compiled.domains, look })
+    Ok(Loaded { judge: compiled.judge, about, domains: compiled.domains, look, exceptions })
 }
 
-/// Who judges by the rules in these files and folders, as a replay does without any settings: the first rule that
-/// matches fires, and no name is looked up.
+/// Reads the exceptions that the settings name.
+fn exceptions(settings: &Settings) -> Result<Arc<Exceptions>, RulesError> {
+    let path = &settings.exceptions;
+    let optional = path == Path::new(DEFAULT_EXCEPTIONS) || path.as_os_str().is_empty();
+    let refused = |error| RulesError::Exceptions { path: path.clone(), error };
+    let text = match files::read(std::slice::from_ref(path), optional, EXCEPTIONS_BYTES_MAX)?.pop() {
+        Some(file) => String::from_utf8(file.bytes)
+            .map_err(|error| refused(ExceptionError::Syntax(format!("this is no UTF-8: {error}"))))?,
+        None => String::new(),
+    };
+    let exceptions = Exceptions::parse(&text).map_err(refused)?;
+    exceptions.without(&settings.behaviours_disable).map(Arc::new).map_err(refused)
+}
+
+/// How rules judge where there are no settings of an agent. No name is looked up: a recording has those of its time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Judging {
+    /// `rules.matching` is `all`.
+    pub all: bool,
+    /// `rules.pushdown`: what they do not look at may be held back.
+    pub pushdown: bool,
+}
+
+/// Who judges by the rules in these files and folders, as a replay does.
 ///
 /// # Errors
 /// When they cannot be read or make no sense; says where.
-pub fn judge(paths: &[PathBuf]) -> Result<Option<Box<dyn Judge>>, RulesError> {
+pub fn judge(paths: &[PathBuf], how: Judging) -> Result<Option<Box<dyn Judge>>, RulesError> {
     const BYTES_MAX: u64 = 16 << 20;
     let settings = Settings {
         paths: paths.to_vec(),
         optional: false,
-        all: false,
+        all: how.all,
         minimum_priority: String::new(),
         disable: Vec::new(),
         enable: Vec::new(),
@@ -83,7 +122,9 @@ pub fn judge(paths: &[PathBuf]) -> Result<Option<Box<dyn Judge>>, RulesError> {
         told: Bounds { window_ns: 0, burst: 0 },
         addresses: Vec::new(),
         resolve: false,
-        pushdown: false,
+        pushdown: how.pushdown,
+        exceptions: PathBuf::new(),
+        behaviours_disable: Vec::new(),
     };
     Ok(load(&settings)?.judge)
 }
@@ -146,14 +187,14 @@ impl Librarian {
     }
 
     async fn unchanged(&self, settings: &Settings) -> bool {
-        let paths = settings.paths.clone();
+        let paths = settings.files();
         let look = tokio::task::spawn_blocking(move || files::look(&paths)).await;
         look.is_ok_and(|look| look == self.look)
     }
 
     /// Reads the files, and puts their rules in force; if that fails, those before stay.
     async fn renew(&mut self, settings: Settings) {
-        let (paths, told) = (settings.paths.clone(), settings.told);
+        let (paths, told) = (settings.files(), settings.told);
         let wanted = settings.clone();
         let looked = tokio::task::spawn_blocking(move || (files::look(&paths), load(&settings))).await;
         let (look, loaded) = looked.map_or_else(
@@ -163,9 +204,9 @@ impl Librarian {
         self.look = look;
         self.pending = false;
         match loaded {
-            Ok(Loaded { judge, about, domains, look }) => {
+            Ok(Loaded { judge, about, domains, look, exceptions }) => {
                 self.look = look;
-                if self.put(judge, told).await {
+                if self.put(judge, told, exceptions).await {
                     let (rules, files) = (about.enabled, about.files.len());
                     tracing::info!(rules, files, "new rules are in force");
                     let reloads = self.about.borrow().reloads + 1;
@@ -181,9 +222,9 @@ impl Librarian {
     }
 
     /// Hands a judge over, and drops the one before where it costs no event.
-    async fn put(&self, judge: Option<Box<dyn Judge>>, told: Bounds) -> bool {
+    async fn put(&self, judge: Option<Box<dyn Judge>>, told: Bounds, exceptions: Arc<Exceptions>) -> bool {
         let (reply, before) = oneshot::channel();
-        if !self.controls.send(Control::Judge { judge, told, reply }) {
+        if !self.controls.send(Control::Judge { judge, told, exceptions, reply }) {
             return false;
         }
         // The pipeline has ended if there is no answer.

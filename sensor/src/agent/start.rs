@@ -8,6 +8,7 @@ use sensor_common::layout::Settings;
 use super::{AgentError, RulesError, policy, rules};
 use crate::clock::{self, BootClock};
 use crate::config::{self, Config};
+use crate::detect::behaviour::{Behaviours, Bounds as Memory};
 use crate::event::capability;
 use crate::identity::{
     catalog::Catalog,
@@ -238,6 +239,7 @@ pub(super) fn pipeline(
     let (identity, mut catalog) = (Store::new(groups_max), Catalog::new(groups_max));
     let wait_ns = clock::nanos(config.identity.wait);
     let mut pipeline = Pipeline::new(context, tree, identity, wait_ns);
+    pipeline.set_behaviours(Behaviours::all(Memory { entries_max: config.memory.entries_max }));
     pipeline.set_policy(Arc::clone(policy));
     pipeline.set_flows_max(config.flows_max);
     pipeline.set_peers_max(config.identity.peers_max);

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::{class::Choice, connect::ConnectArgs, record};
 use crate::config::{Flag, Input, setting};
-use crate::proto::{Class, SubscribeRequest, finding::Severity};
+use crate::proto::{Class, RecordRequest, SubscribeRequest, finding::Severity};
 
 /// Form of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -161,15 +161,9 @@ pub struct SelectArgs {
     /// network, privilege
     #[arg(long, value_name = "CLASS", value_delimiter = ',')]
     pub class: Vec<Choice>,
-    /// Kubernetes namespaces
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub namespace: Vec<String>,
-    /// Pods, by name
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub pod: Vec<String>,
-    /// Containers, by name, id, or at least 12 digits of the id
-    #[arg(long, value_name = "NAME|ID", value_delimiter = ',')]
-    pub container: Vec<String>,
+    /// Of which containers
+    #[command(flatten)]
+    pub of: ContainerArgs,
     /// Leave out processes of the host
     #[arg(long)]
     pub containers_only: bool,
@@ -179,6 +173,30 @@ pub struct SelectArgs {
     /// End after so many events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
+}
+
+/// Containers that are meant: one of each option's values. None given: all, and the host.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ContainerArgs {
+    /// Kubernetes namespaces
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub namespace: Vec<String>,
+    /// Pods, by name
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub pod: Vec<String>,
+    /// Containers, by name, id, or at least 12 digits of the id
+    #[arg(long, value_name = "NAME|ID", value_delimiter = ',')]
+    pub container: Vec<String>,
+}
+
+/// Which rules fire on an event that several match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum MatchingChoice {
+    /// The first in the order of the files, as an agent does unless its settings say otherwise
+    #[default]
+    First,
+    /// All of them
+    All,
 }
 
 impl WatchArgs {
@@ -219,9 +237,9 @@ impl SelectArgs {
             classes,
             minimum_severity: least.into(),
             findings: self.finding.clone(),
-            namespaces: self.namespace.clone(),
-            pods: self.pod.clone(),
-            containers: self.container.clone(),
+            namespaces: self.of.namespace.clone(),
+            pods: self.of.pod.clone(),
+            containers: self.of.container.clone(),
             containers_only: self.containers_only,
             ancestors: self.ancestors,
         }
@@ -238,6 +256,7 @@ in it, and what --anonymise replaces.
 Examples:
   picket record --duration 30s
   picket record --output incident.recording --anonymise
+  picket record --namespace shop --pod web-1
   picket record --output - --duration 5m | zstd > long.recording.zst
 
 Exit codes: 0 ended as asked or by SIGINT, 1 the file cannot be written, 2 the agent cannot be reached,
@@ -264,6 +283,25 @@ pub struct RecordArgs {
     /// Replace names, addresses and what else names people, workloads and machines
     #[arg(long)]
     pub anonymise: bool,
+    /// Only what happens in these containers
+    #[command(flatten)]
+    pub of: ContainerArgs,
+}
+
+impl RecordArgs {
+    /// What to ask the agent for.
+    #[must_use]
+    pub fn request(&self) -> RecordRequest {
+        let ContainerArgs { namespace, pod, container } = self.of.clone();
+        RecordRequest {
+            environment: self.environment,
+            payload: self.payload,
+            anonymise: self.anonymise,
+            namespaces: namespace,
+            pods: pod,
+            containers: container,
+        }
+    }
 }
 
 /// Arguments of `picket replay`.
@@ -289,6 +327,9 @@ pub struct ReplayArgs {
     /// Rules by which the events are judged: files, or folders of such; may be repeated
     #[arg(long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
+    /// Which rules fire on an event that several match, as `rules.matching` of the settings
+    #[arg(long, value_enum, default_value_t)]
+    pub matching: MatchingChoice,
     /// Which events
     #[command(flatten)]
     pub select: SelectArgs,
@@ -324,6 +365,27 @@ pub struct StatusArgs {
     /// Say by the exit code only whether the agent answers, and print nothing
     #[arg(long, conflicts_with_all = ["output", "all"])]
     pub alive: bool,
+}
+
+/// Arguments of `picket normal`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+What is marked as normal has always been so: known for a day, and seen in three containers or on three occasions.
+docs/tuning.md says what it is for.
+
+Examples:
+  picket normal
+  picket normal 'registry.example/shop/*' -o json")]
+pub struct NormalArgs {
+    /// Images, without tag: * stands for any characters [default: all]
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Where the agent is
+    #[command(flatten)]
+    pub agent: ConnectArgs,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: OutputFormat,
 }
 
 /// Arguments of `picket check`.
@@ -399,6 +461,9 @@ pub struct RulesTestArgs {
     /// What they are to find
     #[arg(short, long, value_name = "FILE")]
     pub expect: PathBuf,
+    /// Which rules fire on an event that several match, as `rules.matching` of the settings
+    #[arg(long, value_enum, default_value_t)]
+    pub matching: MatchingChoice,
     /// Write what they found to the file of expectations, to be reviewed, instead of comparing
     #[arg(long)]
     pub write: bool,

@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use thiserror::Error;
+use tonic::transport::Channel;
 
+use super::exit;
+use crate::proto::sensor_client::SensorClient;
 use crate::stream::address::{DEFAULT_ADDRESS, Place};
-use crate::stream::client::{Proof, Target};
+use crate::stream::client::{self, ConnectError, Proof, Target};
 
 /// Arguments of every command that talks to an agent.
 #[derive(Args, Clone, Debug)]
@@ -53,7 +56,37 @@ pub enum TargetError {
     },
 }
 
+/// Why there is no connection.
+#[derive(Debug, Error)]
+pub enum NoConnection {
+    /// The command line leads to no agent.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// There is none that answers.
+    #[error(transparent)]
+    Agent(#[from] ConnectError),
+}
+
+impl NoConnection {
+    /// The exit code that says so.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Target(_) => exit::USAGE,
+            Self::Agent(_) => exit::UNREACHABLE,
+        }
+    }
+}
+
 impl ConnectArgs {
+    /// A connection to the agent.
+    ///
+    /// # Errors
+    /// When the command line leads to none, or it does not answer.
+    pub async fn client(&self) -> Result<SensorClient<Channel>, NoConnection> {
+        Ok(client::connect(&self.target()?).await?)
+    }
+
     /// Where to connect, with the files read.
     ///
     /// # Errors

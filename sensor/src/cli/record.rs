@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tonic::Streaming;
 
 use super::{RecordArgs, exit};
-use crate::proto::{RecordRequest, RecordResponse};
+use crate::proto::RecordResponse;
 use crate::record::format::Ending;
 use crate::record::write::{WriteError, Writer};
 use crate::stream::client;
@@ -21,13 +21,9 @@ const BUFFER_BYTES: usize = 1 << 20;
 
 /// Runs the command; prints errors to standard error.
 pub async fn run(args: &RecordArgs) -> ExitCode {
-    let target = match args.agent.target() {
-        Ok(target) => target,
-        Err(error) => return fail(&error, exit::USAGE),
-    };
-    let mut client = match client::connect(&target).await {
+    let mut client = match args.agent.client().await {
         Ok(client) => client,
-        Err(error) => return fail(&error, exit::UNREACHABLE),
+        Err(error) => return fail(&error, error.exit_code()),
     };
     let (mut interrupt, mut terminate) =
         match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
@@ -36,9 +32,11 @@ pub async fn run(args: &RecordArgs) -> ExitCode {
                 return fail(&format_args!("cannot wait for signals: {error}"), 1);
             }
         };
-    let RecordArgs { environment, payload, anonymise, .. } = *args;
-    let stream = match client.record(RecordRequest { environment, payload, anonymise }).await {
+    let stream = match client.record(args.request()).await {
         Ok(response) => response.into_inner(),
+        Err(status) if status.code() == tonic::Code::InvalidArgument => {
+            return fail(&status.message(), exit::USAGE);
+        }
         Err(status) => {
             let reason = client::refusal(&args.agent.connect, &status);
             let message = format!("the agent at {} refuses to record: {reason}", args.agent.connect);

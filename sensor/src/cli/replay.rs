@@ -11,9 +11,13 @@ use thiserror::Error;
 
 use super::pretty::Paint;
 use super::watch::{Printer, WatchError};
-use super::{ReplayArgs, exit};
-use crate::agent::{self, RulesError};
-use crate::detect::{judge::Judge, told::Bounds};
+use super::{MatchingChoice, ReplayArgs, exit};
+use crate::agent::{self, Judging, RulesError};
+use crate::detect::{
+    behaviour::{Behaviours, Bounds as Memory},
+    judge::Judge,
+    told::Bounds,
+};
 use crate::identity::{container::Container, store::Question};
 use crate::pipeline::{Output, Pipeline};
 use crate::policy::Change;
@@ -76,6 +80,7 @@ fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), ReplayError> {
     if let Some(judge) = judge(args)? {
         pipeline.set_judge(Some(judge), TOLD);
     }
+    pipeline.set_behaviours(Behaviours::all(Memory::default()));
     let only_findings = args.select.only_findings(args.output);
     let printer = Printer { format: args.output, paint: Paint::for_stdout(), only_findings };
     let left = args.select.count.unwrap_or(u64::MAX);
@@ -107,7 +112,8 @@ fn judge(args: &ReplayArgs) -> Result<Option<Box<dyn Judge>>, ReplayError> {
     if args.rules.is_empty() {
         return Ok(None);
     }
-    Ok(agent::judge(&args.rules)?)
+    let how = Judging { all: args.matching == MatchingChoice::All, ..Judging::default() };
+    Ok(agent::judge(&args.rules, how)?)
 }
 
 fn open(path: &Path) -> io::Result<Box<dyn Read>> {

@@ -26,13 +26,9 @@ pub(super) enum WatchError {
 
 /// Runs the command; prints errors to standard error.
 pub async fn run(args: &WatchArgs) -> ExitCode {
-    let target = match args.agent.target() {
-        Ok(target) => target,
-        Err(error) => return fail(&error, exit::USAGE),
-    };
-    let mut client = match client::connect(&target).await {
+    let mut client = match args.agent.client().await {
         Ok(client) => client,
-        Err(error) => return fail(&error, exit::UNREACHABLE),
+        Err(error) => return fail(&error, error.exit_code()),
     };
     let stream = match client.subscribe(args.request()).await {
         Ok(response) => response.into_inner(),

@@ -13,13 +13,14 @@ use super::value::Value;
 use super::{ConfigError, Flag, Origin};
 
 /// Variables with the prefix that are no settings: log filter, file name, and those of the tests.
-const OTHER_VARIABLES: [&str; 9] = [
+const OTHER_VARIABLES: [&str; 10] = [
     "PICKET_LOG",
     "PICKET_CONFIG",
     "PICKET_BIN",
     "PICKET_VM",
     "PICKET_BLESS",
     "PICKET_WORKLOAD",
+    "PICKET_RECORD",
     "PICKET_EXAMPLE",
     "PICKET_PYTHON",
     "PICKET_FALCO_RULES",

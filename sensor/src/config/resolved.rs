@@ -10,7 +10,7 @@ use super::raw::Values;
 use super::setting::{self, Setting};
 use super::value::{self, Value};
 use super::{ConfigError, Origin};
-use crate::detect::told::Bounds as Told;
+use crate::detect::{normal::Mode, told::Bounds as Told};
 use crate::kernel::programs::BackEnd;
 use crate::policy::{
     Bounds, Judged, Policy,
@@ -21,6 +21,8 @@ use crate::stream::{address::Address, hub::Limits, tls::name::Name};
 
 /// Where rules are looked for if nobody says where.
 const DEFAULT_RULES: &str = "/etc/picket/rules";
+/// Where exceptions are looked for if nobody says where.
+pub const DEFAULT_EXCEPTIONS: &str = "/etc/picket/exceptions.toml";
 
 /// All settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Config {
     pub flows_max: usize,
     /// `[rules]`
     pub rules: Rules,
+    /// `[behaviours]` and `[tuning]`
+    pub memory: Memory,
     /// `[log]`
     pub log: Log,
 }
@@ -202,6 +206,31 @@ pub struct Rules {
     pub resolve: bool,
     /// `rules.pushdown`
     pub pushdown: bool,
+    /// File with exceptions.
+    pub exceptions: PathBuf,
+    /// Behaviours that are not told.
+    pub behaviours_disable: Vec<String>,
+}
+
+impl Rules {
+    /// All files and folders that are read, and read anew when they change.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.paths.iter().chain([&self.exceptions]).cloned().collect()
+    }
+}
+
+/// `[behaviours]` and `[tuning]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Most entries of each table of a behaviour.
+    pub entries_max: usize,
+    /// `None`: nothing is learned.
+    pub normal: Option<Mode>,
+    /// Where it is kept.
+    pub normal_file: PathBuf,
+    /// Most images.
+    pub images_max: usize,
 }
 
 /// `[log]`
@@ -299,6 +328,16 @@ impl Config {
             },
             flows_max: values.size(&setting::NETWORK_FLOWS_MAX)?,
             rules: values.rules()?,
+            memory: Memory {
+                entries_max: values.size(&setting::BEHAVIOURS_ENTRIES_MAX)?,
+                normal: match values.text(&setting::TUNING_NORMAL).as_deref() {
+                    Some("on") => Some(Mode::On),
+                    Some("off") => None,
+                    _ => Some(Mode::Learning),
+                },
+                normal_file: values.path(&setting::TUNING_NORMAL_FILE),
+                images_max: values.size(&setting::TUNING_IMAGES_MAX)?,
+            },
             log: Log {
                 level: values.text(&setting::LOG_LEVEL).unwrap_or_default(),
                 format: match values.text(&setting::LOG_FORMAT).as_deref() {
@@ -404,6 +443,8 @@ impl Typed<'_> {
             addresses: addresses.iter().filter_map(|pair| value::address(pair)).collect(),
             resolve: self.0.get(&setting::RULES_RESOLVE) == Some(Value::Switch(true)),
             pushdown: self.0.get(&setting::RULES_PUSHDOWN) == Some(Value::Switch(true)),
+            exceptions: self.path(&setting::TUNING_EXCEPTIONS),
+            behaviours_disable: self.list(&setting::BEHAVIOURS_DISABLE),
         })
     }
 

@@ -201,6 +201,18 @@ settings! {
         "Whether the other domain names that rules in force compare are looked up, by the resolver of the agent's own environment, every five minutes. Where that must not be seen on the network: false.";
     RULES_PUSHDOWN: "rules.pushdown", Kind::Switch, "true",
         "Whether the kernel holds back what neither the other settings want nor any rule in force could match. false: as long as there are rules, it sends every event, which costs much and finds the same.";
+    BEHAVIOURS_DISABLE: "behaviours.disable", Kind::Rules, "[]",
+        "Behaviours whose findings are not told, by their ids (docs/detections.md) with wildcards.";
+    BEHAVIOURS_ENTRIES_MAX: "behaviours.entries_max", Kind::Number(64, 1_048_576, "entries"), "8192",
+        "Most entries of each table that behaviours remember things in: containers, programs, addresses. What was not touched for longest is given up.";
+    TUNING_EXCEPTIONS: "tuning.exceptions", Kind::Path, "\"/etc/picket/exceptions.toml\"",
+        "File with exceptions: findings that are not told, or told as low ones (docs/tuning.md). It is read anew with the rules, when it changes and on SIGHUP. One that is not there is an error, but for the default one.";
+    TUNING_NORMAL: "tuning.normal", Kind::Choice(&["off", "learning", "on"]), "\"learning\"",
+        "What programs of an image always do: `learning` remembers it for `picket normal` and changes nothing, `on` lowers the confidence of findings in what has always been so and raises it in what is new (docs/tuning.md), `off` remembers nothing.";
+    TUNING_NORMAL_FILE: "tuning.normal_file", Kind::Path, "\"/var/lib/picket/normal.json\"",
+        "Where what was learned is kept while no agent runs. Missing folders are made, for the owner only.";
+    TUNING_IMAGES_MAX: "tuning.images_max", Kind::Number(1, 65_536, "images"), "512",
+        "Images of which it is remembered what they do, at most 256 facts each.";
     LOG_LEVEL: "log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "\"info\"",
         "How much is logged to standard error. The variable `PICKET_LOG` can say it by module (`info,sensor::stream=debug`) and goes before it.";
     LOG_FORMAT: "log.format", Kind::Choice(&["text", "json"]), "\"text\"",

@@ -22,7 +22,7 @@ use super::field::{Argument, Field, Kind, Which};
 use super::value::{Facts, Value};
 use crate::event::Event;
 use crate::identity::{
-    store::{Known, Owner},
+    store::{Known, Owner, Store},
     users::Users,
 };
 use crate::process::{Process, tree::Tree};
@@ -50,6 +50,8 @@ pub struct Given<'a> {
     pub event: &'a Event<'a>,
     /// Every process.
     pub tree: &'a Tree,
+    /// Every control group.
+    pub identity: &'a Store,
     /// Owner of the event's control group.
     pub owner: Option<&'a Owner>,
     /// Ids of the process before the event changed them, of events that did.

@@ -1,5 +1,7 @@
 //! What was found.
 
+use super::technique::Technique;
+
 /// How bad it is, if it is what it looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -35,8 +37,8 @@ pub struct Finding {
     pub severity: Severity,
     /// From 0 to 1.
     pub confidence: f64,
-    /// Techniques: `T1611`, `MS-TA9018`.
-    pub techniques: Vec<String>,
+    /// Techniques.
+    pub techniques: Vec<Technique>,
     /// What happened, in a sentence.
     pub summary: String,
     /// Facts on which it rests.

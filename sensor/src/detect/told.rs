@@ -66,7 +66,13 @@ impl Told {
 
     /// What becomes of a finding in an event of `now_ns`, in this control group, of this process while it runs one
     /// program.
-    pub fn verdict(&mut self, finding: &Finding, cgroup: u64, process: (Key, u64), now_ns: u64) -> Verdict {
+    pub fn verdict(
+        &mut self,
+        finding: &Finding,
+        cgroup: u64,
+        process: (Option<Key>, u64),
+        now_ns: u64,
+    ) -> Verdict {
         if self.bounds.window_ns == 0 {
             return Verdict::Tell(0);
         }
@@ -138,7 +144,7 @@ mod tests {
     use crate::detect::finding::{Origin, Severity};
 
     const BOUNDS: Bounds = Bounds { window_ns: 100, burst: 2 };
-    const PROCESS: (Key, u64) = (Key { pid: 1, start_ticks: 2 }, 3);
+    const PROCESS: (Option<Key>, u64) = (Some(Key { pid: 1, start_ticks: 2 }), 3);
 
     fn finding(id: &str, summary: &str) -> Finding {
         Finding {

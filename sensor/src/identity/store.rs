@@ -42,6 +42,12 @@ impl Known {
     pub const fn new(container: Container, unresolved: Option<Box<str>>) -> Self {
         Self { container, unresolved, encoded: Encoded(OnceLock::new()) }
     }
+
+    /// True while no source has answered.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.unresolved.as_deref() == Some(NOT_YET)
+    }
 }
 
 /// A message that is encoded once and is part of many events. It says nothing new, so it does not make two

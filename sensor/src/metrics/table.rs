@@ -183,8 +183,9 @@ pub(super) static ALL: &[Metric] = metrics! {
         };
     "picket_findings_untold_total" Counter ["reason"],
         "Findings that were not told because an equal one of the same process was (`combined`), or because there were \
-         too many of one rule in one container (`limited`).",
+         too many of one rule in one container (`limited`), or because of an exception (`excepted`).",
         |status, samples| if let Some(rules) = &status.rules {
+            samples.add(&["excepted"], rules.findings_excepted);
             samples.add(&["combined"], rules.findings_combined);
             samples.add(&["limited"], rules.findings_limited);
         };
@@ -257,6 +258,8 @@ fn tables(status: &GetStatusResponse, samples: &mut Samples<'_>, value: fn(&Tabl
         ("flows", &status.flows),
         ("peers", &status.peers),
         ("findings_told", status.rules.as_ref().map_or(&None, |rules| &rules.findings_told)),
+        ("remembered", status.rules.as_ref().map_or(&None, |rules| &rules.remembered)),
+        ("learned_images", status.rules.as_ref().map_or(&None, |rules| &rules.images)),
         ("rule_names", status.rules.as_ref().map_or(&None, |rules| &rules.names)),
     ];
     for (name, table) in tables {

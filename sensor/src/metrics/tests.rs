@@ -138,6 +138,7 @@ async fn start() -> (SocketAddr, tokio::sync::mpsc::Receiver<StatusRequest>) {
         hub,
         status,
         recordings: tokio::sync::mpsc::channel(1).0,
+        learned: tokio::sync::mpsc::channel(1).0,
         ready,
         stop,
     }));

@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use super::{ANCESTORS_MAX, Before, Output, Pipeline};
+use super::{ANCESTORS_MAX, Before, LossReport, Output, Pipeline, tuning::Tuning};
+use crate::bounded::Table;
 use crate::detect::{
+    behaviour::{Behaviours, Late, Lost},
     context::Given,
     finding::{Finding, Severity},
     judge::Judge,
     names::Names,
+    scene::{Past, Scene},
     told::{Bounds, Told, Verdict},
 };
 use crate::event;
+use crate::identity::store::Known;
 use crate::process::Key;
 use crate::proto;
 
@@ -30,12 +34,52 @@ pub struct Judged {
     pub limited: u64,
     /// What is remembered of those that were told: entries, their bound, and how many were given up.
     pub told: (usize, usize, u64),
+    /// What behaviours remember.
+    pub remembered: Table,
+    /// Findings that were not told because of an exception.
+    pub excepted: u64,
+    /// Images of which it is learned what is normal, and facts of them that were given up.
+    pub learned: (Table, u64),
+}
+
+/// On what a finding rests.
+#[derive(Clone, Copy)]
+pub(super) enum Cause<'a> {
+    /// An event; its number in the stream.
+    Event(&'a event::Event<'a>, Before, u64),
+    /// None: time passed, or something was measured.
+    Late { cgroup: u64, process: Option<Key>, time_ns: u64 },
+}
+
+impl Cause<'_> {
+    pub(super) const fn cgroup(&self) -> u64 {
+        match self {
+            Self::Event(event, ..) => event.cgroup,
+            Self::Late { cgroup, .. } => *cgroup,
+        }
+    }
+
+    pub(super) fn process(&self) -> Option<Key> {
+        match self {
+            Self::Event(event, ..) => Some(event.process.into()),
+            Self::Late { process, .. } => *process,
+        }
+    }
+
+    const fn time_ns(&self) -> u64 {
+        match self {
+            Self::Event(event, ..) => event.time_ns,
+            Self::Late { time_ns, .. } => *time_ns,
+        }
+    }
 }
 
 /// The stage's state.
 #[derive(Debug)]
 pub(super) struct Detection {
     judge: Option<Box<dyn Judge>>,
+    behaviours: Behaviours,
+    pub(super) tuning: Tuning,
     names: Arc<Names>,
     told: Told,
     judged: u64,
@@ -48,12 +92,32 @@ impl Default for Detection {
     fn default() -> Self {
         Self {
             judge: None,
+            behaviours: Behaviours::default(),
+            tuning: Tuning::default(),
             names: Arc::default(),
             told: Told::new(UNBOUNDED),
             judged: 0,
             findings: [0; 4],
             found: Vec::new(),
         }
+    }
+}
+
+impl Detection {
+    /// True if there is nobody to judge.
+    fn is_blind(&self) -> bool {
+        self.judge.is_none() && self.behaviours.is_empty()
+    }
+
+    /// Records were lost.
+    pub(super) fn lost(&mut self, report: &LossReport, container: Option<&Known>) {
+        let LossReport { cgroup, class, reason, count, .. } = *report;
+        self.behaviours.lost(&Lost { cgroup, class, reason, count }, container);
+    }
+
+    /// A control group is gone.
+    pub(super) fn removed(&mut self, cgroup: u64) {
+        self.behaviours.removed(cgroup);
     }
 }
 
@@ -67,13 +131,29 @@ impl Pipeline {
         before
     }
 
-    /// What the judge wants to see.
-    pub(super) fn wanted_by_judge(&self) -> crate::policy::Judged {
-        self.detection.judge.as_ref().map(|judge| judge.wanted()).unwrap_or_default()
+    /// These behaviours from now on, with nothing in their memory.
+    pub fn set_behaviours(&mut self, behaviours: Behaviours) {
+        self.detection.behaviours = behaviours;
+        self.set_policy(Arc::clone(&self.policy));
     }
 
-    /// Whether the judge could find anything in other opens of a file.
+    /// What rules and behaviours want to see.
+    pub(super) fn wanted_by_judge(&self) -> crate::policy::Judged {
+        let Detection { judge, behaviours, tuning, .. } = &self.detection;
+        judge
+            .as_ref()
+            .map(|judge| judge.wanted())
+            .unwrap_or_default()
+            .and(behaviours.wanted())
+            .and(tuning.wanted())
+    }
+
+    /// Whether anything could be found in other opens of a file.
     pub(super) fn could_open(&mut self, event: &event::Event<'_>) -> bool {
+        let given = self.given(event, Before::default());
+        if self.detection.behaviours.could_open(&Scene::new(given)) {
+            return true;
+        }
         let Some(mut judge) = self.detection.judge.take() else { return false };
         let could = judge.could_open(self.given(event, Before::default()));
         self.detection.judge = Some(judge);
@@ -101,30 +181,54 @@ impl Pipeline {
             combined: told.combined(),
             limited: told.limited(),
             told: told.table(),
+            remembered: self.detection.behaviours.table(),
+            excepted: self.detection.tuning.excepted,
+            learned: self.detection.tuning.table(),
+        }
+    }
+
+    /// About a second has passed: some things are found because nothing happens, or not any more.
+    pub fn tick(&mut self, now_ns: u64, output: &mut impl Output) {
+        let mut late = Vec::new();
+        self.detection.behaviours.tick(now_ns, &mut |found| late.push(found));
+        for Late { cgroup, process, finding } in late {
+            self.report(finding, Cause::Late { cgroup, process, time_ns: now_ns }, output);
         }
     }
 
     /// Judges an event that has a place in the stream, and tells what is found in it.
     pub(super) fn detect(&mut self, event: &event::Event<'_>, before: Before, output: &mut impl Output) {
-        let Some(mut judge) = self.detection.judge.take() else { return };
+        if self.detection.is_blind() {
+            return;
+        }
         let mut found = std::mem::take(&mut self.detection.found);
-        judge.judge(self.given(event, before), &mut |finding| found.push(finding));
-        self.detection.judge = Some(judge);
+        if let Some(mut judge) = self.detection.judge.take() {
+            judge.judge(self.given(event, before), &mut |finding| found.push(finding));
+            self.detection.judge = Some(judge);
+        }
         self.detection.judged += 1;
+        let mut behaviours = std::mem::take(&mut self.detection.behaviours);
+        let past = Past { former: before.former, cgroup: before.cgroup, sensor: self.own.sensor() };
+        behaviours.see(&Scene { past, ..Scene::new(self.given(event, before)) }, &mut |finding| {
+            found.push(finding)
+        });
+        self.detection.behaviours = behaviours;
         let cursor = self.sequence;
         for finding in found.drain(..) {
-            self.report(&finding, event, before, cursor, output);
+            self.report(finding, Cause::Event(event, before, cursor), output);
         }
         self.detection.found = found;
+        self.learn(event, before);
     }
 
     /// What is known of an event.
-    fn given<'a>(&'a self, event: &'a event::Event<'a>, before: Before) -> Given<'a> {
+    pub(super) fn given<'a>(&'a self, event: &'a event::Event<'a>, before: Before) -> Given<'a> {
         let (other, other_owner) = self.other(&event.facts);
         let parent = self.tree.ancestors(event.process.into()).next();
         Given {
             event,
             tree: &self.tree,
+            identity: &self.identity,
             owner: self.identity.owner(event.cgroup),
             ids_before: before.ids,
             other,
@@ -137,37 +241,42 @@ impl Pipeline {
         }
     }
 
-    fn report(
-        &mut self,
-        finding: &Finding,
-        event: &event::Event<'_>,
-        before: Before,
-        cursor: u64,
-        output: &mut impl Output,
-    ) {
-        let key = Key::from(event.process);
-        let program = self.tree.get(key).map_or(0, |process| process.exec_ns);
-        let verdict = self.detection.told.verdict(finding, event.cgroup, (key, program), event.time_ns);
+    fn report(&mut self, finding: Finding, cause: Cause<'_>, output: &mut impl Output) {
+        let Some(finding) = self.weigh(finding, &cause) else { return };
+        let finding = &finding;
+        let (cgroup, key) = (cause.cgroup(), cause.process());
+        let program = key.and_then(|key| self.tree.get(key)).map_or(0, |process| process.exec_ns);
+        let verdict = self.detection.told.verdict(finding, cgroup, (key, program), cause.time_ns());
         let Verdict::Tell(repeats) = verdict else { return };
         if let Some(count) = self.detection.findings.get_mut(rank(finding.severity)) {
             *count += 1;
         }
-        let known = self.identity.container(event.cgroup).cloned();
+        let known = self.identity.container(cgroup).cloned();
         let class = proto::Class::Finding;
         if !output.wants(class, known.as_ref().map(|known| &known.container)) {
             self.sequence += 1;
             return;
         }
-        let subject = self.subject(event, before);
         let found = (finding, repeats);
-        let mut message = self.context.finding(event, subject, cursor, found, self.sequence + 1);
+        let mut message = match cause {
+            Cause::Event(event, before, cursor) => {
+                let subject = self.subject(event, before);
+                self.context.finding(event, subject, cursor, found, self.sequence + 1)
+            }
+            Cause::Late { time_ns, .. } => {
+                let process = key.and_then(|key| self.tree.get(key));
+                self.context.late_finding(process, time_ns, found, self.sequence + 1)
+            }
+        };
         // Lineage is part of a finding, whatever the subscriber asked for.
-        let beyond_parent = self.tree.ancestors(key).skip(1).take(ANCESTORS_MAX);
-        message.ancestors = beyond_parent.map(|ancestor| self.context.process(ancestor)).collect();
+        if let Some(key) = key {
+            let beyond_parent = self.tree.ancestors(key).skip(1).take(ANCESTORS_MAX);
+            message.ancestors = beyond_parent.map(|ancestor| self.context.process(ancestor)).collect();
+        }
         self.ancestors.clear();
         self.send(class, Some(finding), &message, known.as_deref(), output);
         // What was told without a name is corrected once there is one.
-        self.identity.sent(event.cgroup);
+        self.identity.sent(cgroup);
     }
 }
 

@@ -11,6 +11,9 @@ const CHILDREN_MAX: usize = 16;
 /// The canary, as the kernel numbers it.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Own {
+    /// The agent's process, also where it has no canary.
+    #[serde(default)]
+    sensor: u32,
     process: u32,
     thread: u32,
     children: Vec<Key>,
@@ -21,6 +24,16 @@ impl Own {
     pub(super) const fn set(&mut self, process: u32, thread: u32) {
         self.process = process;
         self.thread = thread;
+    }
+
+    /// Names the agent's process alone.
+    pub(super) const fn set_sensor(&mut self, process: u32) {
+        self.sensor = process;
+    }
+
+    /// The agent's process; 0 where it was not named.
+    pub(super) const fn sensor(&self) -> u32 {
+        if self.sensor == 0 { self.process } else { self.sensor }
     }
 
     /// Whether a trial made the event: by the canary's thread, or by a process that it started. The

@@ -1,7 +1,7 @@
 //! All that the stages know at one moment, so that a recording can begin there and its replay goes on equally.
 //!
-//! Left out are the first bytes of flows, counters, rules and what was found: the bytes are the workload's, no event shows a
-//! counter, and a replay judges by rules of its own.
+//! Left out are the first bytes of flows, counters, rules, what behaviours remember and what was found: the bytes are the
+//! workload's, no event shows a counter, and a replay judges by rules of its own, with a memory that begins with it.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -8,7 +8,9 @@ use sensor_common::{
     record::process::{Capabilities, Ids},
 };
 
-use super::{Key, Process, Program, Running, Standing, TICK_NS, command_line::CommandLine, retain::Ended};
+use super::{
+    Former, Key, Process, Program, Running, Standing, TICK_NS, command_line::CommandLine, retain::Ended,
+};
 use crate::event::{
     Event,
     file::is_memfd,
@@ -85,12 +87,12 @@ impl Tree {
         });
     }
 
-    /// A process runs a new program.
-    pub fn exec(&mut self, event: &Event<'_>, exec: &Exec<'_>) {
+    /// A process runs a new program. What it was before, if it is known.
+    pub fn exec(&mut self, event: &Event<'_>, exec: &Exec<'_>) -> Option<Former> {
         let key = Key::from(event.process);
-        self.meet(event, exec.record.parent);
-        let Some(entry) = self.processes.get_mut(&key) else { return };
-        let process = &mut entry.process;
+        let is_known = !self.meet(event, exec.record.parent);
+        let process = &mut self.processes.get_mut(&key)?.process;
+        let former = Former { ids: process.ids, standing: process.standing };
         process.start_ns = event.process.start_ns;
         process.container_pid = exec.record.container_pid;
         process.ids = exec.record.ids;
@@ -106,6 +108,7 @@ impl Tree {
             modified_ns: exec.record.modified_ns,
             memfd: is_memfd(&exec.record.file, exec.executable.leaf()),
         });
+        is_known.then_some(former)
     }
 
     /// A process changed its ids or its capabilities. What its ids were, if it is known.
@@ -193,6 +196,18 @@ impl Tree {
         self.count_children();
     }
 
+    /// Takes in one process that another tree knew, running or ended.
+    pub fn known_before(&mut self, process: Process) {
+        let (key, exited_ns) = (process.key, process.exited_ns);
+        if self.processes.contains_key(&key) {
+            return;
+        }
+        self.insert(Process { exited_ns: None, ..process });
+        if let Some(at_ns) = exited_ns {
+            self.end(key, at_ns);
+        }
+    }
+
     /// The bounds.
     #[must_use]
     pub const fn limits(&self) -> Limits {
@@ -254,11 +269,11 @@ impl Tree {
         self.evicted
     }
 
-    /// Takes in a process whose beginning was not seen.
-    fn meet(&mut self, event: &Event<'_>, parent: TaskRef) {
+    /// Takes in a process whose beginning was not seen. False if it is known.
+    fn meet(&mut self, event: &Event<'_>, parent: TaskRef) -> bool {
         let key = Key::from(event.process);
         if self.processes.contains_key(&key) {
-            return;
+            return false;
         }
         self.insert(Process {
             key,
@@ -272,6 +287,7 @@ impl Tree {
             parent: some(parent),
             exited_ns: None,
         });
+        true
     }
 
     fn insert(&mut self, process: Process) {

@@ -62,12 +62,16 @@ pub enum Kind {
     HostUsers = 26,
     /// `Input::Gap`
     Gap = 27,
+    /// `Input::Tick`
+    Tick = 28,
+    /// `Input::Process`
+    Process = 29,
     /// [`Ending`]; the last frame.
     End = 31,
 }
 
 impl Kind {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 22] = [
         Self::Header,
         Self::Groups,
         Self::Processes,
@@ -87,6 +91,8 @@ impl Kind {
         Self::Names,
         Self::HostUsers,
         Self::Gap,
+        Self::Tick,
+        Self::Process,
         Self::End,
     ];
 
@@ -99,7 +105,7 @@ impl Kind {
     /// True for an input of the pipeline, a gap aside.
     #[must_use]
     pub const fn is_input(self) -> bool {
-        self as u16 >= Self::Record as u16 && (self as u16) < Self::Gap as u16
+        self as u16 >= Self::Record as u16 && !matches!(self, Self::Gap | Self::End)
     }
 }
 

@@ -190,6 +190,7 @@ impl<R: Read> Reader<R> {
                 Input::Record { now_ns, bytes: bytes.into() }
             }
             Kind::Group => Input::Group(content.into()),
+            Kind::Tick => Input::Tick { now_ns: number(&content)?.0 },
             Kind::Release => Input::Release { now_ns: number(&content)?.0 },
             Kind::Answer => {
                 let (now_ns, answer) = json(&content)?;
@@ -210,6 +211,7 @@ impl<R: Read> Reader<R> {
             }
             Kind::HostUsers => Input::HostUsers(Arc::new(json(&content)?)),
             Kind::Gap => Input::Gap(json(&content)?),
+            Kind::Process => Input::Process(json(&content)?),
             Kind::End => {
                 let ending = json(&content)?;
                 self.next_frame();
@@ -291,7 +293,7 @@ impl Header {
             began_ns: 0,
             capability_last: 0,
             environment: Vec::new(),
-            options: super::Options { environment: false, payload: false, anonymise: false },
+            options: super::Options { environment: false, payload: false, anonymise: false, chosen: false },
         }
     }
 }

@@ -38,7 +38,7 @@ const CGROUP: u64 = 77;
 
 /// Keeps the encoded events.
 #[derive(Default)]
-struct Kept(Vec<Vec<u8>>);
+pub(super) struct Kept(pub(super) Vec<Vec<u8>>);
 
 impl Output for Kept {
     fn wants(&self, _class: crate::proto::Class, _container: Option<&Container>) -> bool {
@@ -56,12 +56,12 @@ impl Output for Kept {
 }
 
 impl Kept {
-    fn events(&self) -> Vec<crate::proto::Event> {
+    pub(super) fn events(&self) -> Vec<crate::proto::Event> {
         self.0.iter().map(|bytes| prost::Message::decode(bytes.as_slice()).unwrap()).collect()
     }
 }
 
-fn context() -> Context {
+pub(super) fn context() -> Context {
     Context {
         node: "node-7".into(),
         instance: "abc".into(),
@@ -71,7 +71,7 @@ fn context() -> Context {
     }
 }
 
-fn pipeline() -> Pipeline {
+pub(super) fn pipeline() -> Pipeline {
     let tree = Tree::new(Limits { processes_max: 100, retention_ns: 1_000 });
     Pipeline::new(context(), tree, Store::new(64), 250)
 }
@@ -92,7 +92,7 @@ fn header(options: Options) -> Header {
     }
 }
 
-fn record_header(class: Class, pid: u32, time_ns: u64) -> RecordHeader {
+pub(super) fn record_header(class: Class, pid: u32, time_ns: u64) -> RecordHeader {
     RecordHeader {
         version: ABI_VERSION,
         class: class as u16,
@@ -104,7 +104,7 @@ fn record_header(class: Class, pid: u32, time_ns: u64) -> RecordHeader {
     }
 }
 
-fn with_tails(fixed: &[u8], fields: &[(Tail, &[u8])]) -> Box<[u8]> {
+pub(super) fn with_tails(fixed: &[u8], fields: &[(Tail, &[u8])]) -> Box<[u8]> {
     let mut bytes = fixed.to_vec();
     for (kind, value) in fields {
         let length = u32::try_from(value.len()).unwrap();
@@ -173,6 +173,7 @@ fn inputs() -> Vec<Input> {
         Input::Policy(Arc::new(policy)),
         Input::Record { now_ns: 110, bytes: exec(9, 100) },
         Input::Release { now_ns: 150 },
+        Input::Tick { now_ns: 160 },
         Input::Answer { now_ns: 210, answer: answer() },
         Input::Record { now_ns: 300, bytes: exec(9, 290) },
         Input::Record { now_ns: 310, bytes: datagram(9, 305) },
@@ -198,7 +199,7 @@ fn inputs() -> Vec<Input> {
     ]
 }
 
-fn encoded(options: Options, state: State, inputs: Vec<Input>) -> Vec<u8> {
+pub(super) fn encoded(options: Options, state: State, inputs: Vec<Input>) -> Vec<u8> {
     let mut file = Vec::new();
     let mut writer = Writer::new(&mut file, u64::MAX);
     let anonymiser = options.anonymise.then(|| Anonymiser::with_key(b"key"));
@@ -217,8 +218,9 @@ fn encoded(options: Options, state: State, inputs: Vec<Input>) -> Vec<u8> {
     file
 }
 
-const ALL: Options = Options { environment: true, payload: true, anonymise: false };
-const PLAIN: Options = Options { environment: false, payload: false, anonymise: false };
+const ALL: Options = Options { environment: true, payload: true, anonymise: false, chosen: false };
+pub(super) const PLAIN: Options =
+    Options { environment: false, payload: false, anonymise: false, chosen: false };
 const ANONYMOUS: Options = Options { anonymise: true, ..PLAIN };
 
 fn file(options: Options) -> Vec<u8> {

@@ -80,6 +80,7 @@ impl<T: FnMut(Vec<u8>) -> bool> Encoder<T> {
                 let clean = self.clean(&bytes);
                 self.put(Kind::Group, &[clean.as_deref().unwrap_or(&bytes)]);
             }
+            Input::Tick { now_ns } => self.put(Kind::Tick, &[&now_ns.to_le_bytes()]),
             Input::Release { now_ns } => self.put(Kind::Release, &[&now_ns.to_le_bytes()]),
             Input::Answer { now_ns, mut answer } => {
                 if let Some(anonymiser) = &self.anonymiser {
@@ -110,6 +111,12 @@ impl<T: FnMut(Vec<u8>) -> bool> Encoder<T> {
             // They are nothing but names.
             Input::HostUsers(_) if self.anonymiser.is_some() => {}
             Input::HostUsers(users) => self.json(Kind::HostUsers, users.as_ref()),
+            Input::Process(mut process) => {
+                if let Some(anonymiser) = &self.anonymiser {
+                    anonymiser.process(&mut process);
+                }
+                self.json(Kind::Process, &process);
+            }
             Input::Gap(gap) => self.json(Kind::Gap, &gap),
         }
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use sensor_common::record::process::{Capabilities, FileIdentity, Ids};
+use sensor_common::record::process::{Capabilities, FileIdentity, Ids, Namespaces};
 
 use super::cgroupfs::{CgroupTree, path_in};
 use crate::event::text::{Strings, lossy};
@@ -145,11 +145,32 @@ fn standing(folder: &Path, stat: &Stat, status: &str) -> Standing {
     let login = fs::read_to_string(folder.join("loginuid")).ok().and_then(|text| text.trim().parse().ok());
     Standing {
         capabilities: capabilities(),
+        namespaces: namespaces(folder),
         session: stat.session,
         group: stat.group,
         terminal: stat.terminal,
         login_uid: login.unwrap_or(u32::MAX),
     }
+}
+
+/// Namespaces, as links of the form `mnt:[4026531841]`; `None` if that of its mounts cannot be read.
+fn namespaces(folder: &Path) -> Option<Namespaces> {
+    let number = |name: &str| {
+        let link = fs::read_link(folder.join("ns").join(name)).ok()?;
+        link.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse::<u32>().ok()
+    };
+    let mnt = number("mnt")?;
+    let other = |name: &str| number(name).unwrap_or_default();
+    Some(Namespaces {
+        mnt,
+        pid: other("pid"),
+        net: other("net"),
+        ipc: other("ipc"),
+        uts: other("uts"),
+        cgroup: other("cgroup"),
+        user: other("user"),
+        time: other("time"),
+    })
 }
 
 fn program(folder: &Path, command: &str) -> Program {

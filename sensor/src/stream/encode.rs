@@ -7,7 +7,7 @@ mod payload;
 mod privilege;
 mod socket;
 
-pub use self::finding::severity;
+pub use self::finding::{learned, severity};
 use sensor_common::{
     class::Class,
     header::{Incomplete, TaskRef},

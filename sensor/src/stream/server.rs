@@ -18,8 +18,10 @@ use tonic_health::server::HealthReporter;
 use tonic_reflection::server::Builder as Reflection;
 
 use self::generated::sensor_server::SensorServer;
+use super::filter::Filter;
 use super::hub::HubHandle;
 use super::{connection::Connection, listener::Listener, tls::TlsListener};
+use crate::detect::normal::Learned;
 use crate::proto;
 use crate::record::Options;
 
@@ -49,6 +51,8 @@ pub type StatusRequest = oneshot::Sender<proto::GetStatusResponse>;
 pub struct RecordingRequest {
     /// What it is to hold.
     pub options: Options,
+    /// Containers of which it is to hold only what they do, if `options` say so.
+    pub of: Filter,
     /// Where it comes from, or why not.
     pub reply: oneshot::Sender<Result<mpsc::Receiver<Vec<u8>>, NoRecording>>,
 }
@@ -84,6 +88,8 @@ pub struct Backend {
     pub status: mpsc::Sender<StatusRequest>,
     /// Who makes recordings.
     pub recordings: mpsc::Sender<RecordingRequest>,
+    /// Who knows what was learned of images.
+    pub learned: mpsc::Sender<oneshot::Sender<Vec<Learned>>>,
     /// Whether every hook is attached and events flow; health follows it.
     pub ready: watch::Receiver<bool>,
     /// Turns true, or loses its sender, when the agent ends.
@@ -115,10 +121,18 @@ impl Backend {
     ///
     /// # Errors
     /// When there is one already, or the agent does not answer.
-    pub async fn record(&self, options: Options) -> Result<mpsc::Receiver<Vec<u8>>, NoRecording> {
+    pub async fn record(&self, options: Options, of: Filter) -> Result<mpsc::Receiver<Vec<u8>>, NoRecording> {
         let (reply, begun) = oneshot::channel();
-        self.recordings.send(RecordingRequest { options, reply }).await.map_err(|_| NoRecording::Failed)?;
+        let request = RecordingRequest { options, of, reply };
+        self.recordings.send(request).await.map_err(|_| NoRecording::Failed)?;
         begun.await.unwrap_or(Err(NoRecording::Failed))
+    }
+
+    /// Asks what was learned of images; `None`: nobody answers.
+    pub async fn ask_learned(&self) -> Option<Vec<Learned>> {
+        let (reply, told) = oneshot::channel();
+        self.learned.send(reply).await.ok()?;
+        told.await.ok()
     }
 
     /// Asks the agent how it is.

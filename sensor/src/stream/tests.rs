@@ -67,7 +67,14 @@ impl Agent {
         let (stop, stop_seen) = watch::channel(false);
         let (recordings, asked) = mpsc::channel(1);
         tokio::spawn(record(asked));
-        let backend = Backend { hub: handle, status, recordings, ready: ready_seen, stop: stop_seen };
+        let backend = Backend {
+            hub: handle,
+            status,
+            recordings,
+            learned: mpsc::channel(1).0,
+            ready: ready_seen,
+            stop: stop_seen,
+        };
         let served = tokio::spawn(serve(Listener::bind(&address).unwrap(), remote, backend));
         Self { address, publish, ready, stop, served, ended, pipeline: Some(pipeline), _folder: folder }
     }
@@ -189,7 +196,7 @@ async fn a_recording_is_passed_on_until_its_end_and_there_is_one_at_a_time() {
     let both = proto::RecordRequest { payload: true, anonymise: true, ..Default::default() };
     assert_eq!(client.record(both).await.unwrap_err().code(), Code::InvalidArgument);
     let request = proto::RecordRequest { payload: true, ..Default::default() };
-    let mut recording = client.record(request).await.unwrap().into_inner();
+    let mut recording = client.record(request.clone()).await.unwrap().into_inner();
     let part = recording.message().await.unwrap().unwrap();
     let options = crate::record::Options { payload: true, ..Default::default() };
     assert_eq!(part.data, format!("{options:?}").into_bytes());

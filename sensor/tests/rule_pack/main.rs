@@ -1,6 +1,7 @@
 //! The rules that are shipped: each fires on what it is for and not on what comes near it, ordinary work raises nothing
 //! above low, and `docs/rule-pack.md` is what the files say.
 
+mod detections;
 mod scene;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use sensor::detect::engine::Engine;
 use sensor::detect::judge::Judge as _;
 use sensor::detect::rules::{Loaded, Matching, Options, Priority, Rule, Ruleset, Source};
+use sensor::detect::technique::Technique;
 
 /// Blocks of `= NAME` with lines of events: `+` fires the rule, `-` does not.
 const CASES: &str = include_str!("cases.txt");
@@ -168,94 +170,6 @@ const TACTICS: [&str; 10] = [
     "mitre_command_and_control",
     "mitre_impact",
 ];
-/// Techniques of ATT&CK, and of Microsoft's threat matrix for Kubernetes, that rules may name.
-const TECHNIQUES: [&str; 85] = [
-    "T1003.008",
-    "T1005",
-    "T1014",
-    "T1021.004",
-    "T1036",
-    "T1036.004",
-    "T1040",
-    "T1046",
-    "T1053.003",
-    "T1055.008",
-    "T1055.009",
-    "T1059.004",
-    "T1068",
-    "T1070.002",
-    "T1070.003",
-    "T1070.004",
-    "T1071.004",
-    "T1072",
-    "T1083",
-    "T1098.004",
-    "T1105",
-    "T1136.001",
-    "T1190",
-    "T1204.002",
-    "T1204.003",
-    "T1210",
-    "T1222.002",
-    "T1485",
-    "T1489",
-    "T1496.001",
-    "T1499",
-    "T1505.003",
-    "T1528",
-    "T1543.002",
-    "T1546",
-    "T1546.004",
-    "T1547.006",
-    "T1548.001",
-    "T1548.003",
-    "T1552.001",
-    "T1552.004",
-    "T1552.005",
-    "T1552.007",
-    "T1557.002",
-    "T1562.001",
-    "T1562.004",
-    "T1571",
-    "T1574.006",
-    "T1609",
-    "T1610",
-    "T1611",
-    "T1613",
-    "T1620",
-    "T1622",
-    "MS-TA9003",
-    "MS-TA9004",
-    "MS-TA9006",
-    "MS-TA9007",
-    "MS-TA9008",
-    "MS-TA9009",
-    "MS-TA9010",
-    "MS-TA9012",
-    "MS-TA9013",
-    "MS-TA9014",
-    "MS-TA9015",
-    "MS-TA9016",
-    "MS-TA9017",
-    "MS-TA9018",
-    "MS-TA9019",
-    "MS-TA9020",
-    "MS-TA9021",
-    "MS-TA9025",
-    "MS-TA9026",
-    "MS-TA9027",
-    "MS-TA9028",
-    "MS-TA9029",
-    "MS-TA9030",
-    "MS-TA9031",
-    "MS-TA9033",
-    "MS-TA9034",
-    "MS-TA9036",
-    "MS-TA9037",
-    "MS-TA9038",
-    "MS-TA9039",
-    "MS-TA9040",
-];
 
 fn techniques(rule: &Rule) -> Vec<&str> {
     let is = |tag: &&String| tag.starts_with("T1") || tag.starts_with("MS-");
@@ -267,8 +181,8 @@ fn tags_are_known() {
     let loaded = load(Matching::First);
     for rule in loaded.ruleset.rules() {
         for tag in &rule.tags {
-            let known =
-                [&SUBJECTS[..], &TACTICS, &TECHNIQUES].iter().any(|list| list.contains(&tag.as_str()));
+            let known = [&SUBJECTS[..], &TACTICS].iter().any(|list| list.contains(&tag.as_str()))
+                || Technique::of(tag).name().is_some();
             assert!(known, "{}: the tag `{tag}` is none", rule.name);
         }
         assert!(!techniques(rule).is_empty(), "{} names no technique", rule.name);
@@ -317,15 +231,23 @@ fn tables() -> String {
 const MARK: &str =
     "<!-- From here on made from deploy/rules: PICKET_BLESS=1 cargo test -p sensor --test rule_pack -->\n";
 
+const DETECTIONS: &str = "<!-- From here on made from the code and deploy/rules: PICKET_BLESS=1 cargo test -p sensor --test rule_pack -->\n";
+
 #[test]
-fn the_page_is_what_the_files_say() {
-    let file = workspace().join("docs/rule-pack.md");
-    let page = fs::read_to_string(&file).unwrap();
-    let (introduction, _) = page.split_once(MARK).expect("the page has its mark");
-    let wanted = format!("{introduction}{MARK}{}", tables());
-    if std::env::var_os("PICKET_BLESS").is_some() {
-        fs::write(&file, wanted).unwrap();
-    } else {
-        assert_eq!(page, wanted, "PICKET_BLESS=1 cargo test -p sensor --test rule_pack writes it anew");
+fn the_pages_are_what_code_and_files_say() {
+    for (name, mark, rest) in [("rule-pack", MARK, tables()), ("detections", DETECTIONS, detections::page())]
+    {
+        let file = workspace().join(format!("docs/{name}.md"));
+        let page = fs::read_to_string(&file).unwrap();
+        let (introduction, _) = page.split_once(mark).expect("the page has its mark");
+        let wanted = format!("{introduction}{mark}{rest}");
+        if std::env::var_os("PICKET_BLESS").is_some() {
+            fs::write(&file, wanted).unwrap();
+        } else {
+            assert!(
+                page == wanted,
+                "docs/{name}.md: PICKET_BLESS=1 cargo test -p sensor --test rule_pack writes it anew"
+            );
+        }
     }
 }

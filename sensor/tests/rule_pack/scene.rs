@@ -26,7 +26,7 @@ use sensor::event::{
 };
 use sensor::identity::{
     container::{Container, Pod},
-    store::{Known, Owner},
+    store::{Known, Owner, Store},
 };
 use sensor::process::{
     Program, Running, Standing, TICK_NS,
@@ -156,6 +156,7 @@ pub(crate) fn with<T>(text: &str, judge: impl FnOnce(Given<'_>) -> T) -> T {
     judge(Given {
         event: &event,
         tree: &tree,
+        identity: &Store::new(1),
         owner: Some(&own),
         ids_before: None,
         other: target,

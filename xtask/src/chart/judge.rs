@@ -8,7 +8,7 @@ use super::helm::Helm;
 const KUBERNETES: [&str; 3] = ["1.20.2", "1.30.0", "1.33.1"];
 
 /// Values as users combine them.
-const VALUES: [&[&str]; 8] = [
+const VALUES: [&[&str]; 9] = [
     &[],
     &["namespace.create=true"],
     &[
@@ -41,6 +41,10 @@ const VALUES: [&[&str]; 8] = [
     ],
     &["rules.extra={\"own.yaml\":\"- list: a\\n  items: [b]\\n\"}"],
     &["rules.shipped=false"],
+    &[
+        "rules.exceptions=\"[[exception]]\\nfinding = [\\\"x\\\"]\\nreason = \\\"r\\\"\\n\"",
+        "host.stateFolder=",
+    ],
 ];
 
 /// Wrong values, and the name by which each must be refused.
@@ -97,6 +101,13 @@ pub(super) fn renderings(helm: &Helm) -> Result<()> {
     ensure!(default.contains("mountPath: /sys/fs/bpf\n"), "what a killed agent pinned outlives it");
     let without = helm.template(KUBERNETES[0], VALUES[5])?;
     ensure!(!without.contains("/sys/fs/bpf"), "without a folder nothing is mounted:\n{without}");
+    let excepting = helm.template(KUBERNETES[0], VALUES[8])?;
+    ensure!(
+        excepting.contains("  exceptions.toml: |\n    \n    [[exception]]")
+            || excepting.contains("  exceptions.toml: |\n    [[exception]]"),
+        "exceptions are given:\n{excepting}"
+    );
+    ensure!(excepting.contains("normal = \"off\""), "without a folder nothing is learned:\n{excepting}");
     let asking = helm.template(KUBERNETES[0], VALUES[2])?;
     ensure!(
         asking.contains("    kubernetes = \"on\"\n    peers = true\n"),
@@ -140,14 +151,15 @@ fn rendering(text: &str) -> Result<()> {
     if let Some(missing) = REQUIRED.iter().find(|required| !daemonset.contains(**required)) {
         anyhow::bail!("the DaemonSet lacks `{missing}`");
     }
-    // Only the folder of the socket, and the one of what is pinned, may be written to.
+    // Only the folders of the socket, of what was learned, and of what is pinned may be written to.
     let mounts = daemonset.split("volumeMounts:").nth(1).and_then(|rest| rest.split("volumes:").next());
     let mounts = mounts.context("the DaemonSet mounts nothing")?;
     let writable: Vec<_> =
         mounts.split("- name: ").skip(1).filter(|mount| !mount.contains("readOnly: true")).collect();
     let names: Vec<_> = writable.iter().map(|mount| mount.lines().next().unwrap_or_default()).collect();
     ensure!(
-        matches!(names.as_slice(), ["socket"] | ["socket", "bpf"]),
+        names.first() == Some(&"socket")
+            && names.iter().all(|name| ["socket", "state", "bpf"].contains(name)),
         "mounted to be written to: {writable:?}"
     );
     Ok(())

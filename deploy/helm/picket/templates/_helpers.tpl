@@ -53,6 +53,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if .Values.rules.extra }}{{ $paths = append $paths "/etc/picket-rules" }}{{ end -}}
 {{- $_ := set $own "rules" (dict "paths" $paths) -}}
 {{- end }}
+{{- $tuning := dict -}}
+{{- if .Values.rules.exceptions }}{{ $_ := set $tuning "exceptions" "/etc/picket-rules/exceptions.toml" }}{{ end -}}
+{{- if not .Values.host.stateFolder }}{{ $_ := set $tuning "normal" "off" }}{{ end -}}
+{{- if $tuning }}{{ $_ := set $own "tuning" $tuning }}{{ end -}}
 {{- toJson (mustMergeOverwrite $own (deepCopy .Values.config)) -}}
 {{- end }}
 

@@ -122,7 +122,7 @@ volumeMounts:
     mountPath: /etc/picket/picket.toml
     subPath: picket.toml
     readOnly: true
-  {{- if .Values.rules.extra }}
+  {{- if or .Values.rules.extra .Values.rules.exceptions }}
   # As a folder, so that the agent sees changes.
   - name: rules
     mountPath: /etc/picket-rules
@@ -131,6 +131,10 @@ volumeMounts:
   # The folders of the node that the agent writes to.
   - name: socket
     mountPath: /run/picket
+  {{- if .Values.host.stateFolder }}
+  - name: state
+    mountPath: /var/lib/picket
+  {{- end }}
   {{- if .Values.host.bpf }}
   - name: bpf
     mountPath: /sys/fs/bpf
@@ -168,7 +172,7 @@ volumes:
   - name: config
     configMap:
       name: {{ include "picket.name" . }}
-  {{- if .Values.rules.extra }}
+  {{- if or .Values.rules.extra .Values.rules.exceptions }}
   - name: rules
     configMap:
       name: {{ include "picket.name" . }}-rules
@@ -177,6 +181,12 @@ volumes:
     hostPath:
       path: {{ .Values.host.socketFolder }}
       type: DirectoryOrCreate
+  {{- with .Values.host.stateFolder }}
+  - name: state
+    hostPath:
+      path: {{ . }}
+      type: DirectoryOrCreate
+  {{- end }}
   {{- with .Values.host.bpf }}
   # A folder of every kernel, also where no BPF file system is mounted on it.
   - name: bpf

@@ -7,6 +7,7 @@ use sensor_common::class::{Class, Family};
 use tokio::sync::watch;
 
 use crate::agent::rules::NameAccount;
+use crate::bounded::Table;
 use crate::config::resolved::Rules as Settings;
 use crate::detect::names::NAMES_MAX;
 use crate::pipeline::Judged;
@@ -52,8 +53,16 @@ impl Rules {
             }),
             events_seen: gated().map(|entry| entry.seen).sum(),
             events_filtered: gated().map(|entry| entry.filtered).sum(),
+            findings_excepted: judged.excepted,
+            remembered: Some(table(judged.remembered)),
+            images: Some(table(judged.learned.0)),
+            facts_evicted: judged.learned.1,
             name_failures: self.names.failures.load(Ordering::Relaxed),
             ..about
         }
     }
+}
+
+const fn table(table: Table) -> proto::Table {
+    proto::Table { entries: table.entries as u64, capacity: table.most as u64, evicted: table.evicted }
 }

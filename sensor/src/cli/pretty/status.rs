@@ -379,7 +379,7 @@ rules
   1 more warnings (--all shows them)
   findings: 2 high, 1 low; 9 events judged
   looked at: 2 classes of containers, 0 of the host; 97 of 100 events filtered in the kernel, as nothing could match
-  not told: 5 equal ones, 0 beyond rules.burst
+  not told: 5 equal ones, 0 beyond rules.burst, 0 excepted
 ";
         assert!(shown.contains(expected), "{shown}");
         assert!(page(&status, true, Paint::OFF).contains("    /etc/picket/rules/a.yaml\n"));

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -10,8 +9,8 @@ use prost::Message as _;
 use sensor_common::class::Class;
 
 use super::expected::{self, Alert};
-use crate::agent;
-use crate::cli::{RulesTestArgs, falco};
+use crate::agent::{self, Judging};
+use crate::cli::{MatchingChoice, RulesTestArgs, falco};
 use crate::detect::told::Bounds;
 use crate::identity::{container::Container, store::Question};
 use crate::pipeline::{Output, Pipeline};
@@ -44,7 +43,7 @@ pub(super) fn run(args: &RulesTestArgs) -> ExitCode {
 fn test(args: &RulesTestArgs) -> Result<(String, ExitCode)> {
     let path = args.recording.display();
     let file = File::open(&args.recording).with_context(|| format!("cannot open {path}"))?;
-    let alerts = judge(&args.paths, BufReader::new(file)).with_context(|| format!("recording {path}"))?;
+    let alerts = judge(args, BufReader::new(file)).with_context(|| format!("recording {path}"))?;
     let file = args.expect.display();
     if args.write {
         fs::write(&args.expect, expected::write(&alerts)?).with_context(|| format!("cannot write {file}"))?;
@@ -69,8 +68,9 @@ fn test(args: &RulesTestArgs) -> Result<(String, ExitCode)> {
 }
 
 /// Every alert of these rules in a recording.
-fn judge(rules: &[PathBuf], recording: impl Read) -> Result<Vec<Alert>> {
-    let judge = agent::judge(rules).map_err(|error| anyhow::anyhow!("{error}"))?;
+fn judge(args: &RulesTestArgs, recording: impl Read) -> Result<Vec<Alert>> {
+    let how = Judging { all: args.matching == MatchingChoice::All, ..Judging::default() };
+    let judge = agent::judge(&args.paths, how).map_err(|error| anyhow::anyhow!("{error}"))?;
     let Some(judge) = judge else { bail!("none of these rules is enabled") };
     let (mut reader, state) = Reader::open(recording)?;
     let mut pipeline = Pipeline::restore(reader.header().context(), state);
@@ -143,7 +143,7 @@ mod tests {
     fn args(folder: &std::path::Path) -> RulesTestArgs {
         let [rules, recording, expect] =
             ["rules.yaml", "a.recording", "expected"].map(|name| folder.join(name));
-        RulesTestArgs { paths: vec![rules], recording, expect, write: false }
+        RulesTestArgs { paths: vec![rules], recording, expect, matching: MatchingChoice::First, write: false }
     }
 
     #[test]
@@ -167,6 +167,20 @@ mod tests {
                 && text.contains("+ Payroll ran: 1 not expected: ran /opt/secret-project/payroll as 10 "),
             "{text}"
         );
+    }
+
+    #[test]
+    fn matching_is_as_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut args = args(folder.path());
+        let second = RULES.replacen("Payroll ran", "Payroll ran, too", 1);
+        let second = second.split("- rule: Nothing").next().unwrap();
+        fs::write(&args.paths[0], format!("{RULES}{second}")).unwrap();
+        fs::write(&args.recording, sample()).unwrap();
+        args.write = true;
+        assert!(test(&args).unwrap().0.starts_with("3 alerts"));
+        args.matching = MatchingChoice::All;
+        assert!(test(&args).unwrap().0.starts_with("6 alerts"));
     }
 
     #[test]

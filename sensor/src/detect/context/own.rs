@@ -4,13 +4,13 @@ use sensor_common::{
     class::Class,
     record::{
         privilege::{CallRecord, Facts as CallFacts},
-        process::{FileIdentity, Namespaces},
+        process::FileIdentity,
     },
 };
 
 use super::{Context, text};
 use crate::detect::field::own::Name;
-use crate::detect::value::Value;
+use crate::detect::{namespace::Kind, value::Value};
 use crate::event::{Facts, content::Content, file, request, text::until_nul, wire::dns::Question};
 use crate::identity::store::{Known, Owner};
 
@@ -18,20 +18,6 @@ use crate::identity::store::{Known, Owner};
 const MAP_COMMANDS: [u64; 2] = [0, 14];
 /// Part of an inode's mode that says what it is.
 const FILE_TYPE: u32 = 0o170_000;
-
-/// Namespaces: name, flag (`CLONE_NEW*`), and the numbers that the kernel gives to the first of them. Most are fixed
-/// (`include/linux/proc_ns.h`, since 6.18 `include/uapi/linux/nsfs.h`); those of mounts and networks were before the
-/// first that were given out.
-const NAMESPACES: [(&str, u64, &[u32]); 8] = [
-    ("mnt", 0x0002_0000, &[0xEFFF_FFF8, 0xF000_0000, 0xF000_0001]),
-    ("net", 0x4000_0000, &[0xEFFF_FFF9, 0xF000_0000]),
-    ("time", 0x0000_0080, &[0xEFFF_FFFA]),
-    ("cgroup", 0x0200_0000, &[0xEFFF_FFFB]),
-    ("pid", 0x2000_0000, &[0xEFFF_FFFC]),
-    ("user", 0x1000_0000, &[0xEFFF_FFFD]),
-    ("uts", 0x0400_0000, &[0xEFFF_FFFE]),
-    ("ipc", 0x0800_0000, &[0xEFFF_FFFF]),
-];
 
 impl<'a> Context<'a> {
     /// Value of a field that only Picket has.
@@ -109,10 +95,10 @@ impl<'a> Context<'a> {
             }
             _ => None,
         };
-        NAMESPACES
-            .iter()
-            .filter(move |entry| record.is_some_and(|record| is_entered(entry, record)))
-            .map(|(name, _, _)| *name)
+        Kind::ALL
+            .into_iter()
+            .filter(move |kind| record.is_some_and(|record| is_entered(*kind, record)))
+            .map(Kind::name)
     }
 
     fn is_parent_outside(&self) -> Option<bool> {
@@ -174,27 +160,14 @@ fn put<'b>(buffer: &'b mut Vec<u8>, value: &str) -> Option<Value<'b>> {
 
 /// True if a setns that succeeded entered the node's namespace of this kind: by a descriptor of the namespace, or by one of
 /// a process, whose namespaces the record tells.
-fn is_entered((name, flag, first): &(&str, u64, &[u32]), record: &CallRecord) -> bool {
+fn is_entered(kind: Kind, record: &CallRecord) -> bool {
     let [_, flags, ..] = record.arguments;
-    let asked = flags == 0 || flags & flag != 0;
-    let of_file = |number: u32| u64::from(number) == record.file.inode;
-    let (now, target) = (number_of(name, &record.namespaces), number_of(name, &record.target_namespaces));
+    let asked = flags == 0 || flags & kind.flag() != 0;
+    let (now, target) = (kind.of(&record.namespaces), kind.of(&record.target_namespaces));
+    let file = u32::try_from(record.file.inode).unwrap_or_default();
     // The task itself stays in its pid namespace: only what it starts is in the other one.
-    let is_kind = *name == "pid" || of_file(now) || flags & flag != 0;
-    asked && first.iter().any(|number| of_file(*number) && is_kind || flags & flag != 0 && *number == target)
-}
-
-fn number_of(name: &str, namespaces: &Namespaces) -> u32 {
-    match name {
-        "mnt" => namespaces.mnt,
-        "net" => namespaces.net,
-        "time" => namespaces.time,
-        "cgroup" => namespaces.cgroup,
-        "pid" => namespaces.pid,
-        "user" => namespaces.user,
-        "uts" => namespaces.uts,
-        _ => namespaces.ipc,
-    }
+    let is_kind = kind == Kind::Pid || file == now || flags & kind.flag() != 0;
+    asked && (kind.is_first(file) && is_kind || flags & kind.flag() != 0 && kind.is_first(target))
 }
 
 fn file_kind(mode: u32) -> Option<&'static str> {

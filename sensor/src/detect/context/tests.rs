@@ -191,9 +191,11 @@ impl World {
 
     fn with<R>(&self, bytes: &[u8], look: impl FnOnce(&Context<'_>) -> R) -> R {
         let event = decode(bytes).unwrap();
+        let store = Store::new(1);
         let context = Context::new(Given {
             event: &event,
             tree: &self.tree,
+            identity: &store,
             owner: self.owner.as_ref(),
             ids_before: None,
             other: self.tree.get(SHELL.into()),

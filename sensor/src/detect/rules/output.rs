@@ -7,6 +7,7 @@ use super::parse::Wrong;
 use super::{Priority, tree::Transformer};
 use crate::detect::field::Field;
 use crate::detect::finding::{Alert, Finding, Origin, Scalar, Severity};
+use crate::detect::technique::Technique;
 use crate::detect::value::{Facts, Value};
 
 /// Fields that are added to every output, as users of the language know it.
@@ -272,7 +273,12 @@ impl Rule {
             origin: Origin::Rule,
             severity: severity(self.priority),
             confidence: CONFIDENCE,
-            techniques: self.tags.iter().filter(|tag| is_technique(tag)).cloned().collect(),
+            techniques: self
+                .tags
+                .iter()
+                .filter(|tag| is_technique(tag))
+                .map(|tag| Technique::of(tag))
+                .collect(),
             summary: self.output.render(own, facts),
             evidence: evidence.collect(),
             next: Vec::new(),

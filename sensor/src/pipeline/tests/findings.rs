@@ -3,8 +3,11 @@
 use super::*;
 use crate::detect::{
     context::Given,
+    exception::Exceptions,
     finding::{Finding, Origin, Severity},
     judge::Judge,
+    normal::{Mode, Normal},
+    technique,
     told::Bounds,
 };
 
@@ -26,7 +29,7 @@ impl Judge for Suspicious {
             origin: Origin::Rule,
             severity: Severity::High,
             confidence: 0.5,
-            techniques: vec!["T1611".into()],
+            techniques: vec![technique::T1611],
             summary: format!("{} at {}", process.program.executable, given.wall_ns),
             evidence: vec!["seen".into()],
             next: Vec::new(),
@@ -111,6 +114,37 @@ fn what_subscribers_do_not_want_is_judged_and_the_canary_is_not() {
     pipeline.set_canary(10, 10);
     pipeline.record(&opened(10, 3), 3, &mut kept);
     assert!(kept.events.is_empty() && kept.canary == [Class::FileOpen]);
+}
+
+#[test]
+fn exceptions_are_not_told_and_counted() {
+    let (mut pipeline, mut kept) = (judged_pipeline(&[Class::ProcessExec]), Kept::default());
+    pipeline.answer(answer(), 0, &mut kept);
+    let text = "[[exception]]\ncontainer = [\"main\"]\nprogram = [\"/bin/*\"]\nreason = \"r\"\n";
+    let exceptions = Exceptions::parse(text).unwrap();
+    assert!(pipeline.set_exceptions(Arc::new(exceptions)).is_empty());
+    pipeline.record(&exec(10, 1), 1, &mut kept);
+    assert_eq!((kept.take().len(), pipeline.judged().excepted), (1, 1));
+    let low = text.replace("reason", "action = \"low\"\nreason");
+    assert_eq!(pipeline.set_exceptions(Arc::new(Exceptions::parse(&low).unwrap())).len(), 1);
+    pipeline.record(&exec(11, 2), 2, &mut kept);
+    assert_eq!(finding(&kept.events[1]).severity(), proto::finding::Severity::Low);
+}
+
+#[test]
+fn what_programs_do_is_learned_and_shown() {
+    let (mut pipeline, mut kept) = (judged_pipeline(&[Class::ProcessExec]), Kept::default());
+    pipeline.set_normal(Normal::new(Mode::Learning, 8));
+    let mut named = answer();
+    let container = Container { id: ID.into(), image: "shop/web:1".into(), ..Container::default() };
+    named.identity = Some(Arc::new(Known::new(container, None)));
+    pipeline.answer(named, 0, &mut kept);
+    pipeline.record(&exec(10, 1), 1, &mut kept);
+    let learned = pipeline.learned(8);
+    let facts: Vec<_> = learned[0].facts.iter().map(|(text, _)| text.as_str()).collect();
+    assert_eq!(learned[0].image, "shop/web");
+    assert_eq!(facts, ["finding suspicious by /bin/sh", "starts /bin/sh from ?"]);
+    assert!(pipeline.learned(8).is_empty());
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use super::{Context, Subject, incomplete};
 use crate::detect::finding::{Alert, Finding, Origin, Scalar, Severity};
+use crate::detect::normal::{Learned, Seen};
 use crate::event;
+use crate::process::Process;
 use crate::proto;
 
 impl Context {
@@ -26,6 +28,22 @@ impl Context {
         message.facts = Some(proto::event::Facts::Finding(finding(found, &self.cursor(cursor))));
         message
     }
+
+    /// The message of a finding that no event gave rise to, about a process if it is about one; without container and
+    /// ancestors.
+    #[must_use]
+    pub fn late_finding(
+        &self,
+        process: Option<&Process>,
+        time_ns: u64,
+        found: (&Finding, u64),
+        sequence: u64,
+    ) -> proto::Event {
+        let mut message = self.blank(proto::Class::Finding, time_ns, sequence);
+        message.process = process.map(|process| self.process(process));
+        message.facts = Some(proto::event::Facts::Finding(finding(found, "")));
+        message
+    }
 }
 
 fn finding((finding, repeats): (&Finding, u64), cursor: &str) -> proto::Finding {
@@ -44,12 +62,31 @@ fn finding((finding, repeats): (&Finding, u64), cursor: &str) -> proto::Finding 
         .into(),
         severity: severity(finding.severity).into(),
         confidence: finding.confidence,
-        techniques: finding.techniques.clone(),
+        techniques: finding.techniques.iter().map(ToString::to_string).collect(),
         summary: finding.summary.clone(),
         evidence,
         next: finding.next.clone(),
         repeats,
         alert: finding.alert.as_ref().map(alert),
+    }
+}
+
+/// What was learned of an image, as it is thought of at `now_s` seconds since 1970.
+#[must_use]
+pub fn learned(learned: Learned, now_s: i64) -> proto::LearnedImage {
+    let time = |seconds: i64| Some(proto::Timestamp::from_unix_nanos(seconds.saturating_mul(1_000_000_000)));
+    let fact = |(text, seen): (String, Seen)| proto::learned_image::Fact {
+        text,
+        since: time(seen.since_s),
+        last: time(seen.last_s),
+        occasions: seen.occasions,
+        containers: u32::try_from(seen.containers.len()).unwrap_or(u32::MAX),
+        normal: seen.is_normal(now_s),
+    };
+    proto::LearnedImage {
+        image: learned.image,
+        since: time(learned.since_s),
+        facts: learned.facts.into_iter().map(fact).collect(),
     }
 }
 

@@ -8,9 +8,14 @@ use tonic::{Request, Response, Status};
 
 use super::generated::sensor_server::Sensor;
 use super::{Backend, NoRecording, NoStatus, stopped};
-use crate::proto::{GetStatusRequest, GetStatusResponse, RecordRequest, RecordResponse, SubscribeRequest};
+use crate::clock::{self, BootClock};
+use crate::proto::{
+    GetNormalRequest, GetStatusRequest, GetStatusResponse, LearnedImage, RecordRequest, RecordResponse,
+    SubscribeRequest,
+};
 use crate::record::Options;
 use crate::stream::connection::Way;
+use crate::stream::encode;
 use crate::stream::filter::Filter;
 use crate::stream::frame::Frames;
 use crate::stream::hub::SubscribeError;
@@ -28,6 +33,7 @@ impl Service {
     }
 }
 
+type Images = Pin<Box<dyn Stream<Item = Result<LearnedImage, Status>> + Send>>;
 type Parts = Pin<Box<dyn Stream<Item = Result<RecordResponse, Status>> + Send>>;
 type Responses = Pin<Box<dyn Stream<Item = Result<Frames, Status>> + Send>>;
 
@@ -56,14 +62,18 @@ impl Sensor for Service {
                 "recordings are made through the socket on the node only, not by TCP",
             ));
         }
-        let RecordRequest { environment, payload, anonymise } = request.into_inner();
-        let options = Options { environment, payload, anonymise };
+        let RecordRequest { environment, payload, anonymise, namespaces, pods, containers } =
+            request.into_inner();
+        let chosen = [&namespaces, &pods, &containers].iter().any(|names| !names.is_empty());
+        let options = Options { environment, payload, anonymise, chosen };
         if !options.is_possible() {
             return Err(Status::invalid_argument(
                 "`anonymise` is not possible with `environment` or `payload`: what they hold cannot be anonymised",
             ));
         }
-        let parts = self.backend.record(options).await.map_err(|error| match error {
+        let of = SubscribeRequest { namespaces, pods, containers, ..SubscribeRequest::default() };
+        let of = Filter::compile(of).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let parts = self.backend.record(options, of).await.map_err(|error| match error {
             NoRecording::Busy => Status::resource_exhausted(error.to_string()),
             NoRecording::Failed => Status::unavailable(error.to_string()),
         })?;
@@ -72,6 +82,16 @@ impl Sensor for Service {
         let end = stream::once(async { Err(Status::unavailable("the agent is ending")) });
         let stop = stopped(self.backend.stop.clone());
         Ok(Response::new(Box::pin(parts.take_until(stop).chain(end))))
+    }
+
+    type GetNormalStream = Images;
+
+    async fn get_normal(&self, _: Request<GetNormalRequest>) -> Result<Response<Images>, Status> {
+        let learned = self.backend.ask_learned().await;
+        let learned = learned.ok_or_else(|| Status::unavailable("the agent is ending"))?;
+        let now_s = BootClock::read().to_wall(clock::boot_ns()).unix_nanos() / 1_000_000_000;
+        let images = learned.into_iter().map(move |learned| Ok(encode::learned(learned, now_s)));
+        Ok(Response::new(Box::pin(stream::iter(images))))
     }
 
     async fn get_status(&self, _: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {

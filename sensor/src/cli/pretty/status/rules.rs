@@ -75,8 +75,14 @@ impl Page {
         self.line(format_args!("  findings: {found}; {} events judged", rules.events_judged));
         self.pushed_down(rules);
         let (combined, limited) = (rules.findings_combined, rules.findings_limited);
-        if combined + limited > 0 {
-            self.line(format_args!("  not told: {combined} equal ones, {limited} beyond rules.burst"));
+        let excepted = rules.findings_excepted;
+        if combined + limited + excepted > 0 {
+            self.line(format_args!(
+                "  not told: {combined} equal ones, {limited} beyond rules.burst, {excepted} excepted"
+            ));
+        }
+        if let Some(images) = rules.images.filter(|images| images.entries > 0) {
+            self.line(format_args!("  learned of {} images (picket normal)", images.entries));
         }
         if let Some(names) = rules.names.filter(|names| names.entries > 0) {
             let failures = rules.name_failures;

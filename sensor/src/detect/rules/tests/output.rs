@@ -74,7 +74,10 @@ fn a_finding_says_it_without_what_was_suggested() {
     let tags = "  tags: [T1611, T1552.005, TA0003, MS-TA9018, T16, T1611x, mitre_x, host]\n";
     let finding = of("uid=%user.uid p=%proc.pname", tags, true).finding(&event());
     assert_eq!((finding.id.as_str(), finding.severity), ("some-rule-x", Severity::High));
-    assert_eq!(finding.techniques, ["MS-TA9018", "T1552.005", "T1611", "TA0003"]);
+    assert_eq!(
+        finding.techniques.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["MS-TA9018", "T1552.005", "T1611", "TA0003"]
+    );
     assert_eq!(finding.summary, "uid=0 p=<NA>");
     assert_eq!(finding.evidence, ["user.uid=0"]);
     assert!(finding.alert.is_some());

@@ -1,0 +1,190 @@
+//! A day of ordinary work on a node: what forty containers, their runtime, the agents of the node and its operators do, made up,
+//! the same on every run. Nearly nothing of it may be told above low.
+
+mod agents;
+mod apps;
+mod builds;
+mod node;
+mod operators;
+mod pods;
+mod setup;
+mod work;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sensor::agent::Judging;
+use sensor::clock::BootClock;
+use sensor::detect::told::Bounds;
+use sensor::identity::store::Store;
+use sensor::pipeline::Pipeline;
+use sensor::policy::Policy;
+use sensor::process::tree::{Limits, Tree};
+use sensor::record::Input;
+use sensor::stream::encode::Context;
+
+use self::node::{How, Node, Process, Running, SECOND, Spec};
+use self::work::Work;
+use super::stage::{Findings, Found, behaviours, shipped_rules};
+
+const HOURS: u64 = 24;
+const HOUR: u64 = 3600 * SECOND;
+/// Findings above low that a day may have, beside which a person can work.
+const ABOVE_LOW_MAX: usize = 20;
+/// What agents are told to bound their findings by, unless settings say otherwise.
+const TOLD: Bounds = Bounds { window_ns: 60 * SECOND, burst: 32 };
+
+/// What happens every so many seconds, from the first time on.
+#[derive(Clone, Copy, Debug)]
+struct Task {
+    every: u64,
+    first: u64,
+    does: fn(&mut Day, u64),
+}
+
+const fn task(every: u64, first: u64, does: fn(&mut Day, u64)) -> Task {
+    Task { every, first, does }
+}
+
+/// The node's day.
+#[derive(Debug)]
+struct Day {
+    node: Node,
+    pods: BTreeMap<&'static str, Running>,
+    containerd: Process,
+    kubelet: Process,
+    sshd: Process,
+    cron: Process,
+    systemd: Process,
+}
+
+impl Day {
+    fn new() -> Self {
+        let mut node = Node::new();
+        let systemd = node.daemon(SECOND, None, &["/usr/lib/systemd/systemd", "--system"]);
+        let mut daemon = |words: &[&str]| node.daemon(2 * SECOND, Some(&systemd), words);
+        let containerd = daemon(&["/usr/bin/containerd"]);
+        let kubelet = daemon(&["/usr/bin/kubelet", "--config=/var/lib/kubelet/config.yaml"]);
+        let sshd = daemon(&["/usr/sbin/sshd", "-D"]);
+        let cron = daemon(&["/usr/sbin/cron", "-f"]);
+        let mut day = Self { node, pods: BTreeMap::new(), containerd, kubelet, sshd, cron, systemd };
+        for (place, (key, spec)) in pods::ALL.iter().enumerate() {
+            let at = (5 + place as u64) * SECOND;
+            day.begin(key, spec, at);
+        }
+        day
+    }
+
+    fn begin(&mut self, key: &'static str, spec: &Spec, at: u64) {
+        let containerd = self.containerd.clone();
+        let running = self.node.start(at, &containerd, spec);
+        self.pods.insert(key, running);
+    }
+
+    /// A container that begins, works and ends.
+    fn job(&mut self, spec: &Spec, at: u64, does: impl FnOnce(&mut Work<'_>)) {
+        let containerd = self.containerd.clone();
+        let running = self.node.start(at, &containerd, spec);
+        let mut work = Work { node: &mut self.node, process: running.main.clone(), at: at + SECOND };
+        does(&mut work);
+        let end = work.at + SECOND;
+        self.node.stop(end, &running);
+    }
+
+    fn pod(&self, key: &str) -> Running {
+        self.pods.get(key).unwrap_or_else(|| panic!("{key} is no pod of the day")).clone()
+    }
+
+    /// The first process of a pod does something.
+    fn inside(&mut self, key: &str, at: u64, does: impl FnOnce(&mut Work<'_>)) {
+        let process = self.pod(key).main;
+        self.by(&process, at, does);
+    }
+
+    /// A process does something.
+    fn by(&mut self, process: &Process, at: u64, does: impl FnOnce(&mut Work<'_>)) {
+        does(&mut Work { node: &mut self.node, process: process.clone(), at });
+    }
+
+    /// A probe, or somebody at a terminal: a program beside the first one.
+    fn exec(&mut self, key: &str, at: u64, terminal: bool, words: &[&str], does: impl FnOnce(&mut Work<'_>)) {
+        let running = self.pod(key);
+        let (runc, process, at) = self.node.enter(at, &running, terminal);
+        self.node.exec(&process, at, words, How { terminal, ..How::default() });
+        let mut work = Work { node: &mut self.node, process, at };
+        does(&mut work);
+        let (end, process) = (work.at + SECOND / 100, work.process.clone());
+        self.node.exit(&process, end);
+        self.node.exit(&runc, end + 1);
+    }
+}
+
+fn schedule() -> Vec<Task> {
+    [agents::TASKS, apps::TASKS, builds::TASKS, operators::TASKS].concat()
+}
+
+fn pipeline() -> Pipeline {
+    let context = Context {
+        node: "node".into(),
+        instance: "day".into(),
+        clock: BootClock::with_offset(1_700_000_000_000_000_000),
+        capability_last: 40,
+        environment: Vec::new(),
+    };
+    let tree = Tree::new(Limits { processes_max: 65_536, retention_ns: 60 * SECOND });
+    let mut pipeline = Pipeline::new(context, tree, Store::new(32_768), SECOND / 4);
+    pipeline.set_flows_max(8_192);
+    pipeline.set_policy(Arc::new(Policy::everything()));
+    pipeline.set_judge(sensor::agent::judge(&[shipped_rules()], Judging::default()).unwrap(), TOLD);
+    pipeline.set_behaviours(behaviours());
+    pipeline
+}
+
+/// The whole day through the stages; what was found, and how many records there were.
+fn lived() -> (Vec<Found>, u64, Pipeline) {
+    let (mut day, mut pipeline, mut findings) = (Day::new(), pipeline(), Findings::default());
+    let tasks = schedule();
+    let mut seconds = 0;
+    for hour in 0..HOURS {
+        for Task { every, first, does } in &tasks {
+            let mut at = first * SECOND;
+            while at < (hour + 1) * HOUR {
+                if at >= hour * HOUR {
+                    // Nothing happens on the second.
+                    let late = day.node.random(SECOND);
+                    does(&mut day, at.max(120 * SECOND) + late);
+                }
+                at += every * SECOND;
+            }
+        }
+        for ((now_ns, _), input) in day.node.until((hour + 1) * HOUR) {
+            while seconds < now_ns / SECOND {
+                seconds += 1;
+                Input::Tick { now_ns: seconds * SECOND }.apply(&mut pipeline, &mut findings);
+            }
+            input.apply(&mut pipeline, &mut findings);
+        }
+    }
+    (findings.0, day.node.records, pipeline)
+}
+
+#[test]
+fn a_day_of_ordinary_work_is_quiet() {
+    let (found, records, pipeline) = lived();
+    assert_eq!((pipeline.rejected(), pipeline.tree().evicted()), (0, 0));
+    assert!(records > 150_000, "{records} records are no day");
+    let mut by_id: BTreeMap<(String, &str), Vec<&Found>> = BTreeMap::new();
+    for one in &found {
+        by_id.entry((one.severity(), one.id())).or_default().push(one);
+    }
+    println!("{records} records, {} findings:", found.len());
+    for ((severity, id), all) in &by_id {
+        println!("{:>6} {severity} {id}", all.len());
+        for one in all.iter().take(if all[0].is_above_low() { 3 } else { 0 }) {
+            println!("{}", one.text());
+        }
+    }
+    let above = found.iter().filter(|one| one.is_above_low()).count();
+    println!("{above} above low");
+    assert!(above < ABOVE_LOW_MAX, "{above} findings above low");
+}
