@@ -90,19 +90,18 @@ fn carry(how: &str, fd: OwnedFd, program: &str, arguments: &[&str]) -> Result<()
     drop(command);
     let back = fd.try_clone()?;
     let said = std::thread::spawn(move || copy(&mut File::from(output), &mut File::from(back)));
-    let told = copy(&mut File::from(fd), &mut File::from(input));
+    // Nobody waits for it: the other side may stay silent for ever.
+    drop(std::thread::spawn(move || copy(&mut File::from(fd), &mut File::from(input))));
     child.wait()?;
-    said.join().map_err(|_| anyhow!("the thread panicked"))?.and(told)
+    said.join().map_err(|_| anyhow!("the thread panicked"))
 }
 
-fn copy(from: &mut File, to: &mut File) -> Result<()> {
+fn copy(from: &mut File, to: &mut File) {
     let mut buffer = [0; 4096];
-    loop {
-        let count = from.read(&mut buffer).unwrap_or_default();
-        let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else { return Ok(()) };
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
         // The other side may be gone.
-        if to.write_all(part).is_err() {
-            return Ok(());
+        if to.write_all(&buffer[..count]).is_err() {
+            return;
         }
     }
 }
