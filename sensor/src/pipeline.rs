@@ -4,6 +4,7 @@
 //! clock of its own, so that a recording of the inputs gives the same events again.
 
 mod detection;
+mod incident;
 mod own;
 mod parked;
 mod payload;
@@ -531,6 +532,7 @@ impl Pipeline {
             class,
             container: known.map(|known| &known.container),
             finding,
+            incident: None,
             cursor: &message.cursor,
             time: message.time.unwrap_or_default(),
             event: &self.buffer,

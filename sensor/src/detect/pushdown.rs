@@ -4,7 +4,7 @@
 //! group have in common, or all opens of one file by one name. Whatever else an event says, none that a rule matches is
 //! held back.
 
-use sensor_common::{class::Class, header::Incomplete, limits::FINGERPRINT_BYTES, record::file::FileRecord};
+use sensor_common::{class::Class, header::Incomplete, record::file::FileRecord};
 
 use super::context::{Context, Given};
 use super::field::{Field, KINDS, Kind, Which, container, descriptor, event, own};
@@ -87,11 +87,9 @@ impl Pushdown {
             return false;
         }
         let EventFacts::File(file) = &given.event.facts else { return true };
-        // What the verdict is kept by would not tell other names from this one.
-        let is_told_apart = file.path_text.len() + 1 < FINGERPRINT_BYTES as usize;
         let cut = given.event.incomplete & (Incomplete::PATH | Incomplete::REQUESTED) != 0;
         let FileRecord { error, .. } = file.record;
-        if error != 0 || cut || !is_told_apart || file.path.is_none() || file.base.is_some() {
+        if error != 0 || cut || file.path.is_none() || file.base.is_some() {
             return true;
         }
         let Some(question) = self.opens.get(How::of(file) as usize) else { return true };

@@ -80,6 +80,12 @@ pub const fn layer(file: &FileIdentity) -> Option<Layer> {
     Some(if file.flags & FileFlags::OVERLAY_UPPER != 0 { Layer::Upper } else { Layer::Lower })
 }
 
+/// True for a file that is only in memory: of a tmpfs.
+#[must_use]
+pub const fn is_temporary(file: &FileIdentity) -> bool {
+    file.filesystem == TMPFS
+}
+
 /// True for a file of `memfd_create`: in memory, never linked, with the name that only the kernel
 /// gives there. A file of that name in a folder has a parent, so it is not taken for one.
 #[must_use]

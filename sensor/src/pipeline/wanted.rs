@@ -63,7 +63,7 @@ impl Pipeline {
         let wanted = if event.class == Class::FileOpen {
             self.wants_opened(event, operation, &path, output)
         } else {
-            self.policy.files.changed(&path, &new_path)
+            event.class == Class::FileMapExec || self.policy.files.changed(&path, &new_path)
         };
         // For the next one to write in.
         self.paths = (path, new_path);
