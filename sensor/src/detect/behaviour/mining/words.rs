@@ -346,7 +346,7 @@ pub(super) fn is_miner(name: &str) -> bool {
 /// Whether a program that ends others, or looks for them, is told the name of a miner.
 pub(super) fn hunts_rivals<'a>(tool: &str, mut arguments: impl Iterator<Item = &'a str>) -> bool {
     let hunts = matches!(tool, "kill" | "killall" | "pkill" | "pgrep" | "pidof" | "skill");
-    hunts && arguments.any(|argument| PROGRAMS.iter().any(|name| name.len() > 5 && argument.contains(name)))
+    hunts && arguments.any(|argument| PROGRAMS.iter().any(|name| (name.len() > 5 || *name == "xmrig") && argument.contains(name)))
 }
 
 /// Looks like the name of a thread of the kernel.
