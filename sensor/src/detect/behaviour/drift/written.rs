@@ -154,8 +154,13 @@ impl Files {
 
     /// A file that was written, by its path from the root.
     pub(super) fn named(&self, place: Place, path: &str) -> Option<&Written> {
+        self.get(self.id_of(place, path)?)
+    }
+
+    /// The same, device and inode.
+    pub(super) fn id_of(&self, place: Place, path: &str) -> Option<Id> {
         let names = path.rsplit('/').filter(|name| !name.is_empty() && *name != ".").map(str::as_bytes);
-        self.get(*self.paths.peek(&hash(place, names))?)
+        self.paths.peek(&hash(place, names)).copied()
     }
 
     /// From where the content of something came that was done then, by a process or by a sibling of it.
