@@ -93,6 +93,7 @@ pub(super) struct Report {
     pub(super) flows: proto::Table,
     pub(super) peers: proto::Table,
     pub(super) judged: Judged,
+    pub(super) incidents: proto::Incidents,
     /// What the pipeline's thread gave up.
     pub(super) given_up: proto::GivenUp,
     pub(super) containers: Vec<Option<Arc<Known>>>,
@@ -370,6 +371,7 @@ fn report(pipeline: &Pipeline, exits: &Exits, cgroups: &[u64]) -> Report {
         flows: table(flows.len(), flows.capacity(), flows.evicted()),
         peers: table(peers.len(), peers.capacity(), peers.evicted()),
         judged: pipeline.judged(),
+        incidents: pipeline.incidents_status(),
         given_up: proto::GivenUp {
             questions: exits.unasked,
             verdicts: exits.untold,

@@ -2,10 +2,18 @@
 
 mod agents;
 mod boundary;
+mod distinct;
 mod drift;
+mod hand;
+mod lateral;
 mod mining;
+mod names;
 mod place;
+#[cfg(test)]
+mod play;
 mod sensor;
+mod service;
+mod shell;
 mod work;
 #[cfg(test)]
 mod world;
@@ -159,7 +167,11 @@ impl Behaviours {
             Box::new(boundary::Boundary::new(bounds)),
             Box::new(mining::Mining::new(bounds)),
             Box::new(drift::Drift::new(bounds)),
+            Box::new(lateral::Lateral::new(bounds)),
+            Box::new(names::Names::new(bounds)),
             Box::new(sensor::Sensor::new(bounds)),
+            Box::new(service::Service::new(bounds)),
+            Box::new(shell::Shell::new(bounds)),
         ])
     }
 

@@ -62,10 +62,13 @@ pub enum Layer {
 /// Name of a file system, or its magic number.
 #[must_use]
 pub fn filesystem(magic: u64) -> String {
-    FILESYSTEMS
-        .iter()
-        .find(|(number, _)| *number == magic)
-        .map_or_else(|| format!("{magic:#x}"), |(_, name)| (*name).to_owned())
+    filesystem_name(magic).map_or_else(|| format!("{magic:#x}"), str::to_owned)
+}
+
+/// Name of a file system that has one here.
+#[must_use]
+pub fn filesystem_name(magic: u64) -> Option<&'static str> {
+    FILESYSTEMS.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
 }
 
 /// Layer of a file, if its file system has layers.
