@@ -124,7 +124,9 @@ impl Drift {
         }
         let place = Place::of(scene);
         let Some((path, id)) = self.subject(place, process) else { return };
-        let Some(written) = self.files.get(id) else { return };
+        let loaded = work::is_loader(&process.program);
+        let fits = |written: &&Written| loaded || written.is_at(place, &process.program.file);
+        let Some(written) = self.files.get(id).filter(fits) else { return };
         if written.built || self.files.is_built(scene) {
             self.installed(scene, place, process, found);
             return;
@@ -135,7 +137,7 @@ impl Drift {
         let imitates = mining::is_kernel_thread(name);
         if imitates {
             severity = Severity::Critical;
-        } else if work::is_loader(&process.program) {
+        } else if loaded {
             severity = severity.max(Severity::High);
         }
         let summary = match (from, written.place == place) {
@@ -372,8 +374,14 @@ impl Behaviour for Drift {
     }
 
     fn wanted(&self) -> Judged {
-        const CLASSES: [Class; 5] =
-            [Class::ProcessExec, Class::FileOpen, Class::FileMode, Class::FileUnlink, Class::NetConnect];
+        const CLASSES: [Class; 6] = [
+            Class::ProcessExec,
+            Class::FileOpen,
+            Class::FileMode,
+            Class::FileUnlink,
+            Class::FileMapExec,
+            Class::NetConnect,
+        ];
         let containers = CLASSES.iter().fold(0, |bits, class| bits | class.bit());
         Judged { containers, ..Judged::default() }
     }
@@ -385,6 +393,7 @@ impl Behaviour for Drift {
         match (&scene.given.event.facts, scene.class()) {
             (Facts::Exec(exec), _) => self.executed(scene, exec, found),
             (Facts::File(operation), Class::FileOpen) => self.opened(scene, operation, found),
+            (Facts::File(operation), Class::FileMapExec) => self.loaded(scene, operation, found),
             (Facts::File(operation), Class::FileMode) => self.files.changed(scene, operation),
             (Facts::File(operation), Class::FileUnlink) => self.unlinked(scene, operation, found),
             (Facts::Socket(socket), Class::NetConnect) if socket.record.phase != Phase::Failed as u16 => {

@@ -145,7 +145,7 @@ impl Mining {
         }
         let by_kernel = process.parent.is_none_or(|parent| parent.pid == 2);
         let name = line.first();
-        if !by_kernel && words::is_kernel_thread(name) {
+        if !by_kernel && is_kernel_thread(name) {
             let text = || format!("{path} calls itself {name}, like a thread of the kernel");
             self.add(scene, &Found { kind: Kind::Imitates, points: 50, text: &text }, found);
         }

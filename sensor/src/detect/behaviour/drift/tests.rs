@@ -245,6 +245,16 @@ fn volumes_of_other_containers_and_what_was_there_before() {
     assert_eq!(severities(&world), [Severity::Low]);
     // The agent came later than this one: the rules tell it, nothing more is known here.
     world.exec(BOX, (SHELL, 42), "/opt/old", file(32, Lies::Upper));
+    // Numbers of a file are given again to one of another container.
+    world.touch(
+        78,
+        40,
+        Class::FileOpen,
+        "/opt/x",
+        FileRecord { file: file(50, Lies::Upper), flags: 1, ..FileRecord::default() },
+    );
+    world.exec(BOX, (SHELL, 44), "/opt/y", file(50, Lies::Upper));
+    world.exec(78, (40, 45), "/bin/y", file(50, Lies::Image));
     // Nor is the host a container.
     world.exec(HOST, (1, 43), "memfd:x", file(33, Lies::Memory));
     assert_eq!(world.found.len(), 1);

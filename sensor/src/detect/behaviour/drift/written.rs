@@ -7,7 +7,11 @@ use std::sync::Arc;
 use crate::bounded::{Bounded, Table};
 use crate::detect::behaviour::{place::Place, work};
 use crate::detect::scene::Scene;
-use crate::event::{operation::FileOperation, text::Strings};
+use crate::event::{
+    file::{Layer, layer},
+    operation::FileOperation,
+    text::Strings,
+};
 use crate::process::{Key, Program};
 use sensor_common::record::{file::Facts as FileFacts, process::FileIdentity};
 
@@ -52,6 +56,17 @@ pub(super) struct Written {
     pub(super) made_executable: Option<Deed>,
     /// It was compiled or installed.
     pub(super) built: bool,
+}
+
+impl Written {
+    /// Whether it can be this one. Numbers of the root of a container are given again when it is gone, and files of the
+    /// image may have those of others.
+    pub(super) fn is_at(&self, place: Place, file: &FileIdentity) -> bool {
+        match layer(file) {
+            Some(layer) => layer == Layer::Upper && self.place == place,
+            None => true,
+        }
+    }
 }
 
 /// Files of a node that were written, and connections of those who write.
