@@ -11,6 +11,7 @@ mod payload;
 pub mod state;
 mod tuning;
 mod wanted;
+mod watched;
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use prost::Message as _;
 use sensor_common::{class::Class, record::process::Ids};
 
 pub use self::detection::Judged;
-use self::{detection::Detection, own::Own, parked::Parked, payload::Payloads};
+use self::{detection::Detection, own::Own, parked::Parked, payload::Payloads, watched::Watched};
 use crate::clock::BootClock;
 use crate::detect::finding::Finding;
 use crate::event::{self, Facts, decode::decode, network};
@@ -121,6 +122,8 @@ pub struct Pipeline {
     buffer: Vec<u8>,
     /// Paths of the event at hand; kept for their room.
     paths: (String, String),
+    /// Files whose opens all come: a cache, no part of the state.
+    watched: Watched,
     ancestors: EncodedAncestors,
 }
 
@@ -146,6 +149,7 @@ impl Pipeline {
             rejected: 0,
             buffer: Vec::new(),
             paths: Default::default(),
+            watched: Watched::default(),
             ancestors: EncodedAncestors::default(),
         }
     }

@@ -3,6 +3,7 @@
 //! `live` runs all tests, `live NAME` those whose name contains it. Needs root.
 #![forbid(unsafe_code)]
 
+mod boundary;
 mod burst;
 mod calls;
 mod canary;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         process::TESTS,
         file::TESTS,
         pack::TESTS,
+        boundary::TESTS,
         packets::TESTS,
         input::TESTS,
         network::TESTS,

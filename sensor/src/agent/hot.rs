@@ -281,6 +281,7 @@ fn take(news: News, pipeline: &mut Pipeline, exits: &mut Exits, tap: Option<&mut
             News::Group(record) => tap.add(Input::Group(record.clone())),
             News::Removed(cgroup) => tap.add(Input::Removed(*cgroup)),
             News::HostUsers(users) => tap.add(Input::HostUsers(Arc::clone(users))),
+            News::Usage(read) => read.iter().for_each(|usage| tap.add(Input::Usage(*usage))),
             News::Peers(news) => news.iter().for_each(|news| tap.add(Input::Peer(news.clone()))),
         }
     }
@@ -289,6 +290,7 @@ fn take(news: News, pipeline: &mut Pipeline, exits: &mut Exits, tap: Option<&mut
         News::Group(record) => pipeline.group_record(&record, exits),
         News::Removed(cgroup) => pipeline.removed(cgroup),
         News::HostUsers(users) => pipeline.set_host_users(users),
+        News::Usage(read) => read.iter().for_each(|usage| pipeline.usage(usage, exits)),
         News::Peers(news) => news.into_iter().for_each(|news| pipeline.peer(news)),
     }
 }

@@ -47,6 +47,8 @@ pub struct Config {
     pub flows_max: usize,
     /// `[rules]`
     pub rules: Rules,
+    /// Between two looks at the processor time of a container (`behaviours.usage_interval_s`); `None`: it is not read.
+    pub usage_interval: Option<Duration>,
     /// `[incidents]`
     pub incidents: Incidents,
     /// `[behaviours]` and `[tuning]`
@@ -330,6 +332,9 @@ impl Config {
             },
             flows_max: values.size(&setting::NETWORK_FLOWS_MAX)?,
             rules: values.rules()?,
+            usage_interval: Some(values.number(&setting::BEHAVIOURS_USAGE_INTERVAL_S)?)
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
             incidents: Incidents {
                 quiet_ns: values.number::<u64>(&setting::INCIDENTS_QUIET_S)? * 1_000_000_000,
                 open_max: values.size(&setting::INCIDENTS_OPEN_MAX)?,

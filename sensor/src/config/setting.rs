@@ -211,6 +211,8 @@ settings! {
         "Behaviours whose findings are not told, by their ids (docs/detections.md) with wildcards.";
     BEHAVIOURS_ENTRIES_MAX: "behaviours.entries_max", Kind::Number(64, 1_048_576, "entries"), "8192",
         "Most entries of each table that behaviours remember things in: containers, programs, addresses. What was not touched for longest is given up.";
+    BEHAVIOURS_USAGE_INTERVAL_S: "behaviours.usage_interval_s", Kind::Number(0, 3_600, "seconds"), "5",
+        "How often the processor time of each container is read from its control group, for detections that look at load. 0: it is not read. A new value holds from the next start on.";
     TUNING_EXCEPTIONS: "tuning.exceptions", Kind::Path, "\"/etc/picket/exceptions.toml\"",
         "File with exceptions: findings that are not told, or told as low ones (docs/tuning.md). It is read anew with the rules, when it changes and on SIGHUP. One that is not there is an error, but for the default one.";
     TUNING_NORMAL: "tuning.normal", Kind::Choice(&["off", "learning", "on"]), "\"learning\"",

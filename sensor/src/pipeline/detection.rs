@@ -16,6 +16,7 @@ use crate::detect::{
 };
 use crate::event;
 use crate::identity::store::Known;
+use crate::identity::usage::Usage;
 use crate::process::Key;
 use crate::proto;
 use crate::stream::encode::Manner;
@@ -206,8 +207,19 @@ impl Pipeline {
     pub fn tick(&mut self, now_ns: u64, output: &mut impl Output) {
         let mut late = Vec::new();
         self.detection.behaviours.tick(now_ns, &mut |found| late.push(found));
+        self.report_late(late, now_ns, output);
+    }
+
+    /// What a container has used of the processors was read again.
+    pub fn usage(&mut self, usage: &Usage, output: &mut impl Output) {
+        let mut late = Vec::new();
+        self.detection.behaviours.usage(usage, &mut |found| late.push(found));
+        self.report_late(late, usage.time_ns, output);
+    }
+
+    fn report_late(&mut self, late: Vec<Late>, time_ns: u64, output: &mut impl Output) {
         for Late { cgroup, process, finding } in late {
-            self.report(finding, Cause::Late { cgroup, process, time_ns: now_ns }, output);
+            self.report(finding, Cause::Late { cgroup, process, time_ns }, output);
         }
         self.tell_incidents(now_ns, output);
         let mut repeated = Vec::new();

@@ -135,33 +135,48 @@ fn pipeline() -> Pipeline {
     let mut pipeline = Pipeline::new(context, tree, Store::new(32_768), SECOND / 4);
     pipeline.set_flows_max(8_192);
     pipeline.set_policy(Arc::new(Policy::everything()));
-    pipeline.set_judge(sensor::agent::judge(&[shipped_rules()], Judging::default()).unwrap(), TOLD);
-    pipeline.set_behaviours(behaviours());
     pipeline
+}
+
+/// What happens in an hour of the day, with a tick in each second.
+fn hour(day: &mut Day, hour: u64) -> Vec<Input> {
+    for Task { every, first, does } in schedule() {
+        let mut at = first * SECOND;
+        while at < (hour + 1) * HOUR {
+            if at >= hour * HOUR {
+                // Nothing happens on the second.
+                let late = day.node.random(SECOND);
+                does(day, at.max(120 * SECOND) + late);
+            }
+            at += every * SECOND;
+        }
+    }
+    let mut inputs = Vec::new();
+    let mut second = hour * 3600;
+    for ((now_ns, _), input) in day.node.until((hour + 1) * HOUR) {
+        while second < now_ns / SECOND {
+            second += 1;
+            inputs.push(Input::Tick { now_ns: second * SECOND });
+        }
+        inputs.push(input);
+    }
+    inputs
+}
+
+/// An hour of a busier node: its programs load their libraries.
+pub(crate) fn first_hour() -> (Pipeline, Vec<Input>) {
+    let mut day = Day::new();
+    day.node.loads_libraries = true;
+    (pipeline(), hour(&mut day, 0))
 }
 
 /// The whole day through the stages; what was found, and how many records there were.
 fn lived() -> (Vec<Found>, u64, Pipeline) {
     let (mut day, mut pipeline, mut findings) = (Day::new(), pipeline(), Findings::default());
-    let tasks = schedule();
-    let mut seconds = 0;
-    for hour in 0..HOURS {
-        for Task { every, first, does } in &tasks {
-            let mut at = first * SECOND;
-            while at < (hour + 1) * HOUR {
-                if at >= hour * HOUR {
-                    // Nothing happens on the second.
-                    let late = day.node.random(SECOND);
-                    does(&mut day, at.max(120 * SECOND) + late);
-                }
-                at += every * SECOND;
-            }
-        }
-        for ((now_ns, _), input) in day.node.until((hour + 1) * HOUR) {
-            while seconds < now_ns / SECOND {
-                seconds += 1;
-                Input::Tick { now_ns: seconds * SECOND }.apply(&mut pipeline, &mut findings);
-            }
+    pipeline.set_judge(sensor::agent::judge(&[shipped_rules()], Judging::default()).unwrap(), TOLD);
+    pipeline.set_behaviours(behaviours());
+    for number in 0..HOURS {
+        for input in hour(&mut day, number) {
             input.apply(&mut pipeline, &mut findings);
         }
     }

@@ -22,7 +22,7 @@ use sensor_common::{
     policy::{FileKey, Verdict},
 };
 
-use super::stage::{Found, TOLD, opened};
+use super::stage::{Found, TOLD};
 
 /// What was judged.
 #[derive(Debug, Default)]
@@ -32,6 +32,9 @@ pub(crate) struct Judged {
     pub(crate) records: u64,
     /// Those that it holds back.
     pub(crate) held: u64,
+    /// Opens of files among both.
+    pub(crate) opens: u64,
+    pub(crate) held_opens: u64,
     /// Files of which no open is wanted, by the generation of the policy.
     quiet: HashSet<(FileKey, u32)>,
 }
@@ -60,15 +63,19 @@ impl Output for Judged {
     }
 }
 
-/// A recording, judged by these rules and behaviours: no subscriber wants any event.
-pub(crate) fn judged(bytes: &[u8], rules: &[PathBuf], behaviours: Behaviours, pushdown: bool) -> Judged {
+/// Inputs, judged by these rules and behaviours: no subscriber wants any event.
+pub(crate) fn judged(
+    mut pipeline: Pipeline,
+    inputs: impl Iterator<Item = Input>,
+    rules: &[PathBuf],
+    behaviours: Behaviours,
+    pushdown: bool,
+) -> Judged {
     let mut judged = Judged::default();
-    let (mut reader, state) = opened(bytes);
-    let mut pipeline = Pipeline::restore(reader.header().context(), state);
     pipeline.set_policy(Arc::new(Policy { containers: 0, host: 0, ..Policy::everything() }));
     pipeline.set_judge(agent::judge(rules, Judging { pushdown, ..Judging::default() }).unwrap(), TOLD);
     pipeline.set_behaviours(behaviours);
-    while let Some(input) = reader.next_input().unwrap() {
+    for input in inputs {
         match &input {
             // The settings of the agent that recorded are not those of this one.
             Input::Policy(_) => continue,
@@ -86,6 +93,7 @@ fn is_held_back(pipeline: &Pipeline, bytes: &[u8], judged: &mut Judged) -> bool 
         return false;
     }
     judged.records += 1;
+    judged.opens += u64::from(event.class == Class::FileOpen);
     let policy = pipeline.policy();
     let group = match pipeline.identity().owner(event.cgroup) {
         Some(Owner::Container(_)) => policy.group(GroupKind::Container),
@@ -105,5 +113,6 @@ fn is_held_back(pipeline: &Pipeline, bytes: &[u8], judged: &mut Judged) -> bool 
         is_held |= record.error == 0 && judged.quiet.contains(&(key, policy.generation));
     }
     judged.held += u64::from(is_held);
+    judged.held_opens += u64::from(is_held && event.class == Class::FileOpen);
     is_held
 }

@@ -122,6 +122,8 @@ pub(crate) struct Node {
     random: u64,
     pub(crate) host: Rc<Place>,
     pub(crate) records: u64,
+    /// A program that begins opens its libraries.
+    pub(crate) loads_libraries: bool,
 }
 
 impl Node {
@@ -135,6 +137,7 @@ impl Node {
             random: 0x2545_f491_4f6c_dd1d,
             host: Rc::new(host),
             records: 0,
+            loads_libraries: false,
         };
         let answer = Answer { cgroup: 10, path: "/system.slice/node.service".into(), identity: None };
         node.put(1, Input::Answer { now_ns: 1, answer });
@@ -257,6 +260,9 @@ impl Node {
             (Tail::Requested, &strings(&mut std::iter::once(*path))),
         ];
         self.record(at, finish(record.as_bytes(), &tails));
+        if self.loads_libraries {
+            super::work::load_libraries(self, process, at);
+        }
     }
 
     pub(crate) fn exit(&mut self, process: &Process, at: u64) {

@@ -17,7 +17,7 @@ const TERMINAL: How = How { upper: false, terminal: true, socket: false, uid: No
 /// B15, B38: somebody looks into a pod.
 fn session_in_a_pod(day: &mut Day, at: u64) {
     day.exec("node", at, true, &["/bin/bash"], |shell| {
-        shell.read("/root/.bashrc").read("/etc/passwd");
+        shell.read("/home/ops/.bashrc").read("/etc/passwd");
         for words in [
             &["/bin/ls", "-la"][..],
             &["/bin/ps", "aux"],
@@ -30,7 +30,7 @@ fn session_in_a_pod(day: &mut Day, at: u64) {
         shell.run_as(&["/usr/bin/curl", "-s", "localhost:8080/healthz"], TERMINAL, |curl| {
             curl.connect("127.0.0.1:8080", b"");
         });
-        shell.write("/root/.bash_history");
+        shell.write("/home/ops/.bash_history");
     });
 }
 
@@ -46,11 +46,11 @@ fn debugging(day: &mut Day, at: u64) {
             dlv.run_as(&["/workspace/__debug_bin1"], How { upper: true, ..TERMINAL }, |_| {});
         });
         shell.run_as(&["/usr/bin/vim", "main.go"], TERMINAL, |vim| {
-            vim.write("/workspace/main.go").write("/root/.viminfo");
+            vim.write("/workspace/main.go").write("/home/ops/.viminfo");
         });
         shell.run_as(&["/usr/bin/git", "push"], TERMINAL, |git| {
             git.run_as(&["/usr/bin/ssh", "git@git.example", "git-receive-pack app"], TERMINAL, |ssh| {
-                ssh.read("/root/.ssh/id_ed25519").connect("198.51.100.30:22", b"SSH-2.0-OpenSSH_9.2\r\n");
+                ssh.read("/home/ops/.ssh/id_ed25519").connect("198.51.100.30:22", b"SSH-2.0-OpenSSH_9.2\r\n");
             });
         });
     });
@@ -62,7 +62,7 @@ fn login(day: &mut Day, at: u64) {
     day.by(&sshd, at, |work| {
         work.accept("10.9.0.4:51000", 22);
         work.run_and(&["/usr/sbin/sshd", "-R"], |session| {
-            session.read("/root/.ssh/authorized_keys");
+            session.read("/home/ops/.ssh/authorized_keys");
             session.run_as(&["/bin/bash", "-l"], TERMINAL, |shell| {
                 for words in [
                     &["/usr/bin/kubectl", "get", "pods"][..],
@@ -71,10 +71,10 @@ fn login(day: &mut Day, at: u64) {
                     &["/usr/bin/sudo", "-i"],
                 ] {
                     shell.run_as(words, TERMINAL, |tool| {
-                        tool.read("/root/.kube/config");
+                        tool.read("/home/ops/.kube/config");
                     });
                 }
-                shell.write("/root/.bash_history");
+                shell.write("/home/ops/.bash_history");
             });
         });
     });
@@ -90,11 +90,11 @@ fn automation(day: &mut Day, at: u64) {
                 shell.run(&["/usr/bin/base64", "-d"]).run(&["/bin/sh"]);
             });
             session.run_and(
-                &["/bin/sh", "-c", "/usr/bin/python3 /root/.ansible/tmp/x/AnsiballZ_setup.py"],
+                &["/bin/sh", "-c", "/usr/bin/python3 /home/ops/.ansible/tmp/x/AnsiballZ_setup.py"],
                 |shell| {
-                    shell.write("/root/.ansible/tmp/x/AnsiballZ_setup.py");
+                    shell.write("/home/ops/.ansible/tmp/x/AnsiballZ_setup.py");
                     shell.run_and(
-                        &["/usr/bin/python3", "/root/.ansible/tmp/x/AnsiballZ_setup.py"],
+                        &["/usr/bin/python3", "/home/ops/.ansible/tmp/x/AnsiballZ_setup.py"],
                         |python| {
                             python
                                 .read("/etc/os-release")

@@ -396,6 +396,25 @@ pub(crate) struct Asked<'a> {
     pub(crate) target: Option<&'a Process>,
 }
 
+/// What the loader of a program opens, and what most programs open at their start.
+pub(crate) fn load_libraries(node: &mut Node, process: &Process, at: u64) {
+    const FILES: [&str; 8] = [
+        "/etc/ld.so.cache",
+        "/usr/lib/x86_64-linux-gnu/libc.so.6",
+        "/usr/lib/x86_64-linux-gnu/libm.so.6",
+        "/usr/lib/x86_64-linux-gnu/libselinux.so.1",
+        "/usr/lib/locale/locale-archive",
+        "/usr/share/zoneinfo/Etc/UTC",
+        "/etc/nsswitch.conf",
+        "/app/settings.json",
+    ];
+    let mut work = Work { node, process: process.clone(), at: at + 1 };
+    for file in FILES {
+        work.at -= STEP_NS - 1_000;
+        work.read(file);
+    }
+}
+
 fn text(text: &str) -> Vec<u8> {
     [text.as_bytes(), b"\0"].concat()
 }
