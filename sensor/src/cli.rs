@@ -22,8 +22,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use self::args::{
-    CheckArgs, MatchingChoice, NormalArgs, OutputFormat, RecordArgs, ReplayArgs, RulesArgs, RulesCommand, RulesTestArgs,
-    RunArgs, StatusArgs, WatchArgs, WatchFormat,
+    CheckArgs, MatchingChoice, NormalArgs, OutputFormat, RecordArgs, ReplayArgs, RulesArgs, RulesCommand,
+    RulesTestArgs, RunArgs, StatusArgs, WatchArgs, WatchFormat,
 };
 
 /// Exit codes, the same for all commands.

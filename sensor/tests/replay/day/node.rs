@@ -127,14 +127,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let host = Place { cgroup: 10, namespaces: HOST, capabilities: EVERY_CAPABILITY, uid: 0, device: 0 };
         let mut node = Self {
             pending: BTreeMap::new(),
             made: 0,
             pids: 1_000,
             groups: 100,
-            random: 0x2545_f491_4f6c_dd1d,
+            random: 0x2545_f491_4f6c_dd1d ^ seed,
             host: Rc::new(host),
             records: 0,
             loads_libraries: false,
