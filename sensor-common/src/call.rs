@@ -133,6 +133,7 @@ calls! {
     RtSigqueueinfo = 112 "rt_sigqueueinfo",
     RtTgsigqueueinfo = 113 "rt_tgsigqueueinfo",
     SchedSetparam = 114 "sched_setparam",
+    Mmap = 115 "mmap",
 }
 
 /// How a system call is to be told (value of `CALLS`, indexed by the machine's call number).

@@ -119,6 +119,8 @@ classes! {
     Scheduling = 60 in Privilege,
     /// A process sent a signal to another.
     Signal = 61 in Privilege,
+    /// A file that is not of the process's image was mapped to be executed.
+    FileMapExec = 62 in File,
 }
 
 /// Kinds of activity.
@@ -216,4 +218,4 @@ impl TryFrom<u16> for Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownClass(pub u16);
 
-const _: () = assert!((Class::Signal as u32) < Class::SLOTS);
+const _: () = assert!((Class::FileMapExec as u32) < Class::SLOTS);

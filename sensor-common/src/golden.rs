@@ -43,7 +43,7 @@ fn sizes_are_the_ones_of_this_version() {
             ("TailHeader", 8),
             ("ClassCounters", 80),
             ("LossKey", 16),
-            ("Settings", 32),
+            ("Settings", 40),
         ]
     );
 }

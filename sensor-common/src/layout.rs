@@ -491,4 +491,6 @@ pub struct Settings {
     pub reserved: u32,
     /// Set of the capabilities whose use is told, bit n for number n.
     pub capabilities: u64,
+    /// Nobody else knows it: so nobody can choose two texts that the programs take for equal.
+    pub secret: u64,
 }

@@ -38,9 +38,6 @@ pub const ENVIRONMENT_BYTES_MAX: usize = 4096;
 /// Bytes of a path as the caller wrote it (`PATH_MAX`).
 pub const NAME_BYTES_MAX: usize = 4096;
 
-/// Bytes, with a NUL, by which the kernel tells texts of callers apart without sending them.
-pub const FINGERPRINT_BYTES: u32 = 128;
-
 /// Length of a task's command name (`TASK_COMM_LEN`).
 pub const COMM_BYTES: usize = 16;
 

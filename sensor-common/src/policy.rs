@@ -89,8 +89,8 @@ pub struct FileKey {
     pub inode: u64,
     /// [`crate::record::process::FileIdentity::changed_ns`]
     pub changed_ns: u64,
-    /// Made of the addresses of directory entry and mount, and with [`GroupFlags::NAMES`] of the first
-    /// [`crate::limits::FINGERPRINT_BYTES`] of the text that was asked for: says nothing but whether two ways are one.
+    /// Made of the addresses of directory entry and mount, and with [`GroupFlags::NAMES`] of the text that was asked for:
+    /// says nothing but whether two ways are one.
     pub way: u64,
     /// `super_block.s_dev`, the kernel's encoding.
     pub device: u32,

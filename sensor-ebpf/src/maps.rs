@@ -38,6 +38,7 @@ static SETTINGS: Settings = Settings {
     own: 0,
     reserved: 0,
     capabilities: 0,
+    secret: 0,
 };
 
 /// Offset of a kernel field: a constant to the verifier.
@@ -68,6 +69,13 @@ pub(crate) fn settings() -> Settings {
 pub(crate) fn watched_capabilities() -> u64 {
     // SAFETY: as in `offset!`.
     unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SETTINGS.capabilities)) }
+}
+
+/// What only the agent and its programs know.
+#[inline(always)]
+pub(crate) fn secret() -> u64 {
+    // SAFETY: as in `offset!`.
+    unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SETTINGS.secret)) }
 }
 
 /// Nothing but zeros: a number of which the verifier knows nothing.
@@ -251,8 +259,10 @@ pub(crate) enum Slot {
     Change = 12,
     /// Changes of attributes of files.
     Attribute = 13,
+    /// Files that are mapped to be executed.
+    Map = 14,
 }
 
 impl Slot {
-    pub(crate) const COUNT: u32 = 14;
+    pub(crate) const COUNT: u32 = 15;
 }

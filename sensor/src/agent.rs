@@ -39,7 +39,7 @@ use crate::kernel::{
 };
 use crate::metrics::{self, MetricsError};
 use crate::policy::file::PatternError;
-use crate::sources::{delay::Delays, lapses::Lapses, resolver::Resolver};
+use crate::sources::{delay::Delays, lapses::Lapses, meter::Meter, resolver::Resolver};
 use crate::stream::{
     hub::Hub,
     listener::{ListenError, Listener},
@@ -236,7 +236,11 @@ pub async fn run(
     .with_lapses(Arc::clone(&lapses))
     .with_advisers(advising.advisers)
     .with_delays(Arc::clone(&delays))
-    .with_unanswered(unanswered);
+    .with_unanswered(unanswered)
+    .with_meter(config.usage_interval.map(|interval| {
+        let mounts = config.identity.host_root.join("sys/fs/cgroup");
+        Meter::new(&mounts, &hierarchy, interval, config.identity.containers_max)
+    }));
     let hot = hot::Hot::new(
         Rings::new(running.vital, running.bulk, pipeline_waker.clone()),
         pipeline,

@@ -66,6 +66,16 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         &mut slot.value
     }
 
+    /// Puts a value in, in the place of the one that was there.
+    pub fn insert(&mut self, key: K, value: V) {
+        match self.get_mut(&key) {
+            Some(known) => *known = value,
+            None => {
+                self.entry(key, || value);
+            }
+        }
+    }
+
     /// Takes an entry out.
     pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
@@ -192,6 +202,14 @@ mod tests {
         assert_eq!((keys(&table), table.len()), (vec![1, 3], 2));
         table.retain(|key, _| *key == 3);
         assert!(keys(&table) == [3] && !table.is_empty());
+    }
+
+    #[test]
+    fn what_is_put_in_takes_the_place_of_what_was_there() {
+        let mut table = Bounded::new(2);
+        table.insert(1, 'a');
+        table.insert(1, 'b');
+        assert_eq!((keys(&table), table.peek(&1)), (vec![1], Some(&'b')));
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod exception;
 pub mod field;
 pub mod finding;
+pub mod incident;
 pub mod judge;
 pub mod names;
 pub mod namespace;

@@ -12,4 +12,5 @@ pub mod peer;
 pub mod podman;
 pub mod selection;
 pub mod store;
+pub mod usage;
 pub mod users;

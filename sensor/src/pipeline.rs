@@ -4,12 +4,14 @@
 //! clock of its own, so that a recording of the inputs gives the same events again.
 
 mod detection;
+mod incident;
 mod own;
 mod parked;
 mod payload;
 pub mod state;
 mod tuning;
 mod wanted;
+mod watched;
 
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use prost::Message as _;
 use sensor_common::{class::Class, record::process::Ids};
 
 pub use self::detection::Judged;
-use self::{detection::Detection, own::Own, parked::Parked, payload::Payloads};
+use self::{detection::Detection, own::Own, parked::Parked, payload::Payloads, watched::Watched};
 use crate::clock::BootClock;
 use crate::detect::finding::Finding;
 use crate::event::{self, Facts, decode::decode, network};
@@ -120,6 +122,8 @@ pub struct Pipeline {
     buffer: Vec<u8>,
     /// Paths of the event at hand; kept for their room.
     paths: (String, String),
+    /// Files whose opens all come: a cache, no part of the state.
+    watched: Watched,
     ancestors: EncodedAncestors,
 }
 
@@ -145,6 +149,7 @@ impl Pipeline {
             rejected: 0,
             buffer: Vec::new(),
             paths: Default::default(),
+            watched: Watched::default(),
             ancestors: EncodedAncestors::default(),
         }
     }
@@ -527,6 +532,7 @@ impl Pipeline {
             class,
             container: known.map(|known| &known.container),
             finding,
+            incident: None,
             cursor: &message.cursor,
             time: message.time.unwrap_or_default(),
             event: &self.buffer,

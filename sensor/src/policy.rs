@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use self::file::FileRules;
 
-/// Equal uses of a capability by a process within so many nanoseconds are one: an hour.
-const CAPABILITY_WINDOW_NS: u64 = 3_600_000_000_000;
+/// Equal uses of a capability, and mappings of a file, by a program within so many nanoseconds are one: an hour.
+const ONCE_WINDOW_NS: u64 = 3_600_000_000_000;
 
 /// Whose a control group is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,11 +192,12 @@ impl Policy {
         match class.family() {
             Family::File | Family::Network => {
                 let Bounds { rate, burst, window_ns } = self.bounds;
+                let window_ns = if class == Class::FileMapExec { ONCE_WINDOW_NS } else { window_ns };
                 ClassPolicy { rate, burst, window_ns }
             }
             // The hook is hot, and once for each process, capability and outcome tells all that there is.
             Family::Privilege if class == Class::Capability => {
-                ClassPolicy { window_ns: CAPABILITY_WINDOW_NS, ..ClassPolicy::default() }
+                ClassPolicy { window_ns: ONCE_WINDOW_NS, ..ClassPolicy::default() }
             }
             // Never limited; a program that asks for the same again and again is counted.
             Family::Privilege => ClassPolicy { window_ns: self.bounds.window_ns, ..ClassPolicy::default() },

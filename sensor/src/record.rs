@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::BootClock;
 use crate::detect::names::Names;
-use crate::identity::{peer::PeerNews, store::Answer, users::Users};
+use crate::identity::{peer::PeerNews, store::Answer, usage::Usage, users::Users};
 use crate::pipeline::{LossReport, Output, Pipeline};
 use crate::policy::Policy;
 use crate::process::Process;
@@ -62,6 +62,8 @@ pub enum Input {
     Names(Arc<Names>),
     /// Users and groups of the host.
     HostUsers(Arc<Users>),
+    /// What a container has used of the processors.
+    Usage(Usage),
     /// A process that was known before, in a recording of some containers only, which comes to need it.
     Process(Box<Process>),
     /// Inputs that the recording lacks.
@@ -119,6 +121,7 @@ impl Input {
             Self::Policy(policy) => pipeline.set_policy(policy),
             Self::Names(names) => drop(pipeline.set_names(names)),
             Self::HostUsers(users) => pipeline.set_host_users(users),
+            Self::Usage(usage) => pipeline.usage(&usage, output),
             Self::Process(process) => pipeline.known_before(*process),
             Self::Gap(gap) => pipeline.gap(gap.inputs, gap.until_ns, gap.sequence, output),
         }
@@ -142,6 +145,7 @@ impl Input {
             | Self::Removed(_)
             | Self::Lost(_)
             | Self::Clock(_)
+            | Self::Usage(_)
             | Self::Gap(_) => SMALL,
         }
     }

@@ -8,6 +8,7 @@ pub mod cri;
 pub mod delay;
 pub mod kubernetes;
 pub mod lapses;
+pub mod meter;
 pub mod procfs;
 pub mod resolver;
 pub mod users;

@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("calls::repeated", target::repeated).each_back_end(),
     Test::new("calls::scheduling", target::scheduling).each_back_end().proves(&["PRIVILEGE_SCHEDULING"]),
     Test::new("calls::container", target::container).each_back_end(),
+    Test::new("calls::aimed_at_the_agent", target::aimed_at_the_agent).each_back_end(),
     Test::new("calls::by_32_bits", target::by_32_bits).each_back_end(),
     Test::new("calls::module", kernel::module).each_back_end().proves(&["PRIVILEGE_MODULE_LOAD"]),
     Test::new("calls::bpf", kernel::bpf).each_back_end().proves(&["PRIVILEGE_BPF"]),

@@ -4,6 +4,7 @@
 //! it may send, and ends with an open by which the test knows that everything before has arrived.
 
 mod change;
+mod mapped;
 mod open;
 mod racing;
 
@@ -34,6 +35,9 @@ pub(crate) const TESTS: &[Test] = &[
         "FILE_MKNOD",
         "FILE_TRUNCATE",
     ]),
+    Test::new("file::mapped_to_be_executed", mapped_to_be_executed)
+        .each_back_end()
+        .proves(&["FILE_MAP_EXEC"]),
     Test::new("file::extended_attributes", extended_attributes).proves(&["FILE_XATTR"]),
 ];
 
@@ -60,6 +64,12 @@ fn changes(lab: &mut Lab) {
 
 fn extended_attributes(lab: &mut Lab) {
     change::extended(&mut Bench::new(lab));
+}
+
+fn mapped_to_be_executed(lab: &mut Lab) {
+    let mut bench = Bench::new(lab);
+    mapped::brought_along(&mut bench);
+    mapped::in_a_container(&mut bench);
 }
 
 /// What the checks work with.

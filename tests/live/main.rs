@@ -3,6 +3,7 @@
 //! `live` runs all tests, `live NAME` those whose name contains it. Needs root.
 #![forbid(unsafe_code)]
 
+mod boundary;
 mod burst;
 mod calls;
 mod canary;
@@ -14,6 +15,7 @@ mod findings;
 mod flood;
 mod hostile;
 mod identity;
+mod incidents;
 mod input;
 mod network;
 mod objects;
@@ -39,10 +41,12 @@ fn main() -> ExitCode {
         process::TESTS,
         file::TESTS,
         pack::TESTS,
+        boundary::TESTS,
         packets::TESTS,
         input::TESTS,
         network::TESTS,
         identity::TESTS,
+        incidents::TESTS,
         commands::TESTS,
         canary::TESTS,
         churn::TESTS,

@@ -22,6 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("objects::credentials", credentials::changes)
         .each_back_end()
         .proves(&["PRIVILEGE_CREDENTIALS"]),
+    Test::new("objects::refused_credentials", credentials::refused).each_back_end(),
     Test::new("objects::capability", credentials::capability)
         .each_back_end()
         .proves(&["PRIVILEGE_CAPABILITY"]),

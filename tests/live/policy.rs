@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("policy::defaults_are_quiet", defaults_are_quiet).own_agent(),
     Test::new("policy::repeats_are_one_event", repeats::are_one_event).own_agent(),
     Test::new("policy::repeats_are_of_one_program", repeats::are_of_one_program).own_agent(),
+    Test::new("policy::repeats_are_by_one_name", repeats::are_by_one_name).own_agent().each_back_end(),
     Test::new("policy::classes_ports_and_networks", wanted::classes_ports_and_networks).own_agent(),
     Test::new("policy::bad_settings_change_nothing", bad_settings_change_nothing).own_agent(),
 ];

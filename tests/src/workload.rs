@@ -23,9 +23,11 @@ mod credentials;
 mod dns;
 mod file;
 mod flip;
+mod hello;
 mod hostile;
 mod inspect;
 mod kernel;
+mod load;
 mod memory;
 mod mount;
 mod names;
@@ -35,6 +37,7 @@ mod numbers;
 mod open;
 mod process;
 mod serve;
+mod shell;
 mod socket;
 mod stdio;
 mod steps;
@@ -71,7 +74,7 @@ impl Operation {
     }
 }
 
-const FAMILIES: [&[Operation]; 16] = [
+const FAMILIES: [&[Operation]; 18] = [
     open::OPERATIONS,
     file::OPERATIONS,
     network::OPERATIONS,
@@ -88,6 +91,8 @@ const FAMILIES: [&[Operation]; 16] = [
     flip::OPERATIONS,
     hostile::OPERATIONS,
     process::OPERATIONS,
+    shell::OPERATIONS,
+    load::OPERATIONS,
 ];
 
 /// All operations' names.

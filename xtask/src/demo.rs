@@ -1,8 +1,10 @@
 //! `cargo xtask demo`: from nothing to a live stream of a real container's events, and back to nothing.
 
+mod attack;
 mod background;
 mod containerd;
 mod scratch;
+mod seen;
 mod stop;
 
 use std::path::{Path, PathBuf};
@@ -10,14 +12,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
 
 use crate::image::busybox;
 use crate::process::{cargo, rerun_as_root, run as run_command, target_dir, workspace};
 use crate::setup::{Need, ensure as setup};
+use attack::{API_SERVER, PROGRAMS, SCRIPT};
 use background::Background;
-use containerd::{CONTAINER, Containerd, IMAGE, NAMESPACE, POD};
+use containerd::{Containerd, IMAGE};
 use scratch::Scratch;
+use seen::Seen;
 use stop::Stop;
 
 /// How long the agent may take until its hooks are attached.
@@ -25,33 +28,8 @@ const READY: Duration = Duration::from_secs(60);
 /// How long the last events may take to arrive after the container has ended.
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// What the container does, each by its full path so that each is a program of its own.
-const SCRIPT: [&str; 8] = [
-    "/bin/id",
-    "/bin/uname -a",
-    "/bin/cat /etc/passwd",
-    "/bin/ls /",
-    "/bin/nc -w 1 127.0.0.1 9 || true",
-    "/bin/echo secret | /bin/base64 | /bin/rev",
-    "/bin/sh -c '/bin/sleep 1'",
-    // What the shipped rules find: a device file that leads to a disk.
-    "/bin/mknod /disk b 7 0 || true",
-];
-
-/// Programs that [`SCRIPT`] starts, besides the shell that runs it.
-const PROGRAMS: [&str; 11] = [
-    "/bin/id",
-    "/bin/uname",
-    "/bin/cat",
-    "/bin/mknod",
-    "/bin/ls",
-    "/bin/nc",
-    "/bin/echo",
-    "/bin/base64",
-    "/bin/rev",
-    "/bin/sh",
-    "/bin/sleep",
-];
+/// How long an incident must be quiet until it is over: short, so that the demo ends.
+const QUIET_S: &str = "3";
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Arguments {
@@ -83,16 +61,23 @@ fn show(picket: &Path, stop: &Stop) -> Result<()> {
     containerd.import(&busybox::image(IMAGE, &PROGRAMS, &["/bin/sh"])?, &scratch)?;
     let agent = Agent::start(picket, &scratch, &containerd.state(), stop)?;
     let events = scratch.path().join("events.json");
+    let pages = scratch.path().join("incidents.txt");
     let recorder = agent.watch(&["-o", "json"], Some(&events))?;
-    println!("\nThe stream (picket watch --containers-only), while the container runs:\n");
+    let reporter = agent.watch(&["--incidents"], Some(&pages))?;
+    println!(
+        "\nThe stream (picket watch --containers-only), while the container works, and then is attacked:\n"
+    );
     let viewer = agent.watch(&[], None)?;
-    // Both are to be subscribed before the container starts.
+    // All are to be subscribed before the container starts.
     stop.sleep(Duration::from_secs(1))?;
     let id = containerd.run(&SCRIPT.join("; /bin/sleep 0.1; "), &scratch, stop)?;
     let seen = wait_for_events(&events, &id, stop)?;
-    drop((viewer, recorder));
+    drop((viewer, reporter, recorder));
     println!("\nWhat the container itself printed:\n{}", indented(&scratch.text("container.log")));
-    summary(&seen, &id)
+    let checked = seen.check(&id);
+    println!("\nThe attack as one incident (picket watch --incidents), when it is over:\n");
+    println!("{}", last_page(&scratch.text("incidents.txt")));
+    checked
 }
 
 /// The agent under show.
@@ -109,6 +94,9 @@ impl Agent {
         let mut command = Command::new(picket);
         command.args(["run", "--listen", &address, "--runtime-state"]).arg(state);
         command.arg("--rules").arg(workspace().join("deploy/rules"));
+        command.env("PICKET_RULES_ADDRESSES", API_SERVER).env("PICKET_INCIDENTS_QUIET_S", QUIET_S);
+        // Nothing of the demo stays behind.
+        command.env("PICKET_TUNING_NORMAL_FILE", scratch.path().join("normal.json"));
         command.env("PICKET_TUNING_NORMAL_FILE", scratch.path().join("normal.json"));
         let mut process = Background::start(command, "the agent", &scratch.path().join("agent.log"))?;
         let status = || Command::new(picket).args(["status", "--connect", &address]).output();
@@ -132,24 +120,11 @@ impl Agent {
     }
 }
 
-/// What arrived about the container.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Seen {
-    /// exec events of the container.
-    all: usize,
-    /// Those that name its pod.
-    named: usize,
-    /// Executables or first arguments, of those that name the pod.
-    programs: Vec<String>,
-    /// What the rules found in it, in words.
-    findings: Vec<String>,
-}
-
 fn wait_for_events(file: &Path, id: &str, stop: &Stop) -> Result<Seen> {
     let mut left = SETTLE;
     loop {
-        let seen = count(&std::fs::read_to_string(file).unwrap_or_default(), id);
-        if left.is_zero() || missing(&seen).is_empty() {
+        let seen = Seen::of(&std::fs::read_to_string(file).unwrap_or_default(), id);
+        if left.is_zero() || seen.is_complete() {
             return Ok(seen);
         }
         let pause = Duration::from_millis(200);
@@ -158,43 +133,9 @@ fn wait_for_events(file: &Path, id: &str, stop: &Stop) -> Result<Seen> {
     }
 }
 
-/// Counts in `picket watch -o json`: one event a line.
-fn count(json: &str, id: &str) -> Seen {
-    let mut seen = Seen::default();
-    let events = json.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    for event in events.filter(|event| event["container"]["id"] == id) {
-        if let Some(summary) = event["finding"]["summary"].as_str() {
-            seen.findings
-                .push(format!("{}: {summary}", event["finding"]["severity"].as_str().unwrap_or_default()));
-        }
-        if event["class"] != "PROCESS_EXEC" {
-            continue;
-        }
-        seen.all += 1;
-        let pod = &event["container"]["pod"];
-        if pod["name"] == POD && pod["namespace"] == NAMESPACE {
-            seen.named += 1;
-            let first = event["process"]["arguments"][0].as_str();
-            seen.programs.extend(first.map(str::to_owned));
-        }
-    }
-    seen
-}
-
-fn missing(seen: &Seen) -> Vec<&'static str> {
-    PROGRAMS.into_iter().filter(|program| !seen.programs.iter().any(|name| name == program)).collect()
-}
-
-fn summary(seen: &Seen, id: &str) -> Result<()> {
-    println!("container {CONTAINER} of pod {NAMESPACE}/{POD}, image {IMAGE}, id {id}");
-    println!("exec events: {}, of them with the name of the pod: {}", seen.all, seen.named);
-    println!("what the shipped rules found in it: {}", seen.findings.len());
-    seen.findings.iter().for_each(|finding| println!("  {finding}"));
-    ensure!(seen.named > 0, "no exec event arrived with the name of the pod");
-    ensure!(seen.named == seen.all, "{} exec events came without the name of the pod", seen.all - seen.named);
-    let missing = missing(seen);
-    ensure!(missing.is_empty(), "no exec event of {}", missing.join(", "));
-    Ok(())
+/// The last page of `picket watch --incidents`: that of the incident when it is over.
+fn last_page(pages: &str) -> &str {
+    pages.trim_end().rsplit("\n\n").next().unwrap_or_default()
 }
 
 fn indented(text: &str) -> String {
@@ -206,40 +147,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_exec_events_of_the_container_count() {
-        let json = concat!(
-            r#"{"class":"PROCESS_EXEC","container":{"id":"a","pod":{"name":"web-1","namespace":"default"}},"process":{"arguments":["/bin/id"]}}"#,
-            "\n",
-            r#"{"class":"PROCESS_EXIT","container":{"id":"a","pod":{"name":"web-1","namespace":"default"}}}"#,
-            "\nnot json\n",
-            r#"{"class":"PROCESS_EXEC","container":{"id":"a"}}"#,
-            "\n",
-            r#"{"class":"FINDING","container":{"id":"a"},"finding":{"severity":"MEDIUM","summary":"Program run"}}"#,
-            "\n",
-            r#"{"class":"PROCESS_EXEC","container":{"id":"b","pod":{"name":"web-1","namespace":"default"}}}"#,
-        );
-        let findings = vec!["MEDIUM: Program run".into()];
-        assert_eq!(count(json, "a"), Seen { all: 2, named: 1, programs: vec!["/bin/id".into()], findings });
-    }
-
-    #[test]
-    fn summary_fails_without_pods_or_programs() {
-        let programs: Vec<String> = PROGRAMS.map(str::to_owned).to_vec();
-        summary(&Seen { all: 9, named: 9, programs: programs.clone(), findings: Vec::new() }, "x").unwrap();
-        for bad in [
-            Seen::default(),
-            Seen { all: 9, named: 8, programs, findings: Vec::new() },
-            Seen { all: 1, named: 1, programs: vec!["/bin/id".into()], findings: Vec::new() },
-        ] {
-            summary(&bad, "x").unwrap_err();
-        }
-    }
-
-    #[test]
-    fn every_program_is_in_the_script() {
-        let script = SCRIPT.join(" ");
-        for program in PROGRAMS {
-            assert!(script.contains(program), "{program}");
-        }
+    fn the_last_page_is_shown() {
+        assert_eq!(last_page("one\n  a\n\ntwo\n  b\n\n"), "two\n  b");
+        assert_eq!(last_page(""), "");
     }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod apt;
+mod attack;
 mod bench;
 mod chart;
 mod cluster;
@@ -60,6 +61,8 @@ enum Verb {
     Cluster(cluster::Arguments),
     /// A cluster of containers for debugging (needs Docker or podman, and kind)
     Kind(kind::Arguments),
+    /// Run the attack laboratory, whole or by cases: is everything found, and ordinary work left alone?
+    Attack(attack::Arguments),
     /// Run the live tests on stock kernels in virtual machines (no KVM needed)
     Vm(vm::Arguments),
 }
@@ -87,6 +90,7 @@ fn run(verb: &Verb) -> Result<()> {
         Verb::Bench(arguments) => bench::command(arguments),
         Verb::Cluster(arguments) => cluster::command(arguments),
         Verb::Kind(arguments) => kind::command(arguments),
+        Verb::Attack(arguments) => attack::command(arguments),
         Verb::Vm(arguments) => vm::command(arguments),
     }
 }

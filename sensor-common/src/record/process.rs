@@ -176,6 +176,8 @@ pub struct ExecFacts;
 impl ExecFacts {
     /// The kernel itself started the program: its parent is a kernel thread.
     pub const BY_KERNEL: u32 = 1 << 0;
+    /// The root directory of the task is not that of its mount namespace (`chroot`).
+    pub const OTHER_ROOT: u32 = 1 << 1;
 }
 
 /// A process ended: its last thread is gone.

@@ -35,10 +35,24 @@ pub(crate) fn commit_credentials(ctx: FEntryContext) -> i32 {
 #[tracepoint]
 pub(crate) fn exit_credentials(ctx: TracePointContext) -> u32 {
     let (number, result) = ended(&ctx);
-    if let Some(entry) = entry(number)
-        && result >= 0
+    if let Some(entry) = entry(number) {
+        if result >= 0 {
+            credentials::changed(entry.call);
+        } else if result == credentials::EPERM {
+            credentials::refused(entry.call);
+        }
+    }
+    0
+}
+
+/// As [`exit_credentials`], beside [`commit_credentials`], which is not called for what is refused.
+#[tracepoint]
+pub(crate) fn exit_refused_credentials(ctx: TracePointContext) -> u32 {
+    let (number, result) = ended(&ctx);
+    if result == credentials::EPERM
+        && let Some(entry) = entry(number)
     {
-        credentials::changed(entry.call);
+        credentials::refused(entry.call);
     }
     0
 }

@@ -27,7 +27,9 @@ pub(crate) struct Owner {
     /// Thread whose attempt to connect has been told while its call goes on; 0 if there is none.
     pub(crate) thread: u32,
     /// 1 if the connection was accepted.
-    pub(crate) accepted: u64,
+    pub(crate) accepted: u32,
+    /// 1 if the attempt was not waited for.
+    pub(crate) nonblocking: u32,
 }
 
 /// How far a socket is.
@@ -84,9 +86,11 @@ pub(crate) fn own(sock: u64, process: TaskRef, cgroup: u64, stage: Stage) -> u64
     }
     let thread = if stage == Stage::Attempted { process.tid } else { 0 };
     let since_ns = if matches!(stage, Stage::Attempted | Stage::Connected) { now } else { 0 };
-    let accepted = u64::from(stage == Stage::Connected);
+    let accepted = u32::from(stage == Stage::Connected);
+    let nonblocking = u32::from(stage == Stage::Attempted && Sock(Raw(sock)).is_nonblocking());
     let stage = if stage == Stage::Adopted { Stage::Connected } else { stage } as u32;
-    SOCKETS.insert(sock, Owner { id, process, cgroup, since_ns, stage, thread, accepted }, 0).ok();
+    let owner = Owner { id, process, cgroup, since_ns, stage, thread, accepted, nonblocking };
+    SOCKETS.insert(sock, owner, 0).ok();
     id
 }
 

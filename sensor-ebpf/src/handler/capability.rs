@@ -1,6 +1,7 @@
 //! A capability is asked for.
 
 use sensor_common::{
+    call::Call,
     class::{Class, Lane},
     record::privilege::CallRecord,
 };
@@ -80,7 +81,7 @@ fn is_for_memory(current: Task<Current>) -> bool {
         return false;
     }
     // A fault is in no call: its number is -1, which is in no table.
-    CALLS
-        .get(Syscall::of(current).number())
-        .is_none_or(|entry| entry.call == 0 && entry.class == Class::Capability.index())
+    CALLS.get(Syscall::of(current).number()).is_none_or(|entry| {
+        entry.call == Call::Mmap as u32 || entry.call == 0 && entry.class == Class::Capability.index()
+    })
 }

@@ -1,18 +1,29 @@
 //! Credentials that change other than by executing a program.
 
 use sensor_common::{
+    call::Call,
     class::{Class, Lane},
     record::privilege::{CallRecord, Facts},
 };
 
 use crate::{
     emit::{begin_gated, gate::Gate, writer::Writer},
-    kobj::{Memory, Typed, cgroup::Cgroup, cred::Cred, current::Current, syscall, task::Task},
+    kobj::{
+        Memory, Typed,
+        cgroup::Cgroup,
+        cred::Cred,
+        current::Current,
+        syscall::{self, Syscall},
+        task::Task,
+    },
     maps::{CALLS, CREDENTIALS, Known, Slot, VITAL, offset},
 };
 
 /// An odd number whose bits look random.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The error with which a change is refused.
+pub(crate) const EPERM: i64 = -1;
 
 /// The running task is about to act with these credentials instead of those it has.
 #[inline(always)]
@@ -62,6 +73,38 @@ pub(crate) fn changed(call: u32) {
         return;
     }
     send(current, writer, record);
+}
+
+/// A call that would have changed credentials was refused: `EPERM`. They are as they were. Equal are the calls of a process
+/// that ask for root, or do not, whatever else they name.
+#[inline(always)]
+pub(crate) fn refused(call: u32) {
+    let Some(current) = Current::task() else { return };
+    let cgroup = Cgroup::of(current.0).map_or(0, Cgroup::id);
+    let Some(gate) = Gate::enter(Class::Credentials, cgroup) else { return };
+    let process = current.reference();
+    let arguments = Syscall::of(current).arguments();
+    let root = u64::from(asks_for_root(call, arguments));
+    let Some(repeats) = gate.repeats(process, call.into(), root, EPERM as u64) else { return };
+    let Some((writer, record)) = Writer::new::<CallRecord>(Slot::Within, Lane::First, Class::Credentials)
+    else {
+        return;
+    };
+    *record = CallRecord { call, arguments, repeats, result: EPERM, ..Default::default() };
+    if let Some(cred) = Cred::of(current.0) {
+        after(cred, current, record);
+    }
+    begin_gated(gate, process, &mut record.header);
+    writer.send(&VITAL, gate.cgroup);
+}
+
+/// True if one of the ids that a call is given is 0.
+#[inline(always)]
+fn asks_for_root(call: u32, arguments: [u64; 6]) -> bool {
+    let [first, second, third, ..] = arguments.map(|argument| argument as u32);
+    let two = call >= Call::Setreuid as u32;
+    let three = call >= Call::Setresuid as u32;
+    call <= Call::Setresgid as u32 && (first == 0 || two && second == 0 || three && third == 0)
 }
 
 /// True if the thread was told of with the same credentials, and executed no program since. They are noted.
@@ -116,7 +159,7 @@ pub(super) fn named_call(current: Task<Current>, facts: u32) -> (u32, u32) {
     if syscall::is_compat(current) {
         return (0, facts | Facts::COMPAT);
     }
-    let number = syscall::Syscall::of(current).number();
+    let number = Syscall::of(current).number();
     (CALLS.get(number).map_or(0, |entry| entry.call), facts)
 }
 

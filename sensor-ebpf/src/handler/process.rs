@@ -144,6 +144,9 @@ fn fixed(task: Task, caller_tid: u32, binprm: Typed, record: &mut ExecRecord) {
     record.argument_count = binprm.number(offset!(binprm_argc));
     record.caller_tid = caller_tid;
     record.facts = if task.is_child_of_kernel() { ExecFacts::BY_KERNEL } else { 0 };
+    if has_other_root(task.0) {
+        record.facts |= ExecFacts::OTHER_ROOT;
+    }
     record.number = watched();
     record.process_group = task.process_group();
     record.terminal = terminal(task.0).map_or(0, device);
@@ -188,6 +191,13 @@ fn directory(current: Typed, writer: &Writer, incomplete: &mut u32) {
     if walk(Tail::Directory, Raw(fs.address() + u64::from(offset!(fs_pwd))), writer) == Walk::Cut {
         *incomplete |= Incomplete::DIRECTORY;
     }
+}
+
+/// True if absolute paths of the task do not begin at the root of its mount namespace.
+#[inline(always)]
+fn has_other_root(current: Typed) -> bool {
+    let Some(fs) = current.follow(offset!(task_fs)) else { return false };
+    path::is_below_root(Raw(fs.address() + u64::from(offset!(fs_root))))
 }
 
 /// Arguments, from the new program's memory.

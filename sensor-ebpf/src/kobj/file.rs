@@ -85,6 +85,14 @@ pub(crate) fn at_inode(inode: Raw, into: &mut FileIdentity) {
     }
 }
 
+/// Whether a file of an overlay exists in its upper layer; `None` for files of other file systems.
+#[inline(always)]
+pub(crate) fn is_in_upper_layer(inode: Raw) -> Option<bool> {
+    let superblock = Raw(inode.number(offset!(inode_superblock)));
+    let magic = superblock.number::<u64>(offset!(superblock_magic));
+    (magic == OVERLAYFS).then(|| is_upper(inode))
+}
+
 /// True if a file of an overlay exists in its upper layer.
 ///
 /// Since overlayfs has its own inodes (4.8), `struct ovl_inode` (`fs/overlayfs/ovl_entry.h`) keeps

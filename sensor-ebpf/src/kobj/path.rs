@@ -8,6 +8,9 @@ use crate::{
     maps::offset,
 };
 
+/// Mounts on the root of a mount namespace, one on the other, that are looked at.
+const STACKED_MAX: usize = 8;
+
 /// How a walk ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Walk {
@@ -65,6 +68,31 @@ pub(crate) fn write_from(mut dentry: Raw, vfsmount: Raw, to: &Writer, components
         dentry = Raw(parent);
     }
     Walk::Cut
+}
+
+/// True if a path (`struct path` at an address) is not the root of its mount namespace: that of a mount which is on the
+/// root of another one, and so on.
+#[inline(always)]
+pub(crate) fn is_below_root(path: Raw) -> bool {
+    let (Some(mut dentry), Some(vfsmount)) =
+        (path.follow(offset!(path_dentry)), path.follow(offset!(path_mnt)))
+    else {
+        return false;
+    };
+    let mut mount = mount_of(vfsmount);
+    for _ in 0..STACKED_MAX {
+        let root = mount.number::<u64>(offset!(mount_vfs).wrapping_add(offset!(vfsmount_root)));
+        if dentry.0 != root {
+            return true;
+        }
+        let above = mount.number::<u64>(offset!(mount_parent));
+        if above == mount.0 || above == 0 {
+            return false;
+        }
+        dentry = Raw(mount.number(offset!(mount_mountpoint)));
+        mount = Raw(above);
+    }
+    false
 }
 
 /// Id of the mount of a path.

@@ -42,6 +42,7 @@ const UNTRIED: &[(Class, &str)] = &[
     (Class::CgroupCreate, "a control group of its own would disturb those who watch them"),
     (Class::CgroupRemove, "a control group of its own would disturb those who watch them"),
     (Class::CgroupMove, "a control group of its own would disturb those who watch them"),
+    (Class::FileMapExec, "the call has no safe form"),
     (Class::Userfaultfd, "the call has no safe form"),
     (Class::OpenByHandle, "the call has no safe form"),
     (Class::Keyctl, "the call has no safe form"),

@@ -93,6 +93,7 @@ pub(super) struct Report {
     pub(super) flows: proto::Table,
     pub(super) peers: proto::Table,
     pub(super) judged: Judged,
+    pub(super) incidents: proto::Incidents,
     /// What the pipeline's thread gave up.
     pub(super) given_up: proto::GivenUp,
     pub(super) containers: Vec<Option<Arc<Known>>>,
@@ -280,6 +281,7 @@ fn take(news: News, pipeline: &mut Pipeline, exits: &mut Exits, tap: Option<&mut
             News::Group(record) => tap.add(Input::Group(record.clone())),
             News::Removed(cgroup) => tap.add(Input::Removed(*cgroup)),
             News::HostUsers(users) => tap.add(Input::HostUsers(Arc::clone(users))),
+            News::Usage(read) => read.iter().for_each(|usage| tap.add(Input::Usage(*usage))),
             News::Peers(news) => news.iter().for_each(|news| tap.add(Input::Peer(news.clone()))),
         }
     }
@@ -288,6 +290,7 @@ fn take(news: News, pipeline: &mut Pipeline, exits: &mut Exits, tap: Option<&mut
         News::Group(record) => pipeline.group_record(&record, exits),
         News::Removed(cgroup) => pipeline.removed(cgroup),
         News::HostUsers(users) => pipeline.set_host_users(users),
+        News::Usage(read) => read.iter().for_each(|usage| pipeline.usage(usage, exits)),
         News::Peers(news) => news.into_iter().for_each(|news| pipeline.peer(news)),
     }
 }
@@ -368,6 +371,7 @@ fn report(pipeline: &Pipeline, exits: &Exits, cgroups: &[u64]) -> Report {
         flows: table(flows.len(), flows.capacity(), flows.evicted()),
         peers: table(peers.len(), peers.capacity(), peers.evicted()),
         judged: pipeline.judged(),
+        incidents: pipeline.incidents_status(),
         given_up: proto::GivenUp {
             questions: exits.unasked,
             verdicts: exits.untold,

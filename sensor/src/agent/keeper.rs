@@ -283,6 +283,7 @@ impl Keeper {
         (status.first_execs_identified, status.first_execs_unidentified) = report.first_execs;
         status.records_rejected = report.rejected + self.lapses.rejected.get();
         status.flows = Some(report.flows);
+        status.incidents = Some(report.incidents.clone());
         status.rules = Some(self.rules.report(&report.judged, &status.classes));
         let executed = self.ledger.executed();
         status.executed = Some(proto::ExecutedPrograms {

@@ -150,6 +150,7 @@ fn load(config: &Config, own: u32) -> Result<Kernel, AgentError> {
             own,
             reserved: 0,
             capabilities: capability::UNUSUAL,
+            secret: secret(),
         },
         ring_bytes: config.kernel.ring_bytes,
         bulk_ring_bytes: config.kernel.bulk_ring_bytes,
@@ -159,6 +160,12 @@ fn load(config: &Config, own: u32) -> Result<Kernel, AgentError> {
     loaded.verify(&types)?;
     let about = About { missing: types.missing.clone(), hierarchy, release };
     Ok(Kernel { loaded, types, about })
+}
+
+/// A number that nobody can guess: the standard library takes the keys of its hashes from the kernel.
+fn secret() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
 }
 
 /// Until 5.11 maps count against this limit; without permission to raise it, loading will tell.
@@ -242,6 +249,7 @@ pub(super) fn pipeline(
     pipeline.set_behaviours(Behaviours::all(Memory { entries_max: config.memory.entries_max }));
     pipeline.set_policy(Arc::clone(policy));
     pipeline.set_flows_max(config.flows_max);
+    pipeline.set_incidents(config.incidents);
     pipeline.set_peers_max(config.identity.peers_max);
 
     let host = &config.identity.host_root;

@@ -120,14 +120,15 @@ impl RunArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Options that select may be repeated, and each takes several values separated by commas: an event
-passes if one of the values of each option matches. Losses are always shown: with --findings on
-standard error, so that standard output has findings only.
+passes if one of the values of each option matches. Losses are always shown: with --findings and
+--incidents on standard error, so that standard output has nothing else.
 
 Examples:
   picket watch --class exec,exit --namespace shop
   picket watch --class privilege,connect --containers-only
   picket watch --container 0123456789ab --ancestors 8 -o json
   picket watch --containers-only --count 10
+  picket watch --incidents
   picket watch --findings --severity high
   picket watch -o falco | jq -r .output
   picket watch --connect https://10.0.0.1:7443 --ca ca.crt --certificate tls.crt --key tls.key
@@ -151,10 +152,13 @@ pub struct SelectArgs {
     /// Show only what was found: rules that fired
     #[arg(long, conflicts_with = "class")]
     pub findings: bool,
-    /// Of findings, those that are at least so severe
+    /// Show only incidents: what was found and belongs together, with what is at stake and what to do
+    #[arg(long, conflicts_with_all = ["class", "findings"])]
+    pub incidents: bool,
+    /// Of findings and incidents, those that are at least so severe
     #[arg(long, value_name = "SEVERITY", value_enum, ignore_case = true)]
     pub severity: Option<LeastSeverity>,
-    /// Of findings, those with these ids
+    /// Of findings, those with these ids; of incidents, those with such a finding
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub finding: Vec<String>,
     /// Classes, such as exec, open, connect or FILE_OPEN, or families: process, container, file,
@@ -200,10 +204,10 @@ pub enum MatchingChoice {
 }
 
 impl WatchArgs {
-    /// True if only findings are shown: Falco's form has no other.
+    /// The class of which alone events are shown, if there is one.
     #[must_use]
-    pub fn only_findings(&self) -> bool {
-        self.select.only_findings(self.output)
+    pub fn only(&self) -> Option<Class> {
+        self.select.only(self.output)
     }
 
     /// What to ask the agent for.
@@ -214,18 +218,23 @@ impl WatchArgs {
 }
 
 impl SelectArgs {
-    /// True if only findings are shown in this form: Falco's has no other.
+    /// The class of which alone events are shown in this form, if there is one: Falco's has findings only.
     #[must_use]
-    pub fn only_findings(&self, output: WatchFormat) -> bool {
-        self.findings || output == WatchFormat::Falco
+    pub fn only(&self, output: WatchFormat) -> Option<Class> {
+        match output {
+            WatchFormat::Falco => Some(Class::Finding),
+            _ if self.findings => Some(Class::Finding),
+            _ if self.incidents => Some(Class::Incident),
+            _ => None,
+        }
     }
 
     /// As an agent is asked for them.
     #[must_use]
     pub fn request(&self, output: WatchFormat) -> SubscribeRequest {
-        let classes = match self.only_findings(output) {
-            true => vec![Class::Finding.into()],
-            false => self.class.iter().flat_map(|choice| &choice.0).map(|&class| class.into()).collect(),
+        let classes = match self.only(output) {
+            Some(class) => vec![class.into()],
+            None => self.class.iter().flat_map(|choice| &choice.0).map(|&class| class.into()).collect(),
         };
         let least = self.severity.map_or(Severity::Unspecified, |severity| match severity {
             LeastSeverity::Low => Severity::Low,
@@ -313,6 +322,7 @@ Examples:
   picket replay picket.recording
   picket replay picket.recording --class exec,connect -o json
   picket replay picket.recording --rules my_rules.yaml --findings
+  picket replay picket.recording --rules /etc/picket/rules --incidents
   zstd -dc long.recording.zst | picket replay -
 
 Exit codes: 0 the whole recording was shown, 1 it cannot be read or is damaged (the events before are shown),

@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod finding;
+pub mod incident;
 pub mod status;
 pub mod text;
 

@@ -81,8 +81,8 @@ fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), ReplayError> {
         pipeline.set_judge(Some(judge), TOLD);
     }
     pipeline.set_behaviours(Behaviours::all(Memory::default()));
-    let only_findings = args.select.only_findings(args.output);
-    let printer = Printer { format: args.output, paint: Paint::for_stdout(), only_findings };
+    let only = args.select.only(args.output);
+    let printer = Printer { format: args.output, paint: Paint::for_stdout(), only };
     let left = args.select.count.unwrap_or(u64::MAX);
     let mut screen = Screen { filter, printer, out, events: Vec::new(), left, error: None };
     let mut used = 0;
@@ -99,6 +99,7 @@ fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), ReplayError> {
     };
     // What still waits has nothing left to wait for.
     pipeline.release(u64::MAX, &mut screen);
+    pipeline.finish(&mut screen);
     screen.finish()?;
     outcome?;
     match pipeline.rejected() {
@@ -158,8 +159,7 @@ impl<W: Write> Output for Screen<'_, W> {
     }
 
     fn publish(&mut self, published: &Published<'_>) {
-        let permitted = published.finding.is_none_or(|finding| self.filter.permits_finding(finding));
-        if !permitted || !self.filter.matches(published.class, published.container) {
+        if !self.filter.permits(published) || !self.filter.matches(published.class, published.container) {
             return;
         }
         let bytes = [published.event, published.ancestors.first(self.filter.ancestors())].concat();

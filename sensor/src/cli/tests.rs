@@ -63,6 +63,8 @@ fn findings_are_asked_for() {
     assert_eq!((all.minimum_severity, all.findings), (3, vec!["a".to_owned(), "b".to_owned()]));
     assert_eq!(request("picket watch -o falco").classes, [i32::from(Class::Finding)]);
     assert_eq!(request("picket watch --class finding,exec --severity low").classes.len(), 2);
+    assert_eq!(request("picket watch --incidents -o json").classes, [i32::from(Class::Incident)]);
+    assert!(parsed("picket watch --incidents --findings").is_err());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use thiserror::Error;
 use tonic::Streaming;
 
-use super::pretty::{Paint, event, finding};
+use super::pretty::{Paint, event, finding, incident};
 use super::{WatchArgs, WatchFormat, exit, falco, json};
 use crate::proto::{Class, Event, SubscribeResponse, event::Facts};
 use crate::stream::client;
@@ -41,8 +41,7 @@ pub async fn run(args: &WatchArgs) -> ExitCode {
             return fail(&message, exit::UNREACHABLE);
         }
     };
-    let (paint, only_findings) = (Paint::for_stdout(), args.only_findings());
-    let printer = Printer { format: args.output, paint, only_findings };
+    let printer = Printer { format: args.output, paint: Paint::for_stdout(), only: args.only() };
     match print(stream, printer, args.select.count, &mut io::stdout().lock()).await {
         Ok(()) => ExitCode::SUCCESS,
         // The reader has what it wanted, as in `picket watch | head`.
@@ -80,8 +79,8 @@ async fn print(
 pub(super) struct Printer {
     pub(super) format: WatchFormat,
     pub(super) paint: Paint,
-    /// Nothing else goes to standard output.
-    pub(super) only_findings: bool,
+    /// Nothing but this goes to standard output.
+    pub(super) only: Option<Class>,
 }
 
 impl Printer {
@@ -98,8 +97,8 @@ impl Printer {
             if left == 0 {
                 break;
             }
-            if self.only_findings && event.class() != Class::Finding {
-                // A loss: whoever reads findings must know that some may be missing.
+            if self.only.is_some_and(|only| event.class() != only) {
+                // A loss: whoever reads findings or incidents must know that some may be missing.
                 eprintln!("picket watch: {}", event::line(event, Paint::OFF));
                 continue;
             }
@@ -117,8 +116,13 @@ impl Printer {
             (WatchFormat::Falco, Some(Facts::Finding(found))) => {
                 json::write(text, &falco::Alert::of(event, found))?;
             }
-            (WatchFormat::Pretty, Some(Facts::Finding(found))) if self.only_findings => {
+            (WatchFormat::Pretty, Some(Facts::Finding(found))) if self.only.is_some() => {
                 text.extend_from_slice(finding::block(event, found, self.paint).as_bytes());
+            }
+            (WatchFormat::Pretty, Some(Facts::Incident(told))) if self.only.is_some() => {
+                text.extend_from_slice(incident::page(event, told, self.paint).as_bytes());
+                // A page ends with an empty line.
+                text.push(b'\n');
             }
             (WatchFormat::Pretty, _) => text.extend_from_slice(event::line(event, self.paint).as_bytes()),
             (WatchFormat::Json | WatchFormat::Falco, _) => json::write(text, event)?,
@@ -139,7 +143,7 @@ mod tests {
     #[test]
     fn json_is_one_event_a_line() {
         let mut out = Vec::new();
-        let printer = Printer { format: WatchFormat::Json, paint: Paint::ON, only_findings: false };
+        let printer = Printer { format: WatchFormat::Json, paint: Paint::ON, only: None };
         assert_eq!(printer.print(&events(2), 10, &mut out).unwrap(), 8);
         let expected =
             "{\"cursor\":\"0\",\"class\":\"PROCESS_EXEC\"}\n{\"cursor\":\"1\",\"class\":\"PROCESS_EXEC\"}\n";
@@ -149,7 +153,7 @@ mod tests {
     #[test]
     fn no_more_than_asked_for() {
         let mut out = Vec::new();
-        let printer = Printer { format: WatchFormat::Pretty, paint: Paint::OFF, only_findings: false };
+        let printer = Printer { format: WatchFormat::Pretty, paint: Paint::OFF, only: None };
         assert_eq!(printer.print(&events(5), 3, &mut out).unwrap(), 0);
         assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 3);
     }
@@ -170,7 +174,7 @@ mod tests {
         };
         for format in [WatchFormat::Json, WatchFormat::Falco, WatchFormat::Pretty] {
             let mut out = Vec::new();
-            let printer = Printer { format, paint: Paint::OFF, only_findings: true };
+            let printer = Printer { format, paint: Paint::OFF, only: Some(Class::Finding) };
             assert_eq!(printer.print(&[loss.clone(), found.clone()], 5, &mut out).unwrap(), 4);
             let out = String::from_utf8(out).unwrap();
             assert!(!out.contains("LOSS"), "{out}");
@@ -200,7 +204,7 @@ mod tests {
                 Ok(())
             }
         }
-        let printer = Printer { format: WatchFormat::Json, paint: Paint::OFF, only_findings: false };
+        let printer = Printer { format: WatchFormat::Json, paint: Paint::OFF, only: None };
         let error = printer.print(&events(1), 1, &mut Closed).unwrap_err();
         assert!(matches!(error, WatchError::Output(error) if error.kind() == ErrorKind::BrokenPipe));
     }

@@ -10,7 +10,7 @@ use super::raw::Values;
 use super::setting::{self, Setting};
 use super::value::{self, Value};
 use super::{ConfigError, Origin};
-use crate::detect::{normal::Mode, told::Bounds as Told};
+use crate::detect::{incident::Bounds as Incidents, normal::Mode, told::Bounds as Told};
 use crate::kernel::programs::BackEnd;
 use crate::policy::{
     Bounds, Judged, Policy,
@@ -47,6 +47,10 @@ pub struct Config {
     pub flows_max: usize,
     /// `[rules]`
     pub rules: Rules,
+    /// Between two looks at the processor time of a container (`behaviours.usage_interval_s`); `None`: it is not read.
+    pub usage_interval: Option<Duration>,
+    /// `[incidents]`
+    pub incidents: Incidents,
     /// `[behaviours]` and `[tuning]`
     pub memory: Memory,
     /// `[log]`
@@ -328,6 +332,14 @@ impl Config {
             },
             flows_max: values.size(&setting::NETWORK_FLOWS_MAX)?,
             rules: values.rules()?,
+            usage_interval: Some(values.number(&setting::BEHAVIOURS_USAGE_INTERVAL_S)?)
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
+            incidents: Incidents {
+                quiet_ns: values.number::<u64>(&setting::INCIDENTS_QUIET_S)? * 1_000_000_000,
+                open_max: values.size(&setting::INCIDENTS_OPEN_MAX)?,
+                timeline_max: values.size(&setting::INCIDENTS_TIMELINE_MAX)?,
+            },
             memory: Memory {
                 entries_max: values.size(&setting::BEHAVIOURS_ENTRIES_MAX)?,
                 normal: match values.text(&setting::TUNING_NORMAL).as_deref() {

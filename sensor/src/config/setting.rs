@@ -192,7 +192,7 @@ settings! {
     RULES_BYTES_MAX: "rules.bytes_max", Kind::Number(4_096, 268_435_456, "bytes"), "16777216",
         "Most bytes of all rule files together.";
     RULES_REPEAT_WINDOW_S: "rules.repeat_window_s", Kind::Number(0, 3_600, "seconds"), "60",
-        "Equal findings of one process within this time are one; the next one of that rule in the same container says how many were not told (`repeats`). 0: each is told.";
+        "Equal findings in one container within this time are one, whichever processes gave rise to them. When it is over, one event says how many were not told (`repeats`). 0: each is told.";
     RULES_BURST: "rules.burst", Kind::Number(1, 1_024, "findings"), "32",
         "Findings of one rule in one container that are told within `rules.repeat_window_s`; further ones are counted as repeats, too.";
     RULES_ADDRESSES: "rules.addresses", Kind::Addresses, "[]",
@@ -201,10 +201,18 @@ settings! {
         "Whether the other domain names that rules in force compare are looked up, by the resolver of the agent's own environment, every five minutes. Where that must not be seen on the network: false.";
     RULES_PUSHDOWN: "rules.pushdown", Kind::Switch, "true",
         "Whether the kernel holds back what neither the other settings want nor any rule in force could match. false: as long as there are rules, it sends every event, which costs much and finds the same.";
+    INCIDENTS_QUIET_S: "incidents.quiet_s", Kind::Number(1, 604_800, "seconds"), "600",
+        "An incident in which nothing above LOW was found for so long is closed. What is found later opens a new one, which names it.";
+    INCIDENTS_OPEN_MAX: "incidents.open_max", Kind::Number(1, 4_096, "incidents"), "128",
+        "Most incidents that are open at once. Beyond it the least severe one is closed, of those the one that was quiet for longest.";
+    INCIDENTS_TIMELINE_MAX: "incidents.timeline_max", Kind::Number(1, 1_024, "entries"), "64",
+        "Most entries of an incident's timeline; what is found beyond is counted. An entry takes up to 2 KB, and equal findings are one.";
     BEHAVIOURS_DISABLE: "behaviours.disable", Kind::Rules, "[]",
         "Behaviours whose findings are not told, by their ids (docs/detections.md) with wildcards.";
     BEHAVIOURS_ENTRIES_MAX: "behaviours.entries_max", Kind::Number(64, 1_048_576, "entries"), "8192",
         "Most entries of each table that behaviours remember things in: containers, programs, addresses. What was not touched for longest is given up.";
+    BEHAVIOURS_USAGE_INTERVAL_S: "behaviours.usage_interval_s", Kind::Number(0, 3_600, "seconds"), "5",
+        "How often the processor time of each container is read from its control group, for detections that look at load. 0: it is not read. A new value holds from the next start on.";
     TUNING_EXCEPTIONS: "tuning.exceptions", Kind::Path, "\"/etc/picket/exceptions.toml\"",
         "File with exceptions: findings that are not told, or told as low ones (docs/tuning.md). It is read anew with the rules, when it changes and on SIGHUP. One that is not there is an error, but for the default one.";
     TUNING_NORMAL: "tuning.normal", Kind::Choice(&["off", "learning", "on"]), "\"learning\"",

@@ -2,7 +2,21 @@
 
 mod agents;
 mod boundary;
+mod distinct;
+mod drift;
+mod hand;
+mod lateral;
+mod mining;
+mod names;
+mod place;
+#[cfg(test)]
+mod play;
 mod sensor;
+mod service;
+mod shell;
+mod work;
+#[cfg(test)]
+mod world;
 
 use std::fmt::Debug;
 
@@ -13,6 +27,7 @@ use super::scene::Scene;
 use super::technique::Technique;
 use crate::bounded::Table;
 use crate::identity::store::Known;
+use crate::identity::usage::Usage;
 use crate::policy::Judged;
 use crate::process::Key;
 
@@ -104,6 +119,9 @@ pub trait Behaviour: Debug + Send {
     /// About a second has passed.
     fn tick(&mut self, _now_ns: u64, _found: &mut dyn FnMut(Late)) {}
 
+    /// What a container has used of the processors was read again.
+    fn usage(&mut self, _usage: &Usage, _found: &mut dyn FnMut(Late)) {}
+
     /// Records were lost. Their container, if they are of one.
     fn lost(&mut self, _lost: &Lost, _container: Option<&Known>) {}
 
@@ -145,7 +163,16 @@ impl Behaviours {
     /// All that there are.
     #[must_use]
     pub fn all(bounds: Bounds) -> Self {
-        Self::new(vec![Box::new(boundary::Boundary::new(bounds)), Box::new(sensor::Sensor::new(bounds))])
+        Self::new(vec![
+            Box::new(boundary::Boundary::new(bounds)),
+            Box::new(mining::Mining::new(bounds)),
+            Box::new(drift::Drift::new(bounds)),
+            Box::new(lateral::Lateral::new(bounds)),
+            Box::new(names::Names::new(bounds)),
+            Box::new(sensor::Sensor::new(bounds)),
+            Box::new(service::Service::new(bounds)),
+            Box::new(shell::Shell::new(bounds)),
+        ])
     }
 
     /// True if none is on.
@@ -187,6 +214,13 @@ impl Behaviours {
     pub fn tick(&mut self, now_ns: u64, found: &mut dyn FnMut(Late)) {
         for behaviour in &mut self.all {
             behaviour.tick(now_ns, found);
+        }
+    }
+
+    /// What a container has used of the processors was read again.
+    pub fn usage(&mut self, usage: &Usage, found: &mut dyn FnMut(Late)) {
+        for behaviour in &mut self.all {
+            behaviour.usage(usage, found);
         }
     }
 

@@ -15,7 +15,7 @@ pub struct Engine {
     state: State,
     /// `None`: nothing is held back.
     pushdown: Option<Pushdown>,
-    /// Where the rules are that matched the event at hand; kept for its room.
+    /// Numbers of the rules that matched the event at hand; kept for its room.
     matched: Vec<usize>,
     buffer: Vec<u8>,
 }
@@ -45,7 +45,7 @@ impl Judge for Engine {
         let Self { rules, state, matched, buffer, .. } = self;
         matched.clear();
         rules.evaluate(state, &facts, &mut |rule| {
-            matched.push(std::ptr::from_ref(rule).addr());
+            matched.push(rule.number);
             found(rule.finding(&facts));
         });
         if rules.stops_at_first() && !matched.is_empty() {
@@ -54,7 +54,7 @@ impl Judge for Engine {
         // What was asked for may be a link to something else: both are judged, each as a whole.
         let Some(resolved) = facts.resolved(buffer) else { return };
         rules.evaluate(state, &resolved, &mut |rule| {
-            if !matched.contains(&std::ptr::from_ref(rule).addr()) {
+            if !matched.contains(&rule.number) {
                 found(rule.finding(&resolved));
             }
         });

@@ -15,6 +15,19 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// Name, as the schema has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
+
 /// Who found it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {

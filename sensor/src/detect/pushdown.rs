@@ -4,11 +4,14 @@
 //! group have in common, or all opens of one file by one name. Whatever else an event says, none that a rule matches is
 //! held back.
 
-use sensor_common::{class::Class, header::Incomplete, limits::FINGERPRINT_BYTES, record::file::FileRecord};
+use sensor_common::{class::Class, header::Incomplete, record::file::FileRecord};
 
 use super::context::{Context, Given};
 use super::field::{Field, KINDS, Kind, Which, container, descriptor, event, own};
-use super::rules::{Ruleset, State, partial::Known};
+use super::rules::{
+    Ruleset, State,
+    partial::{Known, Question},
+};
 use super::value::{Facts, Value};
 use crate::event::{Facts as EventFacts, operation::FileOperation};
 use crate::policy::Judged;
@@ -26,7 +29,7 @@ const REGULAR: u32 = 0o100_000;
 pub(super) struct Pushdown {
     judged: Judged,
     /// Comparisons that come out the same for all opens of a file by one name, by [`How`].
-    opens: [Known; How::ALL.len()],
+    opens: [Question; How::ALL.len()],
 }
 
 /// How a file is opened, as far as verdicts on it tell.
@@ -63,7 +66,8 @@ impl Pushdown {
             host: classes(rules, state, &host, HOST),
             names: opens().any(|kind| rules.kinds().contains(kind)),
         };
-        Self { judged, opens: How::ALL.map(|how| rules.comparing(|field| is_of_file(field, how))) }
+        let known = |how| rules.comparing(|field| is_of_file(field, how));
+        Self { judged, opens: How::ALL.map(|how| rules.question(known(how), opens())) }
     }
 
     /// What the kernel has to send.
@@ -83,17 +87,15 @@ impl Pushdown {
             return false;
         }
         let EventFacts::File(file) = &given.event.facts else { return true };
-        // What the verdict is kept by would not tell other names from this one.
-        let is_told_apart = file.path_text.len() + 1 < FINGERPRINT_BYTES as usize;
         let cut = given.event.incomplete & (Incomplete::PATH | Incomplete::REQUESTED) != 0;
         let FileRecord { error, .. } = file.record;
-        if error != 0 || cut || !is_told_apart || file.path.is_none() || file.base.is_some() {
+        if error != 0 || cut || file.path.is_none() || file.base.is_some() {
             return true;
         }
-        let Some(known) = self.opens.get(How::of(file) as usize) else { return true };
+        let Some(question) = self.opens.get(How::of(file) as usize) else { return true };
         let asked = Context::new(given);
-        rules.could_match(state, &asked, known, opens())
-            || asked.resolved(buffer).is_some_and(|other| rules.could_match(state, &other, known, opens()))
+        rules.could(state, &asked, question)
+            || asked.resolved(buffer).is_some_and(|other| rules.could(state, &other, question))
     }
 }
 
@@ -109,7 +111,7 @@ fn opens() -> impl Iterator<Item = Kind> {
 fn classes(rules: &Ruleset, state: &mut State, known: &Known, id: &'static [u8]) -> u64 {
     let could = |kind: &Kind| {
         let facts = OfGroup { kind: *kind, id };
-        rules.could_match(state, &facts, known, std::iter::once(*kind))
+        rules.could_match(state, &facts, known, *kind)
     };
     let kinds = rules.kinds().iter().filter(could);
     kinds.filter_map(Kind::definition).flat_map(|kind| kind.classes).fold(0, |set, class| set | class.bit())

@@ -2,21 +2,26 @@
 //!
 //! Reading order: `document` (YAML) → `definition`, `collect` (what items say, what later ones change) → `text`
 //! (lists put in) → `lex`, `parse`, `tree` (conditions) → `check`, `compile`, `program` → `specialise` (for each kind
-//! of event) → `evaluate`, `compare`, `transform`, and `output` for what is said.
+//! of event) → `needle`, `literal`, `scan` (what must stand in a text, looked for at once), `cover`, `gate` (which rules
+//! need be looked at) → `evaluate`, `compare`, `transform`, and `output` for what is said.
 
 mod check;
 mod collect;
 mod compare;
 mod compile;
+mod cover;
 mod definition;
 mod document;
 mod domains;
 pub(crate) mod evaluate;
 mod exception;
+mod gate;
 mod glob;
 pub(crate) mod kinds;
 mod lex;
+mod literal;
 mod load;
+mod needle;
 mod number;
 mod output;
 mod parse;
@@ -24,6 +29,7 @@ pub(crate) mod partial;
 mod prefix;
 mod problem;
 pub(crate) mod program;
+mod scan;
 mod specialise;
 mod text;
 mod transform;
@@ -36,6 +42,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use self::evaluate::State;
+use self::gate::Gate;
 pub use self::kinds::KindSet;
 use self::output::Output;
 pub use self::problem::Problem;
@@ -194,6 +201,8 @@ impl Default for Options {
 /// A rule.
 #[derive(Clone, Debug)]
 pub struct Rule {
+    /// Its place among all rules.
+    pub number: usize,
     /// Its name, unique.
     pub name: Arc<str>,
     /// Id of its findings: the name in lower case with dashes.
@@ -222,6 +231,8 @@ pub struct Ruleset {
     kinds: KindSet,
     /// By kind: rules that can match, with what is left of their condition for that kind.
     by_kind: Vec<Vec<(u32, NodeId)>>,
+    /// By kind: which of these need be looked at.
+    gates: Vec<Arc<Gate>>,
 }
 
 /// What loading gave.
@@ -278,14 +289,17 @@ impl Ruleset {
         else {
             return;
         };
+        let Some(gate) = self.gates.get(usize::from(facts.kind().0)) else { return };
         let mut judge = evaluate::Judge::new(&self.program, facts, state);
-        for (index, condition) in rules {
+        let open = judge.let_through(gate);
+        for (rule, condition) in gate::places(&open).filter_map(|place| rules.get(place)) {
             if judge.holds(*condition) {
-                hit(&self.rules[*index as usize]);
+                hit(&self.rules[*rule as usize]);
                 if self.matching == Matching::First {
-                    return;
+                    break;
                 }
             }
         }
+        judge.give_back(open);
     }
 }

@@ -123,7 +123,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Ancestors of the process within its container, its parent first. On the host, all of them.
-    pub fn lineage(&self) -> impl Iterator<Item = &'a Process> {
+    pub fn lineage(&self) -> impl Iterator<Item = &'a Process> + use<'a> {
         let (scene, in_container) = (*self, self.container().is_some());
         let ancestors = self.given.tree.ancestors(self.key());
         ancestors.take_while(move |ancestor| !in_container || scene.is_inside(ancestor.cgroup))

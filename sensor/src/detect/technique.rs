@@ -90,7 +90,9 @@ techniques! {
     T1003_008: Attack, "T1003.008", "/etc/passwd and /etc/shadow";
     T1005: Attack, "T1005", "Data from Local System";
     T1014: Attack, "T1014", "Rootkit";
+    T1018: Attack, "T1018", "Remote System Discovery";
     T1021_004: Attack, "T1021.004", "SSH";
+    T1033: Attack, "T1033", "System Owner/User Discovery";
     T1036: Attack, "T1036", "Masquerading";
     T1036_004: Attack, "T1036.004", "Masquerade Task or Service";
     T1036_005: Attack, "T1036.005", "Match Legitimate Resource Name or Location";

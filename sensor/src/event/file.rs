@@ -62,10 +62,13 @@ pub enum Layer {
 /// Name of a file system, or its magic number.
 #[must_use]
 pub fn filesystem(magic: u64) -> String {
-    FILESYSTEMS
-        .iter()
-        .find(|(number, _)| *number == magic)
-        .map_or_else(|| format!("{magic:#x}"), |(_, name)| (*name).to_owned())
+    filesystem_name(magic).map_or_else(|| format!("{magic:#x}"), str::to_owned)
+}
+
+/// Name of a file system that has one here.
+#[must_use]
+pub fn filesystem_name(magic: u64) -> Option<&'static str> {
+    FILESYSTEMS.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
 }
 
 /// Layer of a file, if its file system has layers.
@@ -75,6 +78,12 @@ pub const fn layer(file: &FileIdentity) -> Option<Layer> {
         return None;
     }
     Some(if file.flags & FileFlags::OVERLAY_UPPER != 0 { Layer::Upper } else { Layer::Lower })
+}
+
+/// True for a file that is only in memory: of a tmpfs.
+#[must_use]
+pub const fn is_temporary(file: &FileIdentity) -> bool {
+    file.filesystem == TMPFS
 }
 
 /// True for a file of `memfd_create`: in memory, never linked, with the name that only the kernel

@@ -162,6 +162,13 @@ impl Catalog {
         groups.filter_map(|(_, group)| Some((&group.found.as_ref()?.container, group.path.as_str())))
     }
 
+    /// The control groups of containers that have a program of their own: id and path.
+    pub fn groups(&self) -> impl Iterator<Item = (u64, &str)> {
+        let groups = self.groups.iter();
+        let own = |group: &Group| group.found.as_ref().is_none_or(|found| !found.container.sandbox);
+        groups.filter(move |(_, group)| own(group)).map(|(cgroup, group)| (*cgroup, group.path.as_str()))
+    }
+
     /// A control group was removed: what is known of its container is forgotten.
     pub fn removed(&mut self, cgroup: u64) {
         let Some(group) = self.groups.remove(&cgroup) else { return };

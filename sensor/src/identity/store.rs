@@ -1,8 +1,10 @@
 //! What is known of each control group: bounded, filled by answers, read for every event.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 
+// Ids are the kernel's: nobody can choose many that collide.
+use foldhash::{HashMap, HashMapExt as _};
 use serde::{Deserialize, Serialize};
 
 use super::{

@@ -65,6 +65,7 @@ pub const CALLS: &[Entry] = table! {
     Mknodat FileMknod libc::SYS_mknodat;
     Truncate FileTruncate libc::SYS_truncate;
     Ftruncate FileTruncate libc::SYS_ftruncate;
+    Mmap FileMapExec libc::SYS_mmap;
     Socket NetSocket libc::SYS_socket;
     Connect NetConnect libc::SYS_connect;
     Accept NetAccept libc::SYS_accept;
@@ -131,9 +132,9 @@ pub const CALLS: &[Entry] = table! {
 };
 
 /// Calls in which the kernel checks whether there is memory enough, which looks like a use of
-/// `CAP_SYS_ADMIN` where the hook does not tell more: not told themselves, but marked with that class.
+/// `CAP_SYS_ADMIN` where the hook does not tell more: not told themselves, but marked with that class. `mmap`, which
+/// is told, is one of them.
 pub const MEMORY_CALLS: &[i64] = &[
-    libc::SYS_mmap,
     libc::SYS_brk,
     libc::SYS_mprotect,
     libc::SYS_mremap,

@@ -160,6 +160,7 @@ fn programs(types: &KernelTypes) -> Vec<Finding> {
         own: 0,
         reserved: 0,
         capabilities: 0,
+        secret: 0,
     };
     let options = Options {
         settings,

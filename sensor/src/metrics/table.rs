@@ -3,6 +3,7 @@
 
 use super::text::{Samples, seconds};
 use crate::proto::class_coverage::Canary;
+use crate::proto::finding::Severity;
 use crate::proto::identity_source_status::State;
 use crate::proto::{Class, ClassLedger, Duration, GetStatusResponse, IdentitySourceStatus, Table, Timestamp};
 
@@ -182,13 +183,30 @@ pub(super) static ALL: &[Metric] = metrics! {
             samples.add(&[&count.severity().as_str_name().to_ascii_lowercase()], count.count);
         };
     "picket_findings_untold_total" Counter ["reason"],
-        "Findings that were not told because an equal one of the same process was (`combined`), or because there were \
+        "Findings that were not told because an equal one in the same container was (`combined`), or because there were \
          too many of one rule in one container (`limited`), or because of an exception (`excepted`).",
         |status, samples| if let Some(rules) = &status.rules {
             samples.add(&["excepted"], rules.findings_excepted);
             samples.add(&["combined"], rules.findings_combined);
             samples.add(&["limited"], rules.findings_limited);
         };
+    "picket_incidents_open" Gauge ["severity"],
+        "Incidents that are open, by their severity; at most 32 are looked at.",
+        open_incidents;
+    "picket_incidents_total" Counter ["state"],
+        "Incidents that were opened, closed because nothing more was found, and closed because there were too many \
+         (`given_up`).",
+        |status, samples| if let Some(incidents) = &status.incidents {
+            samples.add(&["opened"], incidents.opened);
+            samples.add(&["closed"], incidents.closed);
+            samples.add(&["given_up"], incidents.table.map_or(0, |table| table.evicted));
+        };
+    "picket_incident_findings_total" Counter [],
+        "Findings in incidents, each as often as it was found.",
+        |status, samples| if let Some(incidents) = &status.incidents { samples.one(incidents.findings) };
+    "picket_incident_findings_omitted_total" Counter [],
+        "Findings that are in no timeline, because it was full.",
+        |status, samples| if let Some(incidents) = &status.incidents { samples.one(incidents.omitted) };
     "picket_rule_name_failures_total" Counter [],
         "Look-ups of domain names that rules compare which failed.",
         |status, samples| if let Some(rules) = &status.rules { samples.one(rules.name_failures) };
@@ -220,6 +238,14 @@ pub(super) static ALL: &[Metric] = metrics! {
         "How often certificate, key and authorities were taken anew.",
         |status, samples| if let Some(tls) = &status.tls { samples.one(tls.renewals) };
 };
+
+fn open_incidents(status: &GetStatusResponse, samples: &mut Samples<'_>) {
+    let Some(incidents) = &status.incidents else { return };
+    for severity in [Severity::Low, Severity::Medium, Severity::High, Severity::Critical] {
+        let open = incidents.open.iter().filter(|incident| incident.severity() == severity);
+        samples.add(&[&severity.as_str_name().to_ascii_lowercase()], open.count());
+    }
+}
 
 fn hooks(status: &GetStatusResponse, samples: &mut Samples<'_>) {
     let attached = status.hooks.iter().filter(|hook| hook.attached).count();
@@ -258,6 +284,7 @@ fn tables(status: &GetStatusResponse, samples: &mut Samples<'_>, value: fn(&Tabl
         ("flows", &status.flows),
         ("peers", &status.peers),
         ("findings_told", status.rules.as_ref().map_or(&None, |rules| &rules.findings_told)),
+        ("incidents", status.incidents.as_ref().map_or(&None, |incidents| &incidents.table)),
         ("remembered", status.rules.as_ref().map_or(&None, |rules| &rules.remembered)),
         ("learned_images", status.rules.as_ref().map_or(&None, |rules| &rules.images)),
         ("rule_names", status.rules.as_ref().map_or(&None, |rules| &rules.names)),

@@ -51,6 +51,14 @@ fn full() -> GetStatusResponse {
             nanoseconds: Some((&delays).into()),
         }],
         tls: Some(proto::TlsListener { connections: 1, unknown: 2, ..Default::default() }),
+        incidents: Some(proto::Incidents {
+            open: vec![proto::OpenIncident {
+                severity: proto::finding::Severity::High.into(),
+                ..Default::default()
+            }],
+            opened: 2,
+            ..Default::default()
+        }),
         rules: Some(proto::Rules {
             loaded: 3,
             enabled: 2,

@@ -8,15 +8,18 @@ use crate::detect::{
     behaviour::{Behaviours, Late, Lost},
     context::Given,
     finding::{Finding, Severity},
+    incident::Incidents,
     judge::Judge,
     names::Names,
     scene::{Past, Scene},
-    told::{Bounds, Told, Verdict},
+    told::{At, Bounds, Repeats, Told, Verdict},
 };
 use crate::event;
 use crate::identity::store::Known;
+use crate::identity::usage::Usage;
 use crate::process::Key;
 use crate::proto;
+use crate::stream::encode::Manner;
 
 /// Nothing is bounded until the settings say so.
 const UNBOUNDED: Bounds = Bounds { window_ns: 0, burst: 0 };
@@ -66,10 +69,18 @@ impl Cause<'_> {
         }
     }
 
-    const fn time_ns(&self) -> u64 {
+    pub(super) const fn time_ns(&self) -> u64 {
         match self {
             Self::Event(event, ..) => event.time_ns,
             Self::Late { time_ns, .. } => *time_ns,
+        }
+    }
+
+    /// Number of the event; 0 for none.
+    pub(super) const fn event(&self) -> u64 {
+        match self {
+            Self::Event(_, _, cursor) => *cursor,
+            Self::Late { .. } => 0,
         }
     }
 }
@@ -82,6 +93,9 @@ pub(super) struct Detection {
     pub(super) tuning: Tuning,
     names: Arc<Names>,
     told: Told,
+    pub(super) incidents: Incidents,
+    /// Incidents that are to be told behind the findings at hand.
+    pub(super) news: Vec<u64>,
     judged: u64,
     findings: [u64; 4],
     /// Of the event at hand; kept for its room.
@@ -96,6 +110,8 @@ impl Default for Detection {
             tuning: Tuning::default(),
             names: Arc::default(),
             told: Told::new(UNBOUNDED),
+            incidents: Incidents::default(),
+            news: Vec::new(),
             judged: 0,
             findings: [0; 4],
             found: Vec::new(),
@@ -191,9 +207,35 @@ impl Pipeline {
     pub fn tick(&mut self, now_ns: u64, output: &mut impl Output) {
         let mut late = Vec::new();
         self.detection.behaviours.tick(now_ns, &mut |found| late.push(found));
+        self.report_late(late, now_ns, output);
+    }
+
+    /// What a container has used of the processors was read again.
+    pub fn usage(&mut self, usage: &Usage, output: &mut impl Output) {
+        let mut late = Vec::new();
+        self.detection.behaviours.usage(usage, &mut |found| late.push(found));
+        self.report_late(late, usage.time_ns, output);
+    }
+
+    fn report_late(&mut self, late: Vec<Late>, time_ns: u64, output: &mut impl Output) {
         for Late { cgroup, process, finding } in late {
-            self.report(finding, Cause::Late { cgroup, process, time_ns: now_ns }, output);
+            self.report(finding, Cause::Late { cgroup, process, time_ns }, output);
         }
+        self.tell_incidents(now_ns, output);
+        let mut repeated = Vec::new();
+        self.detection.told.tick(now_ns, &mut |repeats| repeated.push(repeats));
+        for Repeats { finding, at, count } in repeated {
+            let cause = Cause::Late { cgroup: at.cgroup, process: at.process, time_ns: now_ns };
+            let incident = self.incident_of(cause, &finding);
+            let incident = incident.as_deref().unwrap_or_default();
+            self.tell_finding(
+                &finding,
+                cause,
+                Manner { repeats: count, only_repeats: true, incident },
+                output,
+            );
+        }
+        self.tick_incidents(now_ns, output);
     }
 
     /// Judges an event that has a place in the stream, and tells what is found in it.
@@ -218,6 +260,7 @@ impl Pipeline {
             self.report(finding, Cause::Event(event, before, cursor), output);
         }
         self.detection.found = found;
+        self.tell_incidents(event.time_ns, output);
         self.learn(event, before);
     }
 
@@ -244,20 +287,32 @@ impl Pipeline {
     fn report(&mut self, finding: Finding, cause: Cause<'_>, output: &mut impl Output) {
         let Some(finding) = self.weigh(finding, &cause) else { return };
         let finding = &finding;
-        let (cgroup, key) = (cause.cgroup(), cause.process());
-        let program = key.and_then(|key| self.tree.get(key)).map_or(0, |process| process.exec_ns);
-        let verdict = self.detection.told.verdict(finding, cgroup, (key, program), cause.time_ns());
+        let at = At { place: self.place(cause.cgroup()), cgroup: cause.cgroup(), process: cause.process() };
+        let verdict = self.detection.told.verdict(finding, at, cause.time_ns());
+        let incident = self.join(finding, cause, verdict, output);
         let Verdict::Tell(repeats) = verdict else { return };
         if let Some(count) = self.detection.findings.get_mut(rank(finding.severity)) {
             *count += 1;
         }
+        let incident = incident.as_deref().unwrap_or_default();
+        self.tell_finding(finding, cause, Manner { repeats, only_repeats: false, incident }, output);
+    }
+
+    fn tell_finding(
+        &mut self,
+        finding: &Finding,
+        cause: Cause<'_>,
+        manner: Manner<'_>,
+        output: &mut impl Output,
+    ) {
+        let (cgroup, key) = (cause.cgroup(), cause.process());
         let known = self.identity.container(cgroup).cloned();
         let class = proto::Class::Finding;
         if !output.wants(class, known.as_ref().map(|known| &known.container)) {
             self.sequence += 1;
             return;
         }
-        let found = (finding, repeats);
+        let found = (finding, manner);
         let mut message = match cause {
             Cause::Event(event, before, cursor) => {
                 let subject = self.subject(event, before);

@@ -4,7 +4,9 @@
 //! what the runtime wrote; but a runtime's own first program can follow within a millisecond. Only
 //! the records of that group wait, in order, until the answer is there or their time is over.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use foldhash::HashMap;
 
 use super::state::Waiting;
 

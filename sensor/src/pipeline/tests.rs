@@ -2,6 +2,7 @@
 
 mod allocation;
 mod findings;
+mod incidents;
 mod pushdown;
 
 use prost::Message as _;

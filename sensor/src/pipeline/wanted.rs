@@ -63,7 +63,7 @@ impl Pipeline {
         let wanted = if event.class == Class::FileOpen {
             self.wants_opened(event, operation, &path, output)
         } else {
-            self.policy.files.changed(&path, &new_path)
+            event.class == Class::FileMapExec || self.policy.files.changed(&path, &new_path)
         };
         // For the next one to write in.
         self.paths = (path, new_path);
@@ -79,25 +79,39 @@ impl Pipeline {
         output: &mut impl Output,
     ) -> bool {
         let record = &operation.record;
+        let key = FileKey {
+            inode: record.file.inode,
+            changed_ns: record.file.changed_ns,
+            device: record.file.device,
+            written: u32::from(operation.is_written()),
+            way: record.way,
+        };
         let told = self.told_when_opened(path, operation);
         // What subscribers do not want rules may.
         let verdict = match told {
-            Some(Verdict::Quiet) if self.could_open(event) => None,
+            Some(Verdict::Quiet) if self.is_watched(event, &key) => None,
             told => told,
         };
         if let Some(verdict) = verdict
-            && record.file.inode != 0
+            && key.inode != 0
         {
-            let key = FileKey {
-                inode: record.file.inode,
-                changed_ns: record.file.changed_ns,
-                device: record.file.device,
-                written: u32::from(operation.is_written()),
-                way: record.way,
-            };
             output.change(Change::File { key, verdict, generation: self.policy.generation });
         }
         told != Some(Verdict::Quiet)
+    }
+
+    /// Whether anything could be found in other opens of a file. While it could, each of them comes, and is not asked of
+    /// again.
+    fn is_watched(&mut self, event: &event::Event<'_>, key: &FileKey) -> bool {
+        let generation = self.policy.generation;
+        if self.watched.has(key, generation) {
+            return true;
+        }
+        let could = self.could_open(event);
+        if could {
+            self.watched.add(key, generation);
+        }
+        could
     }
 
     /// The settings' verdict on a file that was opened. The kernel keeps one for containers and host.

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::text::{Strings, lossy};
+
 /// Command name and arguments. Empty where they are not known.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct CommandLine {
@@ -24,13 +26,32 @@ impl CommandLine {
     /// The line of a program; the first argument is the name that the caller gave it.
     #[must_use]
     pub fn new<T: AsRef<str>>(command: &str, arguments: impl Iterator<Item = T>) -> Self {
+        Self::with_room(command, arguments, 0, 0)
+    }
+
+    /// The same from a record.
+    #[must_use]
+    pub fn of_record(command: &[u8], arguments: Strings<'_>) -> Self {
+        // Between the arguments as many bytes as in the record, but for the last NUL.
+        let bytes = command.len() + arguments.0.len().saturating_sub(1);
+        let further = arguments.iter().count().saturating_sub(1);
+        Self::with_room(&lossy(command), arguments.iter().map(lossy), bytes, further)
+    }
+
+    /// The same, with room for so many bytes and further arguments.
+    fn with_room<T: AsRef<str>>(
+        command: &str,
+        arguments: impl Iterator<Item = T>,
+        bytes: usize,
+        further: usize,
+    ) -> Self {
         let mut arguments = arguments;
         let first = arguments.next();
-        let mut text = String::new();
+        let mut text = String::with_capacity(bytes);
         text.push_str(first.as_ref().map_or("", AsRef::as_ref));
         let first_bytes = text.len();
         text.push_str(command);
-        let mut ends = Vec::new();
+        let mut ends = Vec::with_capacity(further);
         for argument in arguments {
             text.push(' ');
             text.push_str(argument.as_ref());
@@ -126,6 +147,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_record_says_the_same(command in ".{0,8}", arguments in vec("[^\0]{0,8}", 0..6)) {
+            let bytes: Vec<u8> = arguments.iter().flat_map(|argument| [argument.as_bytes(), b"\0"].concat()).collect();
+            let line = CommandLine::of_record(command.as_bytes(), Strings(&bytes));
+            prop_assert_eq!(line, CommandLine::new(&command, arguments.iter()));
+        }
+
         #[test]
         fn arguments_come_back(command in ".{0,8}", arguments in vec(".{0,8}", 0..6)) {
             let line = CommandLine::new(&command, arguments.iter());

@@ -1,8 +1,10 @@
 //! The process tree: bounded, kept by fork, exec and exit.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+// Pids and times are the kernel's: nobody can choose many that collide.
+use foldhash::{HashMap, HashMapExt as _};
 use sensor_common::{
     header::TaskRef,
     record::process::{Capabilities, Ids},
@@ -15,7 +17,6 @@ use crate::event::{
     Event,
     file::is_memfd,
     process::{Exec, Fork},
-    text::lossy,
 };
 
 /// Bounds of the tree.
@@ -101,7 +102,7 @@ impl Tree {
         process.standing = Standing::of_exec(&exec.record);
         process.program = Arc::new(Program {
             executable: exec.executable.to_text(exec.executable_end()),
-            command_line: CommandLine::new(&lossy(exec.command), exec.arguments.iter().map(lossy)),
+            command_line: CommandLine::of_record(exec.command, exec.arguments),
             directory: exec.directory.to_text(exec.directory_end()),
             since_ns: event.time_ns,
             file: exec.record.file,

@@ -123,6 +123,12 @@ impl Chooser {
                     self.put(input, to);
                 }
             }
+            Input::Usage(usage) => {
+                self.apply(input.clone());
+                if matches!(self.whose(usage.cgroup), Whose::Chosen) {
+                    self.put(input, to);
+                }
+            }
             // What is needed of them goes before the record that needs it.
             Input::Peer(_) | Input::HostUsers(_) => self.apply(input),
             Input::Lost(report) => {

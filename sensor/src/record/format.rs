@@ -66,12 +66,14 @@ pub enum Kind {
     Tick = 28,
     /// `Input::Process`
     Process = 29,
+    /// `Input::Usage`
+    Usage = 30,
     /// [`Ending`]; the last frame.
     End = 31,
 }
 
 impl Kind {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 23] = [
         Self::Header,
         Self::Groups,
         Self::Processes,
@@ -93,6 +95,7 @@ impl Kind {
         Self::Gap,
         Self::Tick,
         Self::Process,
+        Self::Usage,
         Self::End,
     ];
 

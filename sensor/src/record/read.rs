@@ -210,6 +210,7 @@ impl<R: Read> Reader<R> {
                 Input::Names(Arc::new(Names::new(pairs)))
             }
             Kind::HostUsers => Input::HostUsers(Arc::new(json(&content)?)),
+            Kind::Usage => Input::Usage(json(&content)?),
             Kind::Gap => Input::Gap(json(&content)?),
             Kind::Process => Input::Process(json(&content)?),
             Kind::End => {

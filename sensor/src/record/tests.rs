@@ -174,6 +174,7 @@ fn inputs() -> Vec<Input> {
         Input::Record { now_ns: 110, bytes: exec(9, 100) },
         Input::Release { now_ns: 150 },
         Input::Tick { now_ns: 160 },
+        Input::Usage(Usage { cgroup: 77, time_ns: 160, cpu_ns: 5, throttled: 1, waited_ns: 2 }),
         Input::Answer { now_ns: 210, answer: answer() },
         Input::Record { now_ns: 300, bytes: exec(9, 290) },
         Input::Record { now_ns: 310, bytes: datagram(9, 305) },

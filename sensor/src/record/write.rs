@@ -111,6 +111,7 @@ impl<T: FnMut(Vec<u8>) -> bool> Encoder<T> {
             // They are nothing but names.
             Input::HostUsers(_) if self.anonymiser.is_some() => {}
             Input::HostUsers(users) => self.json(Kind::HostUsers, users.as_ref()),
+            Input::Usage(usage) => self.json(Kind::Usage, &usage),
             Input::Process(mut process) => {
                 if let Some(anonymiser) = &self.anonymiser {
                     anonymiser.process(&mut process);

@@ -14,6 +14,7 @@ use super::{
     bundle::{BundleError, BundleReader},
     delay::{Births, Delays},
     lapses::Lapses,
+    meter::Meter,
 };
 use crate::clock::{self, BootClock};
 use crate::event::{Facts, decode::decode, text::lossy};
@@ -23,6 +24,7 @@ use crate::identity::{
     container::{Container, Pod, Source},
     peer::PeerNews,
     store::{Answer, Known, Question, reference},
+    usage::Usage,
     users::Users,
 };
 use crate::kernel::ring::{Ring, Waker};
@@ -62,6 +64,8 @@ pub enum News {
     Peers(Vec<PeerNews>),
     /// Users and groups of the host.
     HostUsers(Arc<Users>),
+    /// What containers have used of the processors.
+    Usage(Vec<Usage>),
 }
 
 /// The thread's state.
@@ -79,6 +83,8 @@ pub struct Resolver {
     advisers: Advisers,
     births: Births,
     clock: BootClock,
+    /// `None`: nobody wants to know what containers use.
+    meter: Option<Meter>,
     /// Advisers have more to tell.
     hurried: bool,
 }
@@ -119,6 +125,7 @@ impl Resolver {
             advisers: Advisers::default(),
             births: Births::default(),
             clock: BootClock::read(),
+            meter: None,
             hurried: false,
         }
     }
@@ -144,6 +151,13 @@ impl Resolver {
         self
     }
 
+    /// Reads with this what containers use.
+    #[must_use]
+    pub fn with_meter(mut self, meter: Option<Meter>) -> Self {
+        self.meter = meter;
+        self
+    }
+
     /// Tries again what was looked up once, and not found.
     #[must_use]
     pub fn with_unanswered(mut self, questions: Vec<Question>) -> Self {
@@ -158,6 +172,10 @@ impl Resolver {
         hurry();
         for (container, group) in self.catalog.known() {
             self.ask_users(container, group);
+        }
+        if let Some(meter) = &mut self.meter {
+            let now = clock::boot_ns();
+            self.catalog.groups().for_each(|(cgroup, path)| meter.add(cgroup, path, now));
         }
         while !stopped() {
             if let Err(error) = self.ring.wait(self.pause()) {
@@ -232,10 +250,20 @@ impl Resolver {
             self.retries.retain(|retry| retry.question.cgroup != cgroup);
             self.catalog.removed(cgroup);
             self.births.removed(cgroup);
+            if let Some(meter) = &mut self.meter {
+                meter.removed(cgroup);
+            }
             self.change(Change::Removed(cgroup))?;
             self.tell(News::Removed(cgroup))?;
         }
-        Ok(())
+        self.measure(now)
+    }
+
+    /// Reads what some containers have used: last, since nobody waits for it.
+    fn measure(&mut self, now_ns: u64) -> Result<(), Closed> {
+        let Some(meter) = &mut self.meter else { return Ok(()) };
+        let read = meter.read(now_ns, clock::boot_ns);
+        if read.is_empty() { Ok(()) } else { self.tell(News::Usage(read)) }
     }
 
     fn answer(&mut self, question: Question, tries: usize) -> Result<(), Closed> {
@@ -247,6 +275,9 @@ impl Resolver {
         {
             self.lapses.inquiries.add(self.advisers.ask(&known.container));
             self.ask_users(&known.container, &question.path);
+            if let Some(meter) = self.meter.as_mut().filter(|_| !known.container.sandbox) {
+                meter.add(question.cgroup, &question.path, clock::boot_ns());
+            }
         }
         if is_unanswered(&answer)
             && let Some(pause) = PAUSES.get(tries)

@@ -3,11 +3,12 @@
 
 mod file;
 mod finding;
+mod incident;
 mod payload;
 mod privilege;
 mod socket;
 
-pub use self::finding::{learned, severity};
+pub use self::finding::{Manner, learned, severity};
 use sensor_common::{
     class::Class,
     header::{Incomplete, TaskRef},
@@ -234,6 +235,7 @@ impl Context {
             login_uid: (record.login_uid != u32::MAX).then_some(record.login_uid),
             seccomp: (record.seccomp != u32::MAX).then_some(record.seccomp),
             started_by_kernel: record.facts & ExecFacts::BY_KERNEL != 0,
+            other_root: record.facts & ExecFacts::OTHER_ROOT != 0,
             process_group_id: (record.process_group != 0).then_some(record.process_group),
             number: (record.number != 0)
                 .then(|| proto::ExecNumber { cpu: record.header.cpu.into(), count: record.number }),

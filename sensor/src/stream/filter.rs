@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use thiserror::Error;
 
 use super::encode::severity;
-use crate::detect::finding::Finding;
+use super::hub::Published;
+use crate::detect::{finding::Finding, incident::Incident};
 use crate::identity::container::Container;
 use crate::proto::{Class, SubscribeRequest, finding::Severity};
 
@@ -81,6 +82,21 @@ impl Filter {
             minimum_severity,
             findings: request.findings.into_iter().collect(),
         })
+    }
+
+    /// Whether what was found passes, of what has a class and a container that do.
+    #[must_use]
+    pub fn permits(&self, published: &Published<'_>) -> bool {
+        published.finding.is_none_or(|finding| self.permits_finding(finding))
+            && published.incident.is_none_or(|incident| self.permits_incident(incident))
+    }
+
+    /// Whether an incident passes: by its severity, and by what was found in it.
+    #[must_use]
+    pub fn permits_incident(&self, incident: &Incident) -> bool {
+        let severe = self.minimum_severity.is_none_or(|least| severity(incident.severity) >= least);
+        let chosen = || incident.timeline.iter().any(|entry| self.findings.contains(&entry.id));
+        severe && (self.findings.is_empty() || chosen())
     }
 
     /// Whether a finding passes, of those whose class and container do.

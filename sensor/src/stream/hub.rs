@@ -14,7 +14,7 @@ use self::member::Member;
 use super::filter::Filter;
 use super::frame::{EncodedAncestors, EncodedEvent};
 use super::subscription::Counters;
-use crate::detect::finding::Finding;
+use crate::detect::{finding::Finding, incident::Incident};
 use crate::identity::container::Container;
 use crate::proto;
 
@@ -41,6 +41,8 @@ pub struct Published<'a> {
     pub container: Option<&'a Container>,
     /// What was found, if that is what it tells.
     pub finding: Option<&'a Finding>,
+    /// The incident, if that is what it tells.
+    pub incident: Option<&'a Incident>,
     /// `Event.cursor`
     pub cursor: &'a str,
     /// `Event.time`
@@ -104,7 +106,7 @@ impl Hub {
     pub fn publish(&mut self, published: &Published<'_>) {
         for member in &mut self.members {
             if !member.filter.matches(published.class, published.container)
-                || !published.finding.is_none_or(|finding| member.filter.permits_finding(finding))
+                || !member.filter.permits(published)
             {
                 continue;
             }

@@ -115,6 +115,7 @@ fn pipeline(mut hub: Hub, commands: &std_mpsc::Receiver<Vec<Event>>, ended: &Ato
                 class: event.class,
                 container: event.container.as_ref(),
                 finding: None,
+                incident: None,
                 cursor: &cursor,
                 time,
                 event: &encoded.encode_to_vec(),

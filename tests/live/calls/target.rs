@@ -114,6 +114,27 @@ pub(super) fn scheduling(lab: &mut Lab) {
         .is("call.target.pid", NOBODY);
 }
 
+/// What is done to the agent, whose own calls are not told, is told as what is done to any process.
+pub(super) fn aimed_at_the_agent(lab: &mut Lab) {
+    let mut client = lab.watch();
+    let agent = lab.agent().pid();
+    let read = libc::SYS_process_vm_readv;
+    let script = format!(
+        "kill cont {agent} , syscall {read} {agent} 0 0 0 0 0 , ptrace seize {agent} , pidfd-getfd {agent} , \
+         syscall {} {agent} 0 0",
+        libc::SYS_sched_setparam
+    );
+    let done = run(lab, &script);
+    for name in ["kill", "process_vm_readv", "ptrace", "pidfd_getfd", "sched_setparam"] {
+        let told = client.wait_for(name, |event| {
+            number(event, "process.pid") == Some(done.pid.into()) && text(event, "call.call") == name
+        });
+        Expect::of(&told).is("call.target.pid", agent).such("call.target.executable", "the agent", |path| {
+            path.as_str().is_some_and(|path| path.ends_with("picket"))
+        });
+    }
+}
+
 /// A pidfd's number says nothing: the same one stood for two processes.
 pub(super) fn repeated(lab: &mut Lab) {
     let mut client = lab.watch();

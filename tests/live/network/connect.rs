@@ -65,7 +65,10 @@ pub(super) fn tcp(lab: &mut Lab) {
         check_exchange(&seen, "127.0.0.1");
         let attempt = seen.one("NETWORK_CONNECT", "socket.phase", "ATTEMPT");
         Expect::of(attempt).is("socket.family", "ipv4");
-        assert_eq!(attempt["socket"]["nonblocking"] == true, how == "nonblocking", "{attempt:#}");
+        let stands = seen.one("NETWORK_CONNECT", "socket.phase", "ESTABLISHED");
+        for event in [attempt, stands] {
+            assert_eq!(event["socket"]["nonblocking"] == true, how == "nonblocking", "{event:#}");
+        }
     }
 }
 

@@ -55,6 +55,48 @@ pub(super) fn changes(lab: &mut Lab) {
     assert_eq!(told, usize::from(tracepoint), "setuid to the same id is no change");
 }
 
+/// What is refused is told, once for root and once for others, with the ids that were asked for.
+pub(super) fn refused(lab: &mut Lab) {
+    let mut client = lab.watch();
+    let marker = marker("refused");
+    let script = "setresgid 7 7 7 , setresuid 5 5 5 , repeat 3 setuid 0 , setresgid -1 0 -1 , setuid 9 , setresuid 0 0 0 , capset ffffffff keep keep , exec /bin/true";
+    let words: Vec<&str> = [workload::IN_CONTAINER, "--may-fail"]
+        .into_iter()
+        .chain(script.split(' '))
+        .chain([marker.as_str()])
+        .collect();
+    let container = lab.container(&words);
+    let id = container.id().to_owned();
+    container.run_ok();
+    let exec = client.exec(&marker);
+    let pid = picket_tests::truth::pid(&exec);
+    lab.fence(&mut client);
+    let told: Vec<_> = client
+        .of_process(pid)
+        .into_iter()
+        .filter(|event| text(event, "class") == CLASS && !text(event, "call.error").is_empty())
+        .collect();
+    let asked: Vec<_> =
+        told.iter().map(|event| (text(event, "call.call"), text(event, "call.value"))).collect();
+    let expected = [
+        ("setuid", "uid 0"),
+        ("setresgid", "egid 0"),
+        ("setuid", "uid 9"),
+        ("setresuid", "uid 0, euid 0, suid 0"),
+        ("capset", ""),
+    ];
+    assert_eq!(asked, expected, "{told:#?}");
+    for event in &told {
+        Expect::of(event)
+            .is("call.error", "EPERM")
+            .is("container.id", &*id)
+            .is("process.uid", 5)
+            .is("call.credentials.uid", 5)
+            .is("call.credentials.gid", 7)
+            .lists("call.credentials.effective", &["NONE"]);
+    }
+}
+
 /// A container without `CAP_SYS_ADMIN` asks for it in vain, three times.
 pub(super) fn capability(lab: &mut Lab) {
     const CLASS: &str = "PRIVILEGE_CAPABILITY";

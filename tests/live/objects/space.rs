@@ -3,8 +3,9 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use picket_tests::client::Client;
 use picket_tests::expect::{Expect, text};
-use picket_tests::lab::Lab;
+use picket_tests::lab::{Lab, marker};
 use picket_tests::truth::namespace;
 
 use super::{Waiting, event_of};
@@ -93,6 +94,7 @@ pub(super) fn roots(lab: &mut Lab) {
         .absent("call.error")
         .absent("call.unverified");
     child.end();
+    other_root(lab, &mut client);
 
     let script = "unshare mount , private , mount tmpfs none @/folder , cd @/folder , mkdir mkdir old 0755 , \
                   pivot-root . old , chroot /missing , say ready , wait";
@@ -112,4 +114,22 @@ pub(super) fn roots(lab: &mut Lab) {
         .absent("call.file");
     drop(folder);
     child.end();
+}
+
+/// A program that begins below a `chroot` says so, one at the root of a container does not.
+fn other_root(lab: &mut Lab, client: &mut Client) {
+    for (below, told) in [("/", false), ("/inner", true)] {
+        let marker = marker("root");
+        let script =
+            format!("mkdir -p /inner; cp -a /bin /lib* /inner/; exec chroot {below} /bin/true {marker}");
+        let container = lab.container(&["/bin/sh", "-c", &script]);
+        container.run_ok();
+        let event = client.wait_for("the program below chroot", |event| {
+            text(event, "class") == "PROCESS_EXEC"
+                && text(event, "container.id") == container.id()
+                && text(event, "process.arguments.0") == "/bin/true"
+                && text(event, "process.arguments.1") == marker
+        });
+        assert_eq!(event["exec"]["otherRoot"] == true, told, "{event:#}");
+    }
 }

@@ -67,3 +67,42 @@ pub(super) fn are_of_one_program(lab: &mut Lab) {
     drop(client);
     agent.stop();
 }
+
+/// Rules that look at opens: then the kernel's verdicts, too, are by the name that was asked for.
+const RULES: &str = "- rule: Opened\n  desc: by its name\n  condition: evt.type in (open, openat) and fd.name=/nowhere\n  \
+     output: opened %fd.name\n  priority: WARNING\n";
+
+/// An open by another name of the same file is told, whether or not rules look at names: a link, a way with dots, and a
+/// long one of which only the end differs.
+pub(super) fn are_by_one_name(lab: &mut Lab) {
+    let rules = lab.scratch().path().join("names.yaml");
+    write_file(&rules, RULES, 0o600);
+    for settings in [String::new(), format!("[rules]\npaths = [\"{}\"]\n", rules.display())] {
+        let agent = lab.agent_with(&settings);
+        let name = marker("repeat");
+        let long = "/.".repeat(100);
+        let plain = format!("/tmp/{name}");
+        let others = [
+            format!("/tmp/../tmp/{name}"),
+            format!("/tmp/{name}-link"),
+            format!("/tmp{long}/{name}"),
+            format!("/tmp{long}/./{name}"),
+        ];
+        let opens = others.iter().map(|other| format!(" , open openat rdwr {other}"));
+        let script = format!(
+            ": > {plain}; ln -s {plain} {plain}-link; exec {IN_CONTAINER} open openat rdwr {plain}{}",
+            opens.collect::<String>()
+        );
+        let container = lab.container(&["/bin/sh", "-c", &script]);
+        let filters = Filters { containers: vec![container.id().to_owned()], ..Filters::default() };
+        let mut client = Client::subscribe(&agent, &filters);
+        container.run_ok();
+        for other in &others {
+            client.wait_for("the open by another name", |event| {
+                text(event, "file.path") == plain && text(event, "file.requestedPath") == *other
+            });
+        }
+        drop(client);
+        agent.stop();
+    }
+}

@@ -3,6 +3,7 @@
 //! `dns-ask HOW SERVER NAME TYPE` with HOW `udp`, `udp-connected`, `udp-pair` (asks for AAAA as well, in one
 //! `sendmmsg`), `tcp` or `tcp-split` (length and message in two writes), SERVER an address with its port, TYPE
 //! `a aaaa txt mx ptr srv any` or a number: sends the question and waits for the answer, of any kind.
+//! `dns-many SERVER DOMAIN COUNT MILLISECONDS TYPE` asks for so many different long names of a domain, with this pause.
 //! `dns-serve HOW ADDRESS COUNT IP…` answers so many questions (`udp` or `tcp`) with these addresses, IPv4 ones
 //! as A and IPv6 ones as AAAA records whatever was asked; without any, with NXDOMAIN. See `serve` for `behind`.
 
@@ -20,6 +21,7 @@ use super::words::Words;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("dns-ask", "HOW SERVER NAME TYPE", ask),
+    Operation::new("dns-many", "SERVER DOMAIN COUNT MILLISECONDS TYPE", many),
     Operation::new("dns-serve", "HOW ADDRESS COUNT IP…", serve),
 ];
 
@@ -53,11 +55,34 @@ fn question(name: &str, kind: u16) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+fn many(words: &mut Words<'_>) -> Result<()> {
+    let server = Address::parse(words.word("SERVER")?)?;
+    let (domain, count): (_, u64) = (words.word("DOMAIN")?, words.number("COUNT")?);
+    let pause = std::time::Duration::from_millis(words.number("MILLISECONDS")?);
+    let kind = kind(words.word("TYPE")?)?;
+    let fd = socket(server.family, libc::SOCK_DGRAM, 0)?;
+    let mut value = u64::from(std::process::id());
+    for _ in 0..count {
+        std::thread::sleep(pause);
+        let mut label = String::new();
+        for _ in 0..3 {
+            value = value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            label.push_str(&format!("{:016x}", value ^ (value >> 29)));
+        }
+        send(&fd, &question(&format!("{label}.{domain}"), kind)?, 0, Some(&server))?;
+        receive_from(&fd)?;
+    }
+    Ok(())
+}
+
+fn kind(name: &str) -> Result<u16> {
+    let known = TYPES.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
+    known.map_or_else(|| name.parse().context("TYPE"), Ok)
+}
+
 fn ask(words: &mut Words<'_>) -> Result<()> {
     let (how, server) = (words.word("HOW")?, Address::parse(words.word("SERVER")?)?);
-    let (name, kind) = (words.word("NAME")?, words.word("TYPE")?);
-    let known = TYPES.iter().find(|(known, _)| *known == kind).map(|(_, number)| *number);
-    let kind = known.map_or_else(|| kind.parse().context("TYPE"), Ok)?;
+    let (name, kind) = (words.word("NAME")?, kind(words.word("TYPE")?)?);
     let question = question(name, kind)?;
     if how.starts_with("tcp") {
         let fd = socket(server.family, libc::SOCK_STREAM, 0)?;

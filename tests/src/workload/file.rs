@@ -15,7 +15,7 @@
 //! truncate HOW LENGTH PATH        truncate ftruncate
 //! ```
 //!
-//! Each `uring` may be `uring-async` or `uring-sqpoll`: see `open`. Modes are octal.
+//! A VALUE may be `hex:…`. Each `uring` may be `uring-async` or `uring-sqpoll`: see `open`. Modes are octal.
 
 use std::ffi::CStr;
 use std::os::fd::AsRawFd;
@@ -193,6 +193,10 @@ fn chown(words: &mut Words<'_>) -> Result<()> {
 fn set_attribute(words: &mut Words<'_>) -> Result<()> {
     let (how, name) = (words.word("HOW")?, words.text("NAME")?);
     let (value, path) = (words.word("VALUE")?, words.text("PATH")?);
+    let value = match value.split_once(':') {
+        Some(("hex", _)) => super::network::payload(value)?,
+        _ => value.as_bytes().to_vec(),
+    };
     let (at, name_at) = (address(&path), address(&name));
     let (value_at, length) = (value.as_ptr() as u64, value.len() as u64);
     match how {

@@ -1,6 +1,7 @@
 //! Memory that becomes code, files in memory, pipes that hold pages of files.
 //!
-//! `mprotect wx` (writable, then executable), `mprotect rwx` (both at once), `mmap rwx`, `mprotect file PATH` (a
+//! `mprotect wx` (writable, then executable), `mprotect rwx` (both at once), `mmap rwx`; `mmap exec PATH` and
+//! `mmap exec-memfd` (a page of a file to be executed), `mprotect file PATH` (a
 //! writable private mapping of a file becomes executable); `memfd-exec PROGRAM ARGUMENT…` copies a program into a
 //! memfd and executes that (nothing follows it), `memfd NAME`; `splice PATH` (file to pipe), `vmsplice`;
 //! `userfaultfd [user]` (`user` asks for faults of user mode only).
@@ -16,7 +17,7 @@ use crate::raw::{Mapping, adopt, descriptor, syscall};
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("mprotect", "wx|rwx|file [PATH]", protect),
-    Operation::new("mmap", "rwx", map),
+    Operation::new("mmap", "rwx|exec|exec-memfd [PATH]", map),
     Operation::new("memfd", "NAME", memfd),
     Operation::new("memfd-exec", "PROGRAM ARGUMENT…", execute),
     Operation::new("splice", "PATH", splice),
@@ -45,7 +46,16 @@ fn protect(words: &mut Words<'_>) -> Result<()> {
 }
 
 fn map(words: &mut Words<'_>) -> Result<()> {
-    match words.word("rwx")? {
+    match words.word("rwx or exec")? {
+        "exec" => {
+            let file = openat(&words.text("PATH")?, libc::O_RDONLY as u64, 0)?;
+            Ok(Mapping::new(PAGE, READ | EXEC, libc::MAP_PRIVATE, Some((file.as_fd(), 0))).map(drop)?)
+        }
+        "exec-memfd" => {
+            let file = descriptor(libc::SYS_memfd_create, [address(c"library"), 0, 0, 0, 0, 0])?;
+            super::open::write_all(&file, &[0; PAGE])?;
+            Ok(Mapping::new(PAGE, READ | EXEC, libc::MAP_PRIVATE, Some((file.as_fd(), 0))).map(drop)?)
+        }
         "rwx" => Ok(Mapping::anonymous(PAGE, READ | WRITE | EXEC).map(drop)?),
         other => bail!("no such mapping: {other}"),
     }

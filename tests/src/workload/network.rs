@@ -7,7 +7,7 @@
 //!
 //! `exchange HOW KIND ADDRESS PAYLOAD WRITES RECEIVE [WAY]` connects (HOW as above, or `fastopen`: the first bytes go
 //! by `sendto` with `MSG_FASTOPEN` and no connect), sends PAYLOAD in so many writes, reads until RECEIVE bytes
-//! came, closes. A PAYLOAD is `text:…`, `hex:…`, `zero:N` (N bytes) or `none`; in texts `\r`, `\n` are escapes.
+//! came, closes. A PAYLOAD is `text:…`, `hex:…`, `zero:N` (N bytes), `tls:NAME` (a client's hello) or `none`; in texts `\r`, `\n` are escapes.
 //! Between writes of one payload lie some milliseconds, and TCP does not gather them. WAY is the call for each:
 //! `write` (default), `writev` and `sendmsg` (each in two vectors), `sendto`, `sendmmsg`, `uring`, `uring-async`,
 //! `uring-sqpoll`.
@@ -156,6 +156,7 @@ pub(super) fn payload(word: &str) -> Result<Vec<u8>> {
     let (kind, value) = word.split_once(':').context("a payload is text:…, hex:…, zero:N or none")?;
     match kind {
         "text" => Ok(value.replace("\\r", "\r").replace("\\n", "\n").into_bytes()),
+        "tls" => Ok(super::hello::of(value)),
         "zero" => Ok(vec![0; value.parse().context("zero:N takes a number")?]),
         "hex" => {
             let digits = value.as_bytes().chunks(2).map(|pair| {

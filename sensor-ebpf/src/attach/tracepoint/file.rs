@@ -8,7 +8,7 @@ use sensor_common::layout::ABSENT;
 
 use super::{ended, entry};
 use crate::{
-    handler::file::{call, uring},
+    handler::file::{call, map, uring},
     kobj::Raw,
     maps::offset,
 };
@@ -19,6 +19,16 @@ pub(crate) fn exit_open(ctx: TracePointContext) -> u32 {
     let (number, result) = ended(&ctx);
     if let Some(entry) = entry(number) {
         call::open_ended(entry.call, result);
+    }
+    0
+}
+
+/// `sys_exit_mmap`: an address, or a negative error number.
+#[tracepoint]
+pub(crate) fn exit_mmap(ctx: TracePointContext) -> u32 {
+    let (_, result) = ended(&ctx);
+    if !(-4095..0).contains(&result) {
+        map::by_call();
     }
     0
 }

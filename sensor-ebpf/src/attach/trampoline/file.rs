@@ -12,6 +12,7 @@ use crate::{
         asked::Name,
         call::decode_device,
         change::{self, Pending},
+        map,
         open::{self, Asked},
     },
     kobj::{Memory, Raw},
@@ -68,6 +69,18 @@ pub(crate) fn exit_root_open_old(ctx: FExitContext) -> i32 {
     let file = number(&ctx, 5);
     if error(file) == 0 {
         open::by_object(Raw(file), 0, || Asked::UNKNOWN);
+    }
+    0
+}
+
+/// `int security_mmap_file(struct file *file, unsigned long prot, unsigned long flags)`
+#[fexit(function = "security_mmap_file")]
+pub(crate) fn file_mapped(ctx: FExitContext) -> i32 {
+    if map::is_executable(ctx.arg(1)) && ctx.arg::<i32>(3) == 0 {
+        let file = number(&ctx, 0);
+        if file != 0 {
+            map::by_object(Raw(file));
+        }
     }
     0
 }

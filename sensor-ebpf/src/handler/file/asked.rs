@@ -7,7 +7,7 @@ use aya_ebpf::helpers::generated::{
 use sensor_common::{
     class::{Class, Lane},
     header::Incomplete,
-    limits::{COMPONENT_BYTES_MAX, FINGERPRINT_BYTES, NAME_BYTES_MAX},
+    limits::{COMPONENT_BYTES_MAX, NAME_BYTES_MAX},
     record::file::{Facts, FileRecord},
     tail::Tail,
 };
@@ -22,7 +22,7 @@ use crate::{
         file::{self, FileWindow},
         task::Task,
     },
-    maps::{ARGUMENTS, BULK, Slot, offset},
+    maps::{ARGUMENTS, BULK, Slot, offset, secret},
 };
 
 /// `AT_FDCWD`: relative paths begin at the working directory.
@@ -30,6 +30,10 @@ pub(crate) const HERE: i32 = -100;
 
 /// Entry of [`ARGUMENTS`] in which texts are compared.
 const FINGERPRINTS: u32 = 3;
+
+/// Bytes of a text that are read at once, with a NUL, and how many of such a path has at most.
+const PIECE_BYTES: u32 = 128;
+const PIECES_MAX: u32 = NAME_BYTES_MAX as u32 / (PIECE_BYTES - 1) + 1;
 
 /// Errors with which a refused operation is told: `EPERM`, `EACCES`, `EXDEV` (a path that leaves where
 /// `openat2` keeps it), `ETXTBSY`, `EROFS`, `ELOOP`. The others, above all `ENOENT`, are everyday life.
@@ -206,25 +210,49 @@ fn is_absolute(name: Name) -> bool {
     first == b'/'
 }
 
-/// A number that equal texts have in common, of which only so many bytes are looked at. The text is the kernel's copy or
-/// the caller's memory.
+/// A number that equal texts have in common, and that nobody can bring about by another text: it begins with a secret. The
+/// text is the kernel's copy or the caller's memory.
 #[inline(always)]
 pub(super) fn fingerprint(text: u64, copied: bool) -> u64 {
+    text_fingerprint(text, u64::from(copied), secret())
+}
+
+/// The whole text, piece by piece. A function of its own: so the verifier looks at it once, and not at what follows it for
+/// each number of pieces. By its signature it takes and gives any numbers.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn text_fingerprint(text: u64, copied: u64, secret: u64) -> u64 {
     let Some(words) = ARGUMENTS.get_ptr_mut(FINGERPRINTS) else { return 0 };
-    // SAFETY: the pointer is that of a map's value of so many bytes; the source is checked by the helpers.
-    unsafe {
-        *words = [0; FINGERPRINT_BYTES as usize / 8];
-        if copied {
-            bpf_probe_read_kernel_str(words.cast(), FINGERPRINT_BYTES, text as *const _);
-        } else {
-            bpf_probe_read_user_str(words.cast(), FINGERPRINT_BYTES, text as *const _);
+    let (mut sum, mut from) = (secret, text);
+    for _ in 0..PIECES_MAX {
+        // SAFETY: the pointer is that of a map's value of so many bytes; the source is checked by the helpers.
+        let read = unsafe {
+            *words = [0; PIECE_BYTES as usize / 8];
+            if copied != 0 {
+                bpf_probe_read_kernel_str(words.cast(), PIECE_BYTES, from as *const _)
+            } else {
+                bpf_probe_read_user_str(words.cast(), PIECE_BYTES, from as *const _)
+            }
+        };
+        // SAFETY: as above; the value is copied word by word.
+        for word in unsafe { &*words } {
+            // There is no NUL within a text.
+            if *word == 0 {
+                break;
+            }
+            sum = mix(sum ^ *word);
         }
-    }
-    let mut sum = 0u64;
-    // SAFETY: as above; the value is copied word by word.
-    for word in unsafe { &*words } {
-        // FNV-1a, by words.
-        sum = (sum ^ *word).wrapping_mul(0x0000_0100_0000_01b3);
+        if read < i64::from(PIECE_BYTES) {
+            break;
+        }
+        from += u64::from(PIECE_BYTES) - 1;
     }
     sum
+}
+
+/// Another number for almost every one. What becomes of a difference depends on the number itself, unlike with a multiplication
+/// by a constant.
+#[inline(always)]
+const fn mix(number: u64) -> u64 {
+    (number & 0xffff_ffff).wrapping_mul(number >> 32).wrapping_add(number.rotate_left(32))
 }

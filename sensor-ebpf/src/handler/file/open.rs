@@ -121,7 +121,8 @@ fn opened(
     let flags = file.flags | dropped;
     let asked = asked();
     let mut key = file.key(flags);
-    if gate.tells_names() {
+    let by_name = gate.tells_names();
+    if by_name {
         key.way ^= asked.fingerprint();
     }
     let verdict = verdict(&key);
@@ -131,8 +132,10 @@ fn opened(
     }
     let process = current.reference();
     let access = u64::from(flags) << 32 | u64::from(key.device);
-    // By another name or through another mount it is another event.
-    let Some(repeats) = gate.repeats(process, key.inode, access, key.way) else { return };
+    // By another name or through another mount it is another event: a name that was asked for before must not hide another
+    // one that leads to the same file.
+    let name = if by_name { 0 } else { asked.fingerprint() };
+    let Some(repeats) = gate.repeats(process, key.inode, access, key.way ^ name) else { return };
     if verdict != Verdict::Wanted as u32 && !gate.permits() {
         return;
     }

@@ -101,7 +101,7 @@ fn own(sock: Sock, stage: Stage) {
 fn told(sock: Sock, class: Class, phase: Phase) {
     let Some(owner) = sockets::owner_of(sock.address()) else { return };
     // Not by the running task: what the network does in its own time interrupts any, the agent's as well.
-    let Owner { cgroup, process, .. } = *owner;
+    let Owner { cgroup, process, nonblocking, .. } = *owner;
     let Some(gate) = Gate::enter_by(class, cgroup, process.pid, process.tid) else { return };
     let Some(mut telling) = Telling::begin(Slot::SocketState, gate, owner.process) else { return };
     let record = &mut *telling.record;
@@ -112,7 +112,8 @@ fn told(sock: Sock, class: Class, phase: Phase) {
     sock.local(record);
     sock.remote(record);
     normalise(record);
-    if matches!(phase, Phase::Attempt) && sock.is_nonblocking() {
+    // The outcome says so as well: the socket may have been made one that waits since then.
+    if !matches!(phase, Phase::None) && nonblocking != 0 {
         record.facts |= Facts::NONBLOCKING;
     }
     let same = if matches!(class, Class::NetClose) {

@@ -6,7 +6,7 @@ mod privilege;
 mod socket;
 
 use super::text::{base_name, safe, word};
-use super::{Colour, Paint, finding};
+use super::{Colour, Paint, finding, incident};
 use crate::proto::event::Facts;
 use crate::proto::file_identity::Layer;
 use crate::proto::{Class, Container, Event, Exec, Exit, Loss, PrivilegeGain, Process, Timestamp, loss};
@@ -63,7 +63,7 @@ fn short_name(class: Class) -> String {
 }
 
 /// `namespace/pod/container`, the container's name or the start of its id, or `host`.
-pub(super) fn place(event: &Event) -> String {
+pub(in crate::cli::pretty) fn place(event: &Event) -> String {
     let Some(container) = &event.container else {
         let unit = event.process.as_ref().map(|process| process.unit.as_str()).unwrap_or_default();
         return match (event.process.is_some(), unit) {
@@ -107,6 +107,7 @@ fn what(event: &Event) -> (String, Colour) {
         }
         Some(Facts::Call(call)) => (executable(process) + &privilege::what(call), Colour::Notable),
         Some(Facts::Finding(found)) => (finding::what(found), finding::colour(found.severity())),
+        Some(Facts::Incident(told)) => (incident::what(told), finding::colour(told.severity())),
         Some(Facts::ControlGroup(group)) => (safe(&group.path), Colour::Dim),
         None => (executable(process), Colour::Dim),
     }

@@ -67,7 +67,7 @@ pub(super) fn what(found: &Finding) -> String {
     format!("{} {}: {}", severity(found.severity()), safe(title(found)), shortened(safe(&found.summary)))
 }
 
-pub(super) const fn colour(severity: Severity) -> Colour {
+pub(in crate::cli::pretty) const fn colour(severity: Severity) -> Colour {
     match severity {
         Severity::High | Severity::Critical => Colour::Bad,
         Severity::Medium => Colour::Notable,
@@ -75,7 +75,7 @@ pub(super) const fn colour(severity: Severity) -> Colour {
     }
 }
 
-const fn severity(severity: Severity) -> &'static str {
+pub(in crate::cli::pretty) const fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Critical => "CRITICAL",
         Severity::High => "HIGH",
@@ -110,7 +110,7 @@ fn process(process: &Process) -> String {
     text
 }
 
-fn named(process: &Process) -> String {
+pub(in crate::cli::pretty) fn named(process: &Process) -> String {
     let name = if process.executable.is_empty() { "?".to_owned() } else { word(&process.executable) };
     process.pid.map_or_else(|| name.clone(), |pid| format!("{name}[{pid}]"))
 }

@@ -2,6 +2,7 @@
 
 mod events;
 mod identity;
+mod incidents;
 mod rules;
 
 use std::fmt::{self, Write as _};
@@ -20,6 +21,7 @@ pub fn page(status: &GetStatusResponse, all: bool, paint: Paint) -> String {
     page.losses(status);
     page.hooks(&status.hooks, all);
     page.rules(status, all);
+    page.incidents(status);
     page.identity(status, all);
     page.given_up(status);
     page.subscribers(status);

@@ -1,4 +1,4 @@
-//! Which containers are agents of their node: storage, networks, sensors. They do to the node what an escape would do.
+//! Which containers are agents of their node: storage, networks, sensors, monitoring. They do to the node what an escape would do.
 //!
 //! The same lists as the shipped rules have (`deploy/rules/00-common.yaml`, `node_agent`), and some meshes. Neither the
 //! namespace nor the image can be chosen from within a pod. A program that was written into such a container, or lives in
@@ -8,6 +8,7 @@ use sensor_common::record::process::FileFlags;
 
 use super::super::scene::Scene;
 use crate::identity::{container::Container, image};
+use crate::process::Process;
 
 /// Namespaces of Kubernetes that hold agents of the node.
 const NAMESPACES: &[&str] = &[
@@ -58,7 +59,71 @@ const IMAGES: &[&str] = &[
     "node-problem-detector",
     "istio/",
     "linkerd/cni",
+    "node-exporter",
+    "node_exporter",
+    "cadvisor",
+    "grafana/alloy",
+    "pyroscope",
+    "coroot",
+    "dynatrace/",
+    "sysdig/",
+    "kubearmor/",
+    "osquery",
+    "ebpf-profiler",
 ];
+
+/// Programs that make or run containers inside of a container, as in the shipped rules (`image_builder_program`).
+const BUILDERS: &[&str] = &[
+    "buildkitd",
+    "buildkit-runc",
+    "buildkitd-rootless",
+    "rootlesskit",
+    "buildah",
+    "podman",
+    "dockerd",
+    "containerd",
+    "executor",
+    "img",
+    "bwrap",
+    "newuidmap",
+    "newgidmap",
+    "fuse-overlayfs",
+    "mmdebstrap",
+];
+/// Images whose work needs rights over the node (`privileged_images` and `binary_format_images` of the rules).
+const POWERFUL_IMAGES: &[&str] = &[
+    "docker",
+    "library/docker",
+    "moby/buildkit",
+    "buildah/stable",
+    "podman/stable",
+    "kindest/node",
+    "tonistiigi/binfmt",
+    "multiarch/qemu-user-static",
+];
+/// Most ancestors that are looked at.
+const ANCESTORS_MAX: usize = 16;
+
+/// True for images that build or run containers.
+#[must_use]
+pub(super) fn is_builder_image(container: &Container) -> bool {
+    let image = image::split(&container.image).repository;
+    POWERFUL_IMAGES.iter().any(|known| {
+        image.strip_suffix(known).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+    })
+}
+
+/// Whether the program of an event, or one above it in its container, builds images or runs containers, and is of the
+/// image.
+#[must_use]
+pub(super) fn is_builders_work(scene: &Scene<'_>) -> bool {
+    let is_builder = |process: &Process| {
+        let program = &process.program;
+        let name = program.executable.rsplit('/').next().unwrap_or_default();
+        BUILDERS.contains(&name) && program.file.flags & FileFlags::OVERLAY_UPPER == 0
+    };
+    scene.process().into_iter().chain(scene.lineage().take(ANCESTORS_MAX)).any(is_builder)
+}
 
 /// True for a container that works on its node.
 #[must_use]

@@ -8,18 +8,21 @@
 
 mod about;
 mod baseline;
+mod crossing;
 mod group;
 mod kernel;
+mod powerful;
 mod program;
 mod reach;
 mod rights;
+mod surface;
 
 use std::sync::Arc;
 
 use sensor_common::class::{Class, Family};
 
 use self::{
-    baseline::{Baseline, Foreign, Now, Seen, belong_together, foreign},
+    baseline::{Baseline, Now, Seen, belong_together, foreign},
     kernel::Setters,
 };
 use super::super::{
@@ -76,12 +79,16 @@ impl Boundary {
         };
         if self.begins(scene, known, exec) {
             self.strayed(scene, found);
+            powerful::judge(scene, self.baselines.peek(known.container.id.as_str()), known, exec, found);
             return;
         }
         let Some(baseline) = self.baselines.peek(known.container.id.as_str()) else { return };
         if baseline.has_member(scene) {
             self.compare(scene, known, found);
-            program::judge(scene, known, baseline, exec, found);
+            // Who works with other files altogether is told of by that.
+            if !baseline::is_nodes(scene, Kind::Mnt, exec.record.namespaces.mnt) {
+                program::judge(scene, known, baseline, exec, found);
+            }
         }
     }
 
@@ -150,61 +157,12 @@ impl Boundary {
         };
         let differs = now.namespaces != baseline.namespaces;
         let foreign = if differs { foreign(baseline, &now.namespaces, other, scene) } else { Vec::new() };
-        let is_crossed = !foreign.is_empty() && !told_by_rule(scene, &foreign);
+        let is_crossed = !foreign.is_empty() && !crossing::is_told_by_rule(scene, &foreign);
         if (is_crossed || rights::is_odd(baseline, known, &now, scene)) && baseline.has_member(scene) {
             if is_crossed {
-                found(crossed(scene, baseline, &foreign));
+                found(crossing::finding(scene, baseline, &foreign));
             }
             rights::judge(scene, known, baseline, &now, found);
-        }
-    }
-}
-
-/// Rules tell of containers that enter namespaces of the node, by the call.
-fn told_by_rule(scene: &Scene<'_>, foreign: &[Foreign]) -> bool {
-    scene.class() == Class::Setns
-        && foreign.iter().any(|foreign| foreign.other.is_none() && is_whole(foreign))
-}
-
-/// Kinds that give away everything.
-const fn is_whole(foreign: &Foreign) -> bool {
-    matches!(foreign.kind, Kind::Mnt | Kind::Pid | Kind::User | Kind::Cgroup)
-}
-
-fn crossed(scene: &Scene<'_>, baseline: &Baseline, foreign: &[Foreign]) -> Finding {
-    let names = |others: bool| {
-        let of = foreign.iter().filter(|foreign| foreign.other.is_some() == others);
-        of.map(|foreign| format!("{} ({})", foreign.kind.holds(), foreign.kind.name())).collect::<Vec<_>>()
-    };
-    let (nodes, others) = (names(false), names(true));
-    let program = name(scene);
-    let summary = if nodes.is_empty() {
-        format!(
-            "{program} of this container works in namespaces of a container of another pod: {}",
-            others.join(", ")
-        )
-    } else {
-        format!("{program} of this container has left it: it works with the node's {}", nodes.join(", "))
-    };
-    let severity = if foreign.iter().any(is_whole) { Severity::Critical } else { Severity::High };
-    let confidence = if baseline.seen == Seen::Start { 0.95 } else { 0.8 };
-    let mut finding = about::CROSSED.finding(tempered(scene, severity), confidence, summary);
-    for id in foreign.iter().filter_map(|foreign| foreign.other.as_ref()).take(2) {
-        finding.evidence.push(format!("The other container has the id {id}."));
-    }
-    finding.evidence.push(beginning(scene, baseline));
-    finding
-}
-
-/// How sure the comparison is, in words.
-fn beginning(scene: &Scene<'_>, baseline: &Baseline) -> String {
-    let seconds = scene.time_ns().saturating_sub(baseline.since_ns) / 1_000_000_000;
-    match baseline.seen {
-        Seen::Start => format!("The container began {seconds} seconds before, with namespaces of its own."),
-        Seen::SetUp | Seen::Later => {
-            format!(
-                "The container ran before the sensor saw it, {seconds} seconds before, with namespaces of its own."
-            )
         }
     }
 }
@@ -228,7 +186,7 @@ impl Behaviour for Boundary {
     fn wanted(&self) -> Judged {
         let calls = Class::bits_of(Family::Privilege) & !(Class::Scheduling.bit() | Class::Keyctl.bit());
         let both = Class::ProcessExec.bit() | Class::CgroupMove.bit() | Class::CgroupCreate.bit();
-        let more = Class::FileOpen.bit() | Class::NetConnect.bit();
+        let more = Class::FileOpen.bit() | Class::NetConnect.bit() | Class::NetSocket.bit();
         Judged { containers: calls | both | more, host: both, names: true }
     }
 
@@ -244,12 +202,21 @@ impl Behaviour for Boundary {
                 let Some(known) = scene.container() else { return };
                 self.compare(scene, known, found);
                 self.setters.called(scene, call);
+                if let Some(baseline) = self.baselines.peek(known.container.id.as_str()) {
+                    surface::mounted(scene, baseline, call, found);
+                }
             }
             Facts::File(file) if scene.class() == Class::FileOpen => {
                 let Some(known) = scene.container() else { return };
                 self.setters.opened(scene, file);
                 if let Some(baseline) = self.baselines.peek(known.container.id.as_str()) {
                     reach::opened(scene, baseline, file, found);
+                }
+            }
+            Facts::Socket(socket) if scene.class() == Class::NetSocket => {
+                let Some(known) = scene.container() else { return };
+                if let Some(baseline) = self.baselines.peek(known.container.id.as_str()) {
+                    surface::opened(scene, baseline, socket, found);
                 }
             }
             Facts::Socket(socket) => reach::connected(scene, socket, found),

@@ -388,8 +388,8 @@ fn of_call(name: Name, class: Class, call: &PrivilegedCall<'_>) -> Option<u64> {
 fn of_credentials(name: Name, record: &CallRecord) -> Option<u64> {
     Some(match name {
         // What was asked for; the record of a call that could not be named does not have it.
-        Name::Uid if record.arguments == [0; 6] => record.ids.euid.into(),
-        Name::Gid if record.arguments == [0; 6] => record.ids.egid.into(),
+        Name::Uid if record.arguments == [0; 6] && record.result >= 0 => record.ids.euid.into(),
+        Name::Gid if record.arguments == [0; 6] && record.result >= 0 => record.ids.egid.into(),
         Name::Uid | Name::Gid => low(record.arguments[0]).into(),
         Name::Euid => record.ids.euid.into(),
         Name::Ruid => record.ids.uid.into(),

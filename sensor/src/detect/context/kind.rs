@@ -101,6 +101,7 @@ const fn usual(class: Class) -> Kind {
         Class::FileXattr => known::SETXATTR,
         Class::FileMknod => known::MKNODAT,
         Class::FileTruncate => known::TRUNCATE,
+        Class::FileMapExec => known::MMAP,
         Class::NetSocket => known::SOCKET,
         Class::NetConnect => known::CONNECT,
         Class::NetAccept => known::ACCEPT4,
@@ -236,5 +237,6 @@ const fn of_call(call: Call) -> Kind {
         Call::RtSigqueueinfo => known::RT_SIGQUEUEINFO,
         Call::RtTgsigqueueinfo => known::RT_TGSIGQUEUEINFO,
         Call::SchedSetparam => known::SCHED_SETPARAM,
+        Call::Mmap => known::MMAP,
     }
 }

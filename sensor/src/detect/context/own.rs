@@ -1,5 +1,7 @@
 //! Values that only Picket has: protocols, kinds of files, what was entered.
 
+use std::io::Write as _;
+
 use sensor_common::{
     class::Class,
     record::{
@@ -8,11 +10,12 @@ use sensor_common::{
     },
 };
 
-use super::{Context, text};
+use super::{Context, process::Part, text};
 use crate::detect::field::own::Name;
-use crate::detect::{namespace::Kind, value::Value};
+use crate::detect::{namespace::Kind, scene::Scene, value::Value};
 use crate::event::{Facts, content::Content, file, request, text::until_nul, wire::dns::Question};
 use crate::identity::store::{Known, Owner};
+use crate::process::Process;
 
 /// Commands of bpf(2) that are about maps: `BPF_MAP_CREATE`, `BPF_MAP_GET_FD_BY_ID`.
 const MAP_COMMANDS: [u64; 2] = [0, 14];
@@ -30,7 +33,16 @@ impl<'a> Context<'a> {
             Name::DnsName => shown(&self.questions().first()?.name),
             Name::DnsType => put(buffer, &self.questions().first()?.kind.to_string()),
             Name::FileKind => shown(file_kind(self.mode()?)?),
-            Name::FileSystem => put(buffer, &file::filesystem(self.identity()?.filesystem)),
+            Name::FileSystem => {
+                let magic = self.identity()?.filesystem;
+                match file::filesystem_name(magic) {
+                    Some(name) => shown(name),
+                    None => text::put(buffer, |to| write!(to, "{magic:#x}").ok()),
+                }
+            }
+            Name::AncestorName | Name::AncestorExecutable | Name::AncestorCommandLine => {
+                part(name)?.of(self.ancestors_within().next()?)
+            }
             Name::ExeUnlinked => match &self.given.event.facts {
                 Facts::Exec(exec) => Some(Value::Bool(exec.record.file.links == 0)),
                 _ => None,
@@ -52,9 +64,17 @@ impl<'a> Context<'a> {
             Name::DnsType => {
                 self.questions().iter().any(|question| see(Value::Text(question.kind.to_string().as_bytes())))
             }
+            Name::AncestorName | Name::AncestorExecutable | Name::AncestorCommandLine => {
+                self.ancestors_within().filter_map(|ancestor| part(name)?.of(ancestor)).any(see)
+            }
             Name::EnteredHost => self.entered().any(|name| see(Value::Text(name.as_bytes()))),
             _ => return None,
         })
+    }
+
+    /// Ancestors of the process, its parent first, until one is not in its container; on the host, all.
+    fn ancestors_within(&self) -> impl Iterator<Item = &'a Process> + use<'a> {
+        Scene::new(self.given).lineage()
     }
 
     fn content(&self) -> Option<&'a Content<'a>> {
@@ -148,6 +168,16 @@ impl<'a> Context<'a> {
             _ => return None,
         };
         Some(until_nul(text)).filter(|text| !text.is_empty())
+    }
+}
+
+/// Which part of an ancestor a field shows.
+const fn part(name: Name) -> Option<Part> {
+    match name {
+        Name::AncestorName => Some(Part::Command),
+        Name::AncestorExecutable => Some(Part::Executable),
+        Name::AncestorCommandLine => Some(Part::CommandLine),
+        _ => None,
     }
 }
 

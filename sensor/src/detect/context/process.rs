@@ -201,7 +201,7 @@ impl<'a> Context<'a> {
 
 /// What the tree keeps of a process as text or number.
 #[derive(Clone, Copy)]
-enum Part {
+pub(super) enum Part {
     Command,
     CommandLine,
     First,
@@ -255,7 +255,7 @@ impl Kept {
 
 impl Part {
     /// Its value. Of a program of which nothing is known there are no texts.
-    fn of(self, process: &Process) -> Option<Value<'_>> {
+    pub(super) fn of(self, process: &Process) -> Option<Value<'_>> {
         let line = &process.program.command_line;
         let text = match self {
             Self::Pid => return Some(Value::Number(process.key.pid.into())),

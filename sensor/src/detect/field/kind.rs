@@ -57,6 +57,7 @@ kinds! {
     MKNODAT "mknodat" FileMknod;
     TRUNCATE "truncate" FileTruncate;
     FTRUNCATE "ftruncate" FileTruncate;
+    MMAP "mmap" FileMapExec;
     SOCKET "socket" NetSocket;
     CONNECT "connect" NetConnect;
     ACCEPT "accept" NetAccept;
@@ -302,7 +303,6 @@ const OTHERS: &[&str] = &[
     "mlock",
     "mlock2",
     "mlockall",
-    "mmap",
     "mmap2",
     "modify_ldt",
     "move_pages",

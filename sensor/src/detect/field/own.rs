@@ -3,6 +3,13 @@
 use super::{Definition, Takes, Type, Which, fields};
 
 fields! { Own;
+    AncestorCommandLine = "picket.ancestor.cmdline", Text, Nothing, true;
+        "command lines of the ancestors within the container; on the host, of all",
+        "only Picket has it; `proc.acmdline` goes on to the runtime and the node's own programs";
+    AncestorExecutable = "picket.ancestor.exepath", Text, Nothing, true;
+        "paths of the programs of these ancestors", "only Picket has it";
+    AncestorName = "picket.ancestor.name", Text, Nothing, true;
+        "names of these ancestors, as proc.name has them", "only Picket has it";
     AttachType = "picket.attach_type", Text, Nothing, false;
         "what a BPF program is attached to, such as BPF_CGROUP_DEVICE", "only Picket has it";
     DnsName = "picket.dns.name", Text, Nothing, true;

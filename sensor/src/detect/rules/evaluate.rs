@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::compare::{decimal, fits, plain, symbols_hold};
+use super::gate::Gate;
 use super::partial::Truth;
 use super::program::{Comparison, Node, NodeId, Program, Slot, SlotId, Symbol, Test, TestId};
 use super::transform;
@@ -15,8 +16,12 @@ use crate::detect::value::{Facts, Value};
 pub struct State {
     /// Marks what belongs to the event at hand.
     generation: u32,
-    comparisons: Vec<Memo>,
+    comparisons: Vec<Compared>,
+    /// Comparisons that hold or may, as was found by looking through texts.
+    found: Vec<TestId>,
     nodes: Vec<Memo>,
+    /// Which conditions are to be looked at; kept for its room.
+    open: Vec<u64>,
     /// Of nodes of which only a part is known, by the generation that they belong to.
     truths: Vec<(u32, Truth)>,
     cells: Vec<Cell>,
@@ -32,12 +37,38 @@ struct Memo {
     holds: bool,
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+struct Compared {
+    generation: u32,
+    outcome: Outcome,
+}
+
+/// What is known of a comparison.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Outcome {
+    #[default]
+    Fails,
+    Holds,
+    /// It may hold: it must be made.
+    Open,
+}
+
 /// A value that was asked for.
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     generation: u32,
+    /// Its text was looked through.
+    scanned: bool,
     symbol: Known,
     stored: Stored,
+}
+
+impl Cell {
+    const EMPTY: Self = Self::new(0, Stored::Missing);
+
+    const fn new(generation: u32, stored: Stored) -> Self {
+        Self { generation, scanned: false, symbol: Known::NotAsked, stored }
+    }
 }
 
 /// Whether a text is one of the rules'.
@@ -80,7 +111,8 @@ impl State {
 
     fn fit(&mut self, program: &Program) {
         if self.comparisons.len() < program.comparisons.len() {
-            self.comparisons.resize(program.comparisons.len(), Memo::default());
+            self.comparisons.resize(program.comparisons.len(), Compared::default());
+            self.found.reserve(program.comparisons.len());
         }
         if self.nodes.len() < program.nodes.len() {
             self.nodes.resize(program.nodes.len(), Memo::default());
@@ -89,17 +121,17 @@ impl State {
             self.truths.resize(program.nodes.len(), (0, Truth::Maybe));
         }
         if self.cells.len() < program.slots.len() {
-            let cell = Cell { generation: 0, symbol: Known::NotAsked, stored: Stored::Missing };
-            self.cells.resize(program.slots.len(), cell);
+            self.cells.resize(program.slots.len(), Cell::EMPTY);
         }
     }
 
     /// Forgets the event before.
     fn next(&mut self) {
         self.arena.clear();
+        self.found.clear();
         self.generation = self.generation.wrapping_add(1);
         if self.generation == 0 {
-            self.comparisons.fill(Memo::default());
+            self.comparisons.fill(Compared::default());
             self.nodes.fill(Memo::default());
             self.truths.fill((0, Truth::Maybe));
             self.cells.iter_mut().for_each(|cell| cell.generation = 0);
@@ -169,13 +201,92 @@ impl<'a, F: Facts> Judge<'a, F> {
     /// Whether a comparison holds.
     pub(super) fn test(&mut self, id: TestId) -> bool {
         let place = id as usize;
-        let memo = self.state.comparisons[place];
-        if memo.generation == self.state.generation {
-            return memo.holds;
+        let generation = self.state.generation;
+        if self.state.comparisons[place].generation != generation && self.program.scanned[place] {
+            self.scan(self.program.comparisons[place].slot);
+            if self.state.comparisons[place].generation != generation {
+                // What it wants does not stand there.
+                self.state.comparisons[place] = Compared { generation, outcome: Outcome::Fails };
+            }
+        }
+        let known = self.state.comparisons[place];
+        if known.generation == generation && known.outcome != Outcome::Open {
+            return known.outcome == Outcome::Holds;
         }
         let holds = self.compare(&self.program.comparisons[place]);
-        self.state.comparisons[place] = Memo { generation: self.state.generation, holds };
+        let outcome = if holds { Outcome::Holds } else { Outcome::Fails };
+        self.state.comparisons[place] = Compared { generation, outcome };
         holds
+    }
+
+    /// Looks through the text of a slot, once, for all that comparisons want to stand there.
+    pub(super) fn scan(&mut self, slot: SlotId) {
+        let stored = self.cell(slot);
+        let State { generation, comparisons, found, cells, arena, .. } = &mut *self.state;
+        let generation = *generation;
+        let Some(scanner) = &self.program.scanners[slot as usize] else { return };
+        if std::mem::replace(&mut cells[slot as usize].scanned, true) {
+            return;
+        }
+        let mut tell = |test: TestId, settled: bool| {
+            let known = &mut comparisons[test as usize];
+            let outcome = if settled { Outcome::Holds } else { Outcome::Open };
+            if known.generation != generation {
+                *known = Compared { generation, outcome };
+                found.push(test);
+            } else if settled {
+                known.outcome = outcome;
+            }
+        };
+        if let Stored::List { start, end } = stored {
+            for (item, _) in transform::items(arena.get(start..end).unwrap_or_default()) {
+                // The other items count, too.
+                scanner.scan(item, |test, _| tell(test, false));
+            }
+        } else if let Some(value) = stored.as_value(arena) {
+            let mut digits = [0; 20];
+            if let Value::Text(text) = plain(value, &mut digits) {
+                scanner.scan(text, tell);
+            }
+        }
+    }
+
+    /// The comparisons that were found by looking through texts to hold, or that they may.
+    pub(super) fn found(&self) -> &[TestId] {
+        &self.state.found
+    }
+
+    /// Tells which of the rules' texts the value of a slot is; of several values each.
+    pub(super) fn symbols(&mut self, slot: SlotId, see: &mut dyn FnMut(Symbol)) {
+        let program = self.program;
+        match self.cell(slot) {
+            Stored::Missing => {}
+            Stored::Text { start, end } => self.symbol(slot, start, end).into_iter().for_each(see),
+            Stored::List { start, end } => {
+                for (item, symbol) in transform::items(self.state.arena.get(start..end).unwrap_or_default()) {
+                    symbol.unwrap_or_else(|| program.symbols.find(item)).into_iter().for_each(&mut *see);
+                }
+            }
+            stored => {
+                let mut digits = [0; 20];
+                if let Some(Value::Text(text)) =
+                    stored.as_value(&self.state.arena).map(|value| plain(value, &mut digits))
+                {
+                    program.symbols.find(text).into_iter().for_each(see);
+                }
+            }
+        }
+    }
+
+    /// The conditions behind a gate that may hold, as bits by their places. To be given back for its room.
+    pub(super) fn let_through(&mut self, gate: &Gate) -> Vec<u64> {
+        let mut open = std::mem::take(&mut self.state.open);
+        gate.open(self, &mut open);
+        open
+    }
+
+    pub(super) fn give_back(&mut self, open: Vec<u64>) {
+        self.state.open = open;
     }
 
     fn compare(&mut self, comparison: &Comparison) -> bool {
@@ -253,7 +364,7 @@ impl<'a, F: Facts> Judge<'a, F> {
         }
         let stored = self.make(slot);
         let generation = self.state.generation;
-        self.state.cells[place] = Cell { generation, symbol: Known::NotAsked, stored };
+        self.state.cells[place] = Cell::new(generation, stored);
         stored
     }
 

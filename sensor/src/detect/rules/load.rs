@@ -8,11 +8,13 @@ use super::check::Fault;
 use super::collect::{Collected, RuleText};
 use super::compile::Compiler;
 use super::definition::shown;
+use super::gate::{Gate, Gates};
 use super::kinds::{KindSet, own};
 use super::output::Output;
 use super::parse::{self, Wrong};
 use super::problem::{Mark, Problem, Problems};
-use super::program::NodeId;
+use super::program::{NodeId, Program};
+use super::scan::scanners;
 use super::specialise::{Specialiser, order};
 use super::text::{Lists, Text};
 use super::tree::{Node, Tree};
@@ -108,7 +110,7 @@ impl Loader<'_> {
                 return None;
             }
             if let Some(rule) = self.rule(rule, collected, &lists, &mut macros) {
-                rules.push(rule);
+                rules.push(Rule { number: rules.len(), ..rule });
             }
         }
         Some(rules)
@@ -311,6 +313,7 @@ impl Loader<'_> {
                 }
             };
         Some(Rule {
+            number: 0,
             name: Arc::from(&*rule.name),
             id: Arc::from(id(&rule.name)),
             description: rule.description.clone(),
@@ -360,10 +363,25 @@ impl Loader<'_> {
                 return Err(std::mem::take(&mut self.problems.errors));
             }
         }
+        let program = &mut self.compiler.program;
+        (program.scanners, program.scanned) = scanners(program);
         order(&mut self.compiler);
         let program = std::mem::take(&mut self.compiler.program);
-        Ok(Ruleset { program, rules, matching: self.options.matching, kinds, by_kind })
+        let gates = gates(&program, &by_kind);
+        Ok(Ruleset { program, rules, matching: self.options.matching, kinds, by_kind, gates })
     }
+}
+
+/// A gate for the rules of each kind; one for all kinds with the same conditions.
+fn gates(program: &Program, by_kind: &[Vec<(u32, NodeId)>]) -> Vec<Arc<Gate>> {
+    let mut makers = Gates::new(program);
+    let mut known: HashMap<Vec<NodeId>, Arc<Gate>> = HashMap::new();
+    let of = |rules: &Vec<(u32, NodeId)>| {
+        let conditions: Vec<_> = rules.iter().map(|(_, condition)| *condition).collect();
+        let made = |conditions: &Vec<_>| Arc::new(makers.gate(conditions, &|_| true));
+        Arc::clone(known.entry(conditions).or_insert_with_key(made))
+    };
+    by_kind.iter().map(of).collect()
 }
 
 /// What faults of macros a condition takes over.

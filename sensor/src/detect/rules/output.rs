@@ -19,6 +19,8 @@ pub(super) const SUGGESTED: &str = " container_id=%container.id container_name=%
 const CONFIDENCE: f64 = 0.6;
 /// What stands for a value that there is not.
 const MISSING: &str = "<NA>";
+/// Room for a usual line.
+const LINE: usize = 512;
 
 /// An output, ready to be written.
 #[derive(Clone, Debug, Default)]
@@ -46,46 +48,90 @@ impl Output {
         Ok(Self { parts, own })
     }
 
-    fn render(&self, parts: &[Part], facts: &impl Facts) -> String {
-        let mut line = String::new();
-        let mut buffer = Vec::new();
-        for part in parts {
+    /// Each field asked for once.
+    fn fill(&self, facts: &impl Facts) -> Filled<'_> {
+        let mut values: Vec<(&str, Option<Scalar>)> = Vec::with_capacity(self.parts.len());
+        let (mut line, mut buffer, mut middle) = (String::with_capacity(LINE), Vec::new(), None);
+        for (number, part) in self.parts.iter().enumerate() {
+            if number == self.own {
+                middle = Some((line.len(), values.len()));
+            }
             match part {
                 Part::Text(text) => line.push_str(text),
-                Part::Field { field, width, transformers, .. } => {
-                    let text = shown_value(field, facts, &mut buffer).map_or_else(
-                        || MISSING.to_owned(),
-                        |scalar| {
-                            transformers
-                                .iter()
-                                .fold(as_text(&scalar), |text, transformer| apply(*transformer, &text))
-                        },
-                    );
-                    match *width {
-                        0 => line.push_str(&text),
-                        width => {
-                            line.extend(text.chars().take(width));
-                            line.extend(std::iter::repeat_n(' ', width.saturating_sub(text.chars().count())));
-                        }
-                    }
+                Part::Field { field, name, width, transformers } => {
+                    let known = values.iter().position(|(known, _)| **known == **name);
+                    let place = known.unwrap_or_else(|| {
+                        values.push((name, shown_value(field, facts, &mut buffer)));
+                        values.len() - 1
+                    });
+                    let value = values.get(place).and_then(|(_, value)| value.as_ref());
+                    write_value(value, transformers, *width, &mut line);
                 }
             }
         }
-        escaped(&line)
+        let (own_bytes, own_values) = middle.unwrap_or((line.len(), values.len()));
+        Filled { line, own_bytes, values, own_values }
+    }
+}
+
+/// An output with its values.
+struct Filled<'o> {
+    line: String,
+    /// Bytes of the rule's own part, before the suggested ones.
+    own_bytes: usize,
+    /// Each field by its name.
+    values: Vec<(&'o str, Option<Scalar>)>,
+    /// How many of these are of the rule's own part.
+    own_values: usize,
+}
+
+impl Filled<'_> {
+    /// The rule's own part.
+    fn summary(&self) -> String {
+        escaped(self.line.get(..self.own_bytes).unwrap_or_default())
     }
 
-    /// Each field of these parts once, by name, with its value.
-    fn fields(parts: &[Part], facts: &impl Facts) -> Vec<(String, Option<Scalar>)> {
-        let mut buffer = Vec::new();
-        let mut fields: Vec<(String, Option<Scalar>)> = Vec::new();
-        for part in parts {
-            let Part::Field { field, name, .. } = part else { continue };
-            if !fields.iter().any(|(known, _)| **known == **name) {
-                fields.push((name.to_string(), shown_value(field, facts, &mut buffer)));
-            }
-        }
-        fields.sort_by(|one, other| one.0.cmp(&other.0));
+    /// The rule's own fields with their values, in the order of their names.
+    fn evidence(&self) -> Vec<String> {
+        let mut own: Vec<_> = self.values.iter().take(self.own_values).collect();
+        own.sort_unstable_by_key(|(name, _)| *name);
+        let shown = |(name, value): &(&str, Option<Scalar>)| match value.as_ref()? {
+            Scalar::Bool(flag) => Some(format!("{name}={flag}")),
+            Scalar::Number(number) => Some(format!("{name}={number}")),
+            Scalar::Text(text) => Some([name, "=", &*escaped(text)].concat()),
+        };
+        own.into_iter().filter_map(shown).collect()
+    }
+
+    /// Each field by its name, in order.
+    fn fields(self) -> Vec<(String, Option<Scalar>)> {
+        let mut fields: Vec<_> =
+            self.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        fields.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         fields
+    }
+}
+
+/// Writes a value, or what stands for one.
+fn write_value(value: Option<&Scalar>, transformers: &[Transformer], width: usize, line: &mut String) {
+    if width == 0 && transformers.is_empty() {
+        match value {
+            None => line.push_str(MISSING),
+            Some(Scalar::Text(text)) => line.push_str(text),
+            Some(other) => line.push_str(&as_text(other)),
+        }
+        return;
+    }
+    let text = value.map_or_else(
+        || MISSING.to_owned(),
+        |scalar| transformers.iter().fold(as_text(scalar), |text, transformer| apply(*transformer, &text)),
+    );
+    match width {
+        0 => line.push_str(&text),
+        width => {
+            line.extend(text.chars().take(width));
+            line.extend(std::iter::repeat_n(' ', width.saturating_sub(text.chars().count())));
+        }
     }
 }
 
@@ -232,6 +278,10 @@ fn apply(transformer: Transformer, text: &str) -> String {
 
 /// Control characters as JSON writes them: what a process is called must not steer a terminal or split a line.
 fn escaped(line: &str) -> String {
+    // The first byte of those beyond ASCII is 0xC2.
+    if !line.bytes().any(|byte| matches!(byte, 0..0x20 | 0x7f | 0xc2)) {
+        return line.to_owned();
+    }
     let mut made = String::with_capacity(line.len());
     for character in line.chars() {
         match character {
@@ -251,22 +301,23 @@ impl Rule {
     /// What the rule says of an event, as Falco does; `evt.time` is added by whoever writes it.
     #[must_use]
     pub fn alert(&self, facts: &impl Facts) -> Alert {
+        self.alert_of(self.output.fill(facts))
+    }
+
+    fn alert_of(&self, filled: Filled<'_>) -> Alert {
         Alert {
             rule: self.name.to_string(),
             priority: self.priority.name().to_owned(),
             tags: self.tags.clone(),
-            output: self.output.render(&self.output.parts, facts),
-            fields: Output::fields(&self.output.parts, facts),
+            output: escaped(&filled.line),
+            fields: filled.fields(),
         }
     }
 
     /// The finding that the rule makes of an event.
     #[must_use]
     pub fn finding(&self, facts: &impl Facts) -> Finding {
-        let own = self.output.parts.get(..self.output.own).unwrap_or_default();
-        let evidence = Output::fields(own, facts)
-            .into_iter()
-            .filter_map(|(name, value)| Some(format!("{name}={}", escaped(&as_text(&value?)))));
+        let filled = self.output.fill(facts);
         Finding {
             id: self.id.to_string(),
             name: self.name.to_string(),
@@ -279,10 +330,10 @@ impl Rule {
                 .filter(|tag| is_technique(tag))
                 .map(|tag| Technique::of(tag))
                 .collect(),
-            summary: self.output.render(own, facts),
-            evidence: evidence.collect(),
+            summary: filled.summary(),
+            evidence: filled.evidence(),
             next: Vec::new(),
-            alert: Some(self.alert(facts)),
+            alert: Some(self.alert_of(filled)),
         }
     }
 }

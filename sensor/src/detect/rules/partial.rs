@@ -4,6 +4,7 @@
 //! comes to [`Truth::Yes`] does.
 
 use super::evaluate::{Judge, State};
+use super::gate::{Gate, Gates, places};
 use super::program::{Node, NodeId, Program, Slot, SlotId, Test, TestId};
 use super::{Ruleset, tree::Operator};
 use crate::detect::field::{Field, Kind};
@@ -29,6 +30,13 @@ impl Truth {
             Self::Yes => Self::No,
         }
     }
+}
+
+/// Conditions of rules, and what is known when it is asked whether one of them could hold.
+#[derive(Debug)]
+pub(crate) struct Question {
+    known: Known,
+    gate: Gate,
 }
 
 /// Comparisons whose outcome is known: a flag for each.
@@ -77,19 +85,44 @@ impl Ruleset {
         )
     }
 
-    /// Whether a rule could match an event of one of these kinds, of which `facts` has what `known` compares.
+    /// Whether a rule could match an event of this kind, of which `facts` has what `known` compares.
     pub(crate) fn could_match(
         &self,
         state: &mut State,
         facts: &impl Facts,
         known: &Known,
-        kinds: impl Iterator<Item = Kind>,
+        kind: Kind,
     ) -> bool {
         let mut partial = Partial::new(&self.program, facts, state, known);
-        kinds
-            .filter_map(|kind| self.by_kind.get(usize::from(kind.0)))
-            .flatten()
-            .any(|(_, condition)| partial.truth(*condition) != Truth::No)
+        let mut rules = self.by_kind.get(usize::from(kind.0)).into_iter().flatten();
+        rules.any(|(_, condition)| partial.truth(*condition) != Truth::No)
+    }
+
+    /// To be asked often: whether a rule could match an event of one of these kinds.
+    pub(crate) fn question(&self, known: Known, kinds: impl Iterator<Item = Kind>) -> Question {
+        let rules = kinds.filter_map(|kind| self.by_kind.get(usize::from(kind.0))).flatten();
+        let mut conditions: Vec<_> = rules.map(|(_, condition)| *condition).collect();
+        conditions.sort_unstable();
+        conditions.dedup();
+        let gate = Gates::new(&self.program).gate(&conditions, &|test| known.has(test));
+        Question { known, gate }
+    }
+
+    /// Whether a rule could match an event of which `facts` has what is known.
+    pub(crate) fn could(&self, state: &mut State, facts: &impl Facts, question: &Question) -> bool {
+        let mut partial = Partial::new(&self.program, facts, state, &question.known);
+        let open = partial.judge.let_through(&question.gate);
+        let could = places(&open)
+            .filter_map(|place| question.gate.condition(place))
+            .any(|condition| partial.truth(condition) != Truth::No);
+        partial.judge.give_back(open);
+        could
+    }
+}
+
+impl Known {
+    pub(super) fn has(&self, test: TestId) -> bool {
+        self.0.get(test as usize).copied().unwrap_or_default()
     }
 }
 
@@ -132,7 +165,7 @@ impl<'a, F: Facts> Partial<'a, F> {
     }
 
     fn test(&mut self, id: TestId) -> Truth {
-        if !self.known.0.get(id as usize).copied().unwrap_or_default() {
+        if !self.known.has(id) {
             return Truth::Maybe;
         }
         if self.judge.test(id) { Truth::Yes } else { Truth::No }

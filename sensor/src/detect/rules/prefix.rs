@@ -21,11 +21,11 @@ struct Part {
 /// How many parts are looked at: a path of the kernel has 4096 bytes.
 const PARTS_MAX: usize = 2048;
 
-fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+pub(super) fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).take(PARTS_MAX)
 }
 
-fn is_pattern(part: &[u8]) -> bool {
+pub(super) fn is_pattern(part: &[u8]) -> bool {
     part.iter().any(|byte| b"?*[".contains(byte))
 }
 

@@ -9,6 +9,7 @@ use regex::bytes::Regex;
 
 use super::kinds::KindSet;
 use super::prefix::Prefixes;
+use super::scan::Scanner;
 use super::tree::{Operator, Transformer};
 use crate::detect::field::{Field, Type};
 
@@ -126,6 +127,17 @@ pub(crate) struct Program {
     pub(crate) slots: Vec<Slot>,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) symbols: Symbols,
+    /// By slot, where it is worth it: looks through its text for all that comparisons want to stand there.
+    pub(super) scanners: Vec<Option<Scanner>>,
+    /// By comparison: the scanner of its slot knows of it.
+    pub(super) scanned: Vec<bool>,
+}
+
+impl Program {
+    /// Whether what is found in the text of its slot settles a comparison, or that it need not be made.
+    pub(super) fn is_scanned(&self, test: TestId) -> bool {
+        self.scanned.get(test as usize).copied().unwrap_or_default()
+    }
 }
 
 /// Texts of the rules, each once.

@@ -157,6 +157,8 @@ fn cost(program: &super::program::Program, test: u32) -> u32 {
         Slot::List(_) | Slot::Transform { .. } => 20,
     };
     let test = match (&comparison.test, comparison.operator) {
+        // Once for all comparisons of the slot.
+        _ if program.is_scanned(test) => 5,
         (Test::Exists | Test::Symbols(_) | Test::Flags(_) | Test::Numbers(_), _) => 2,
         (Test::Addresses(_) | Test::Networks(_), _) => 4,
         (Test::Texts, Operator::StartsWith | Operator::EndsWith) => 3,

@@ -1,6 +1,7 @@
 //! Tests of the rules.
 
 mod allocation;
+mod gate;
 mod hostile;
 mod loading;
 mod mock;

@@ -2,7 +2,9 @@
 //!
 //! What is known of a flow is a function of the bytes that have come, not of how they were split.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::protocol::{Outcome, Recognised, recognise};
 use prefix::Prefix;

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// The services.
-pub(super) const SERVICES: &[Service] = &[OPENS, NAMES, ATTRIBUTES, EXTENDED];
+pub(super) const SERVICES: &[Service] = &[OPENS, NAMES, ATTRIBUTES, EXTENDED, MAPPED];
 
 const OPENS: Service = Service {
     name: "opened files",
@@ -34,6 +34,19 @@ const OPENS: Service = Service {
                 Program::optional("uring_file_complete", BtfTracepoint(&["io_uring_complete"])),
             ],
         },
+    ],
+};
+
+const MAPPED: Service = Service {
+    name: "files mapped to be executed",
+    classes: &[Class::FileMapExec],
+    required: false,
+    ways: &[
+        Way {
+            back_end: BackEnd::Trampoline,
+            programs: &[Program::new("file_mapped", Fexit(&["security_mmap_file"]))],
+        },
+        Way { back_end: BackEnd::Tracepoint, programs: &[Program::new("exit_mmap", SyscallExit(&["mmap"]))] },
     ],
 };
 

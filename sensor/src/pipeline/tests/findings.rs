@@ -56,7 +56,7 @@ fn a_finding_follows_its_event_and_says_who_and_where() {
     let (mut pipeline, mut kept) = (judged_pipeline(&[Class::ProcessExec]), Kept::default());
     pipeline.answer(answer(), 0, &mut kept);
     pipeline.record(&exec(10, 1_000), 1_000, &mut kept);
-    let [event, found] = kept.events.as_slice() else { panic!("two events: {:?}", kept.events) };
+    let [event, found, _incident] = kept.events.as_slice() else { panic!("three events: {:?}", kept.events) };
     assert_eq!((event.class(), found.class()), (proto::Class::ProcessExec, proto::Class::Finding));
     assert_eq!((&found.container, found.time), (&event.container, event.time));
     assert!(found.container.is_some() && found.cursor != event.cursor);

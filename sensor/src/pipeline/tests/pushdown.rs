@@ -1,5 +1,7 @@
 //! What a judge wants beside the settings: verdicts on files, ends of sockets, and that a new judge takes the old verdicts back.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use sensor_common::policy::Verdict;
 use sensor_common::record::process::FileIdentity;
 
@@ -12,6 +14,8 @@ use crate::policy::Judged;
 #[derive(Debug)]
 struct Picky {
     could_open: bool,
+    /// How often it was asked of an open.
+    asked: Arc<AtomicUsize>,
 }
 
 impl Judge for Picky {
@@ -23,12 +27,16 @@ impl Judge for Picky {
     }
 
     fn could_open(&mut self, _: Given<'_>) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.could_open
     }
 }
 
-fn judge(pipeline: &mut Pipeline, could_open: bool) {
-    pipeline.set_judge(Some(Box::new(Picky { could_open })), Bounds { window_ns: 0, burst: 1 });
+fn judge(pipeline: &mut Pipeline, could_open: bool) -> Arc<AtomicUsize> {
+    let asked = Arc::default();
+    let picky = Picky { could_open, asked: Arc::clone(&asked) };
+    pipeline.set_judge(Some(Box::new(picky)), Bounds { window_ns: 0, burst: 1 });
+    asked
 }
 
 /// The verdict that an open of a file is given, and by which generation.
@@ -72,6 +80,21 @@ fn a_file_is_quiet_if_neither_settings_nor_judge_want_it() {
     );
     let counts = pipeline.counts(Class::FileOpen);
     assert_eq!((counts.received, counts.quiet, counts.published), (3, 3, 0));
+}
+
+#[test]
+fn a_judge_is_asked_once_of_a_file_of_which_all_opens_come() {
+    let mut pipeline = pipeline(100);
+    pipeline.answer(answer(), 0, &mut Kept::default());
+    pipeline.set_policy(Arc::new(Policy { containers: 0, host: 0, ..Policy::everything() }));
+    let asked = judge(&mut pipeline, true);
+    assert_eq!([verdict(&mut pipeline), verdict(&mut pipeline)], [None, None]);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+
+    let asked = judge(&mut pipeline, false);
+    let quiet = Some((Verdict::Quiet, pipeline.policy().generation));
+    assert_eq!([verdict(&mut pipeline), verdict(&mut pipeline)], [quiet, quiet], "the kernel forgot it");
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
 
 #[test]

@@ -7,6 +7,17 @@ use crate::event;
 use crate::process::Process;
 use crate::proto;
 
+/// How a finding is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner<'a> {
+    /// Others that were not told.
+    pub repeats: u64,
+    /// It is told for these alone.
+    pub only_repeats: bool,
+    /// Id of its incident.
+    pub incident: &'a str,
+}
+
 impl Context {
     /// The message of a finding in `event`, whose cursor is `cursor`; without container and ancestors.
     #[must_use]
@@ -15,7 +26,7 @@ impl Context {
         event: &event::Event<'_>,
         subject: Subject<'_>,
         cursor: u64,
-        found: (&Finding, u64),
+        found: (&Finding, Manner<'_>),
         sequence: u64,
     ) -> proto::Event {
         let mut message = self.blank(proto::Class::Finding, event.time_ns, sequence);
@@ -36,7 +47,7 @@ impl Context {
         &self,
         process: Option<&Process>,
         time_ns: u64,
-        found: (&Finding, u64),
+        found: (&Finding, Manner<'_>),
         sequence: u64,
     ) -> proto::Event {
         let mut message = self.blank(proto::Class::Finding, time_ns, sequence);
@@ -46,7 +57,7 @@ impl Context {
     }
 }
 
-fn finding((finding, repeats): (&Finding, u64), cursor: &str) -> proto::Finding {
+fn finding((finding, manner): (&Finding, Manner<'_>), cursor: &str) -> proto::Finding {
     let fact = |fact: String| proto::Evidence { cursor: cursor.to_owned(), fact };
     let mut evidence: Vec<_> = finding.evidence.iter().cloned().map(fact).collect();
     if evidence.is_empty() {
@@ -66,8 +77,10 @@ fn finding((finding, repeats): (&Finding, u64), cursor: &str) -> proto::Finding 
         summary: finding.summary.clone(),
         evidence,
         next: finding.next.clone(),
-        repeats,
+        repeats: manner.repeats,
         alert: finding.alert.as_ref().map(alert),
+        incident: manner.incident.to_owned(),
+        only_repeats: manner.only_repeats,
     }
 }
 

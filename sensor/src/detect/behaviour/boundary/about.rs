@@ -91,8 +91,8 @@ pub(super) static REACHED: About = About {
     id: "container-reaches-into-processes",
     name: "Container reaches into processes outside of it by their files",
     severity: Severity::Critical,
-    techniques: &[technique::T1611, technique::T1055_009],
-    watches: "Opens of /proc/PID/mem, environ, root, cwd and fd of processes of the node or of another pod, from a \
+    techniques: &[technique::T1611, technique::T1055_009, technique::T1562_001],
+    watches: "Opens of /proc/PID/mem, environ, root, cwd, fd, ns and exe of processes of the node or of another pod, from a \
               container that sees them; connections to the sockets by which the runtime steers its containers.",
     why: "By these files one reads and writes what belongs to the other process: its memory, its files, its secrets.",
     evidence: "The file, the process and whose it is.",
@@ -101,4 +101,33 @@ pub(super) static REACHED: About = About {
     next: NEXT,
 };
 
-pub(super) static ALL: &[&About] = &[&CROSSED, &RIGHTS, &FOREIGN_PROGRAM, &LEFT_GROUP, &BY_KERNEL, &REACHED];
+pub(super) static SURFACE: About = About {
+    id: "kernel-reached-by-own-user-namespace",
+    name: "Rights of an own user namespace used where kernel exploits begin",
+    severity: Severity::High,
+    techniques: &[technique::T1068],
+    watches: "Programs of a container that open the packet filter of a network namespace of their own, or mount a file \
+              system of programs (FUSE) in a user namespace of their own.",
+    why: "In a namespace of their own, everybody has all rights, and so reaches parts of the kernel that were written for \
+          root. Most exploits of the last years begin there.",
+    evidence: "What was reached.",
+    false_positives: "Builders of images and what runs containers in a container: known by their program's name.",
+    tuning: "Except the image, or forbid user namespaces to the workload (seccomp).",
+    next: &["Look at what the program is, and whether the container crashed or gained rights afterwards."],
+};
+
+pub(super) static POWERFUL: About = About {
+    id: "powerful-container-with-processes-of-node",
+    name: "Container with rights over its node sees the node's processes",
+    severity: Severity::Medium,
+    techniques: &[technique::T1610, technique::MS_TA9018],
+    watches: "The first program of each container that shares the node's processes (hostPID): its capabilities.",
+    why: "Such a container can enter any process of the node. Whoever gets into it owns the node.",
+    evidence: "The capabilities.",
+    false_positives: "Agents of the node, debugging pods.",
+    tuning: "Except the agent by its namespace or image.",
+    next: &["Ask who started it, and whether it needs hostPID and these rights."],
+};
+
+pub(super) static ALL: &[&About] =
+    &[&CROSSED, &RIGHTS, &FOREIGN_PROGRAM, &LEFT_GROUP, &BY_KERNEL, &REACHED, &SURFACE, &POWERFUL];

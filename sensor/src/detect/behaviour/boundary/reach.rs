@@ -3,9 +3,10 @@
 use super::super::super::{
     finding::{Finding, Severity},
     scene::Scene,
+    technique,
 };
 use super::{about, baseline::Baseline, name, tempered};
-use crate::event::{network::SocketOperation, operation::FileOperation};
+use crate::event::{network::SocketOperation, operation::FileOperation, text::until_nul};
 use crate::identity::store::{Known, Owner};
 use crate::process::Process;
 
@@ -21,6 +22,10 @@ enum Part {
     Environment,
     /// What lies behind its root, its working directory or one of its descriptors.
     Files,
+    /// A namespace of it, to enter it.
+    Namespace,
+    /// The file of its program, to write it.
+    Program,
 }
 
 /// Whether an open of this file may reach into a process.
@@ -28,32 +33,42 @@ pub(super) fn could_open(file: &FileOperation<'_>) -> bool {
     target(file).is_some()
 }
 
-/// The number of the process that is reached, as `/proc` has it, and how.
+/// The number of the process that is reached, as `/proc` has it, and how: by the path that the kernel resolved, else by the
+/// one that was asked for, which may lead through a link to where the process is.
 fn target(file: &FileOperation<'_>) -> Option<(u32, Part)> {
-    if file.record.file.filesystem == PROC || file.record.file.inode == 0 {
-        let leaf = file.path.map(|path| path.first()).unwrap_or_default();
-        let part = match leaf {
+    if let (PROC, Some(path)) = (file.record.file.filesystem, file.path) {
+        let part = match path.first() {
             b"mem" => Part::Memory,
             b"environ" => Part::Environment,
-            _ => return magic(file.path_text),
+            _ => return asked(file),
         };
-        let mut parts = file.path?.0.split(|byte| *byte == 0).skip(1);
-        return parts.by_ref().find_map(number).map(|pid| (pid, part));
+        return path.0.split(|byte| *byte == 0).skip(1).find_map(number).map(|pid| (pid, part));
     }
-    magic(file.path_text)
+    asked(file)
 }
 
-/// By a path through a link that leads to where the process is: `/proc/PID/root/…`.
-fn magic(text: &[u8]) -> Option<(u32, Part)> {
+/// By the path that was asked for, such as `/proc/PID/root/…`.
+fn asked(file: &FileOperation<'_>) -> Option<(u32, Part)> {
+    let text = until_nul(file.path_text);
     if !text.starts_with(b"/") {
         return None;
     }
     let mut parts = text.split(|byte| *byte == b'/').skip_while(|part| *part != b"proc").skip(1);
     let pid = number(parts.next()?)?;
-    match (parts.next()?, parts.next()) {
-        (b"root" | b"cwd", Some(_)) | (b"fd", Some(_)) => Some((pid, Part::Files)),
-        _ => None,
+    let mut part = parts.next()?;
+    let mut next = parts.next();
+    if let (b"task", Some(_)) = (part, next) {
+        (part, next) = (parts.next()?, parts.next());
     }
+    let part = match (part, next) {
+        (b"root" | b"cwd" | b"fd", Some(_)) => Part::Files,
+        (b"ns", Some(_)) => Part::Namespace,
+        (b"exe", None) if file.is_written() => Part::Program,
+        (b"mem", None) => Part::Memory,
+        (b"environ", None) => Part::Environment,
+        _ => return None,
+    };
+    Some((pid, part))
 }
 
 fn number(part: &[u8]) -> Option<u32> {
@@ -78,9 +93,11 @@ pub(super) fn opened(
     }
     let (what, severity, confidence) = match part {
         Part::Memory if file.is_written() => ("writes the memory", Severity::Critical, 0.9),
-        Part::Memory => ("reads the memory", Severity::High, 0.8),
+        Part::Memory => ("reads the memory", Severity::Critical, 0.8),
         Part::Environment => ("reads the environment", Severity::Low, 0.4),
-        Part::Files => ("goes through the files", Severity::High, 0.7),
+        Part::Files => ("goes through the files", Severity::Critical, 0.7),
+        Part::Namespace => ("takes hold of a namespace", Severity::Critical, 0.7),
+        Part::Program => ("writes the program", Severity::Critical, 0.9),
     };
     let (attempt, confidence) = if file.record.error == 0 {
         ("", confidence)
@@ -93,6 +110,11 @@ pub(super) fn opened(
     let mut finding = about::REACHED.finding(tempered(scene, severity), confidence, summary);
     finding.evidence.push(format!("The process has the pid {pid}."));
     finding.evidence.push("The container sees the processes of its node (hostPID).".to_owned());
+    let is_sensor = process.key.pid == scene.past.sensor;
+    finding.techniques.retain(|technique| is_sensor || *technique != technique::T1562_001);
+    if is_sensor {
+        finding.evidence.push("It is the sensor itself.".to_owned());
+    }
     found(finding);
 }
 
@@ -126,6 +148,7 @@ pub(super) fn connected(scene: &Scene<'_>, socket: &SocketOperation<'_>, found: 
         format!("{} of this container speaks with containerd's own process for a container", name(scene));
     let confidence = if socket.record.error == 0 { 0.9 } else { 0.7 };
     let mut finding = about::REACHED.finding(tempered(scene, Severity::Critical), confidence, summary);
+    finding.techniques = vec![technique::T1611];
     finding.evidence.push("By this socket, containerd starts programs as root of the node.".to_owned());
     found(finding);
 }

@@ -381,7 +381,7 @@ fn processes_of_others_are_reached_by_their_files() {
         stage.take().into_iter().map(|told| told.severity).collect::<Vec<_>>()
     };
     let of_proc = |record: &mut sensor_common::record::file::FileRecord| record.file.filesystem = PROC;
-    assert_eq!(open(false, "shop", "/proc/20/mem", of_proc), [Severity::High]);
+    assert_eq!(open(false, "shop", "/proc/20/mem", of_proc), [Severity::Critical]);
     assert_eq!(
         open(false, "shop", "/host/proc/20/task/20/mem", |record| {
             (record.file.filesystem, record.flags) = (PROC, 1);
@@ -389,11 +389,64 @@ fn processes_of_others_are_reached_by_their_files() {
         [Severity::Critical]
     );
     assert_eq!(open(false, "shop", "/proc/20/environ", of_proc), [Severity::Low]);
-    assert_eq!(open(false, "shop", "/proc/20/root/etc/shadow", |_| {}), [Severity::High]);
+    for path in
+        ["/proc/20/root/etc/shadow", "/proc/20/task/20/cwd/x", "/proc/20/ns/mnt", "/host/proc/20/fd/3"]
+    {
+        assert_eq!(open(false, "shop", path, |_| {}), [Severity::Critical], "{path}");
+    }
+    let refused = |record: &mut sensor_common::record::file::FileRecord| {
+        (record.file, record.error) = (sensor_common::record::process::FileIdentity::default(), -13);
+    };
+    assert_eq!(open(false, "shop", "/proc/20/mem", refused), [Severity::Critical]);
+    assert_eq!(open(false, "shop", "/proc/20/exe", |record| record.flags = 1), [Severity::Critical]);
+    assert_eq!(open(false, "shop", "/proc/20/exe", |_| {}), []);
     assert_eq!(open(false, "kube-system", "/proc/20/mem", of_proc), [Severity::Low]);
     assert_eq!(open(true, "shop", "/proc/20/mem", of_proc), [], "it sees its own processes only");
     assert_eq!(open(false, "shop", "/proc/20/stat", of_proc), []);
     assert_eq!(open(false, "shop", "/proc/20/root", |_| {}), []);
+}
+
+#[test]
+fn rights_of_an_own_user_namespace_are_told_where_exploits_begin() {
+    let netfilter = |stage: &mut Stage, pid: u32, namespace: u32| {
+        stage.socket(pid, Class::NetSocket, b"", |record| {
+            (record.family, record.protocol, record.namespace) = (16, 12, namespace);
+        });
+        stage.ids()
+    };
+    let fuse = |stage: &mut Stage, pid: u32, user: u32| {
+        let kind = [(Tail::Filesystem, &b"fuse\0"[..])];
+        stage.call_with(pid, Class::Mount, &kind, |record| record.namespaces.user = user);
+        stage.ids()
+    };
+    let (mut stage, shell) = shell();
+    assert!(netfilter(&mut stage, shell, namespaces(1).net).is_empty(), "a mesh sets up its pod");
+    assert!(fuse(&mut stage, shell, HOST.user).is_empty(), "sshfs");
+    assert_eq!(netfilter(&mut stage, shell, 0xF000_9000), ["kernel-reached-by-own-user-namespace"]);
+    assert_eq!(fuse(&mut stage, shell, 0xF000_9001), ["kernel-reached-by-own-user-namespace"]);
+    let child = stage.fork(shell);
+    stage.exec(child, "/usr/bin/buildah", |_| {});
+    assert!(netfilter(&mut stage, child, 0xF000_9000).is_empty());
+    assert!(fuse(&mut stage, child, 0xF000_9001).is_empty());
+}
+
+#[test]
+fn a_powerful_container_with_the_nodes_processes_is_worth_a_look() {
+    let begin = |namespace: &str, capabilities: u64, own_pids: bool| {
+        let mut stage = stage();
+        stage.container_with(1, container(1, namespace), |record| {
+            record.capabilities.effective |= capabilities;
+            if !own_pids {
+                record.namespaces.pid = HOST.pid;
+                record.container_pid = record.header.process.pid;
+            }
+        });
+        stage.take().into_iter().map(|told| told.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(begin("shop", 1 << 21, false), [Severity::Medium]);
+    assert_eq!(begin("kube-system", 1 << 21, false), [Severity::Low]);
+    assert_eq!(begin("shop", 0, false), []);
+    assert_eq!(begin("shop", 1 << 21, true), [], "a rule tells");
 }
 
 #[test]

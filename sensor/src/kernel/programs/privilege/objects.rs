@@ -17,7 +17,10 @@ pub(in crate::kernel::programs) const SERVICES: &[Service] = &[
         ways: &[
             Way {
                 back_end: BackEnd::Trampoline,
-                programs: &[Program::new("commit_credentials", Fentry(&["commit_creds"]))],
+                programs: &[
+                    Program::new("commit_credentials", Fentry(&["commit_creds"])),
+                    Program::optional("exit_refused_credentials", SyscallExit(CREDENTIAL_CALLS)),
+                ],
             },
             Way {
                 back_end: BackEnd::Tracepoint,

@@ -88,6 +88,9 @@ impl Context {
         };
         message.credentials = Some(of(record.ids, record.further, record.capabilities));
         message.namespaces = user_only(record.namespaces.user);
+        if record.result < 0 {
+            message.value = refused(record);
+        }
         if record.facts & Facts::BEFORE != 0 {
             message.credentials_before =
                 Some(of(record.ids_before, record.further_before, record.capabilities_before));
@@ -103,6 +106,26 @@ impl Context {
             });
         }
     }
+}
+
+/// The ids that a refused call asked for: `euid 0`. Nothing of groups and capabilities, which are in the caller's memory.
+fn refused(record: &CallRecord) -> String {
+    const USER: [&str; 3] = ["uid", "euid", "suid"];
+    const GROUP: [&str; 3] = ["gid", "egid", "sgid"];
+    let (names, count) = match Call::from_number(record.call) {
+        Some(Call::Setuid) => (USER, 1),
+        Some(Call::Setreuid) => (USER, 2),
+        Some(Call::Setresuid) => (USER, 3),
+        Some(Call::Setgid) => (GROUP, 1),
+        Some(Call::Setregid) => (GROUP, 2),
+        Some(Call::Setresgid) => (GROUP, 3),
+        _ => return String::new(),
+    };
+    let asked = names.iter().zip(record.arguments).take(count);
+    // -1 leaves an id as it is.
+    let asked =
+        asked.map(|(name, id)| (name, id & u64::from(u32::MAX))).filter(|(_, id)| *id != u64::from(u32::MAX));
+    asked.map(|(name, id)| format!("{name} {id}")).collect::<Vec<_>>().join(", ")
 }
 
 /// A kernel setting, told by its name, or a control file, told by its path.
