@@ -208,20 +208,6 @@ impl Pipeline {
         let mut late = Vec::new();
         self.detection.behaviours.tick(now_ns, &mut |found| late.push(found));
         self.report_late(late, now_ns, output);
-    }
-
-    /// What a container has used of the processors was read again.
-    pub fn usage(&mut self, usage: &Usage, output: &mut impl Output) {
-        let mut late = Vec::new();
-        self.detection.behaviours.usage(usage, &mut |found| late.push(found));
-        self.report_late(late, usage.time_ns, output);
-    }
-
-    fn report_late(&mut self, late: Vec<Late>, time_ns: u64, output: &mut impl Output) {
-        for Late { cgroup, process, finding } in late {
-            self.report(finding, Cause::Late { cgroup, process, time_ns }, output);
-        }
-        self.tell_incidents(now_ns, output);
         let mut repeated = Vec::new();
         self.detection.told.tick(now_ns, &mut |repeats| repeated.push(repeats));
         for Repeats { finding, at, count } in repeated {
@@ -236,6 +222,20 @@ impl Pipeline {
             );
         }
         self.tick_incidents(now_ns, output);
+    }
+
+    /// What a container has used of the processors was read again.
+    pub fn usage(&mut self, usage: &Usage, output: &mut impl Output) {
+        let mut late = Vec::new();
+        self.detection.behaviours.usage(usage, &mut |found| late.push(found));
+        self.report_late(late, usage.time_ns, output);
+    }
+
+    fn report_late(&mut self, late: Vec<Late>, time_ns: u64, output: &mut impl Output) {
+        for Late { cgroup, process, finding } in late {
+            self.report(finding, Cause::Late { cgroup, process, time_ns }, output);
+        }
+        self.tell_incidents(time_ns, output);
     }
 
     /// Judges an event that has a place in the stream, and tells what is found in it.
