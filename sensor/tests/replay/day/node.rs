@@ -317,7 +317,7 @@ impl Node {
         let inside = self.moves(&init, &place, &runc, next());
         super::setup::container(self, &inside, next());
         let main = Process { container_pid: 1, session: inside.task.pid, ..inside };
-        let begin = next() + 10 * STEP_NS;
+        let begin = next() + 40 * STEP_NS;
         self.exec(&main, begin, spec.main, How::default());
         self.exit(&runc, begin + STEP_NS);
         Running { main, shim }
