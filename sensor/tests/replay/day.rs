@@ -15,7 +15,10 @@ use std::sync::Arc;
 
 use sensor::agent::Judging;
 use sensor::clock::BootClock;
-use sensor::detect::told::Bounds;
+use sensor::detect::{
+    normal::{Learned, Mode, Normal, Seen},
+    told::Bounds,
+};
 use sensor::identity::store::Store;
 use sensor::pipeline::Pipeline;
 use sensor::policy::Policy;
@@ -31,6 +34,15 @@ const HOURS: u64 = 24;
 const HOUR: u64 = 3600 * SECOND;
 /// Findings above low that a day may have, beside which a person can work.
 const ABOVE_LOW_MAX: usize = 20;
+/// The same where it is known what is normal.
+const LEARNED_ABOVE_LOW_MAX: usize = 3;
+/// Days like the first that were learned from.
+const DAYS: i64 = 7;
+const DAYS_SEEN: u32 = 7;
+const DAY_S: i64 = 86_400;
+const IMAGES_MAX: usize = 512;
+/// Findings of each kind that are printed.
+const SHOWN: usize = 4;
 /// What agents are told to bound their findings by, unless settings say otherwise.
 const TOLD: Bounds = Bounds { window_ns: 60 * SECOND, burst: 32 };
 
@@ -59,8 +71,8 @@ struct Day {
 }
 
 impl Day {
-    fn new() -> Self {
-        let mut node = Node::new();
+    fn new(seed: u64) -> Self {
+        let mut node = Node::new(seed);
         let systemd = node.daemon(SECOND, None, &["/usr/lib/systemd/systemd", "--system"]);
         let mut daemon = |words: &[&str]| node.daemon(2 * SECOND, Some(&systemd), words);
         let containerd = daemon(&["/usr/bin/containerd"]);
@@ -165,41 +177,79 @@ fn hour(day: &mut Day, hour: u64) -> Vec<Input> {
 
 /// An hour of a busier node: its programs load their libraries.
 pub(crate) fn first_hour() -> (Pipeline, Vec<Input>) {
-    let mut day = Day::new();
+    let mut day = Day::new(1);
     day.node.loads_libraries = true;
     (pipeline(), hour(&mut day, 0))
 }
 
-/// The whole day through the stages; what was found, and how many records there were.
-fn lived() -> (Vec<Found>, u64, Pipeline) {
-    let (mut day, mut pipeline, mut findings) = (Day::new(), pipeline(), Findings::default());
-    pipeline.set_judge(sensor::agent::judge(&[shipped_rules()], Judging::default()).unwrap(), TOLD);
-    pipeline.set_behaviours(behaviours());
-    for number in 0..HOURS {
-        for input in hour(&mut day, number) {
-            input.apply(&mut pipeline, &mut findings);
+/// What came of a day.
+struct Lived {
+    found: Vec<Found>,
+    records: u64,
+    pipeline: Pipeline,
+}
+
+impl Lived {
+    /// The whole day through the stages.
+    fn through(seed: u64, normal: Normal) -> Self {
+        let (mut day, mut pipeline, mut findings) = (Day::new(seed), pipeline(), Findings::default());
+        pipeline.set_judge(sensor::agent::judge(&[shipped_rules()], Judging::default()).unwrap(), TOLD);
+        pipeline.set_behaviours(behaviours());
+        pipeline.set_normal(normal);
+        for number in 0..HOURS {
+            for input in hour(&mut day, number) {
+                input.apply(&mut pipeline, &mut findings);
+            }
         }
+        let records = day.node.records;
+        assert_eq!((pipeline.rejected(), pipeline.tree().evicted()), (0, 0));
+        assert!(records > 150_000, "{records} records are no day");
+        Self { found: findings.0, records, pipeline }
     }
-    (findings.0, day.node.records, pipeline)
+
+    /// Prints what was found; how much of it is above low.
+    fn above_low(&self, title: &str) -> usize {
+        let mut by_id: BTreeMap<(String, &str), Vec<&Found>> = BTreeMap::new();
+        for one in &self.found {
+            by_id.entry((one.severity(), one.id())).or_default().push(one);
+        }
+        println!("{title}: {} records, {} findings", self.records, self.found.len());
+        for ((severity, id), all) in &by_id {
+            println!("{:>6} {severity} {id}", all.len());
+            for one in all.iter().filter(|one| one.is_above_low()).take(SHOWN) {
+                print!("{}", one.text());
+            }
+        }
+        let above = self.found.iter().filter(|one| one.is_above_low()).count();
+        println!("{above} above low");
+        above
+    }
+}
+
+/// What was learned, as it is after some days like the first.
+fn after_days(learned: Vec<Learned>) -> Normal {
+    let mut normal = Normal::new(Mode::On, IMAGES_MAX);
+    let earlier = |learned: Learned| {
+        let seen = |(text, seen): (String, Seen)| {
+            let Seen { since_s, occasions, .. } = seen;
+            (text, Seen { since_s: since_s - DAYS * DAY_S, occasions: occasions * DAYS_SEEN, ..seen })
+        };
+        let facts = learned.facts.into_iter().map(seen).collect();
+        Learned { since_s: learned.since_s - DAYS * DAY_S, facts, ..learned }
+    };
+    normal.restore(learned.into_iter().map(earlier));
+    normal
 }
 
 #[test]
 fn a_day_of_ordinary_work_is_quiet() {
-    let (found, records, pipeline) = lived();
-    assert_eq!((pipeline.rejected(), pipeline.tree().evicted()), (0, 0));
-    assert!(records > 150_000, "{records} records are no day");
-    let mut by_id: BTreeMap<(String, &str), Vec<&Found>> = BTreeMap::new();
-    for one in &found {
-        by_id.entry((one.severity(), one.id())).or_default().push(one);
-    }
-    println!("{records} records, {} findings:", found.len());
-    for ((severity, id), all) in &by_id {
-        println!("{:>6} {severity} {id}", all.len());
-        for one in all.iter().take(if all[0].is_above_low() { 3 } else { 0 }) {
-            println!("{}", one.text());
-        }
-    }
-    let above = found.iter().filter(|one| one.is_above_low()).count();
-    println!("{above} above low");
+    let mut first = Lived::through(1, Normal::new(Mode::Learning, IMAGES_MAX));
+    let above = first.above_low("a day");
     assert!(above < ABOVE_LOW_MAX, "{above} findings above low");
+
+    let learned = first.pipeline.learned(IMAGES_MAX);
+    assert!(learned.len() > 20, "{} images were learned", learned.len());
+    let second = Lived::through(2, after_days(learned));
+    let above = second.above_low("another day, with a week of learned normal");
+    assert!(above < LEARNED_ABOVE_LOW_MAX, "{above} findings above low with learned normal");
 }

@@ -115,7 +115,7 @@ const TOOLS: [&str; 62] = [
 const INTERPRETERS: [&str; 9] = ["python", "pypy", "perl", "ruby", "node", "nodejs", "php", "lua", "tclsh"];
 
 /// Makers of programs and packages, of which hardly one thing is not ordinary.
-const BUILDERS: [&str; 38] = [
+const BUILDERS: [&str; 39] = [
     "apk",
     "apt",
     "apt-get",
@@ -154,6 +154,7 @@ const BUILDERS: [&str; 38] = [
     "zypper",
     "git",
     "buildkitd",
+    "dlv",
 ];
 
 /// Servers whose work is to connect a program with the network.
@@ -307,11 +308,23 @@ pub(super) fn root(scene: &Scene<'_>) -> Key {
     root
 }
 
+/// What runs builders that are scripts; their versions follow.
+const INTERPRETERS: [&str; 4] = ["node", "php", "python", "ruby"];
+
 /// The process, or one above it in its container, builds programs or installs packages, and is of the image.
 pub(super) fn is_building(scene: &Scene<'_>) -> bool {
     let is_builder = |process: &Process| {
         let known = |name: &str| BUILDERS.contains(&name) || name.starts_with("ansible");
-        !is_dropped(process) && (known(name(process)) || known(process.program.command_line.command()))
+        let command_line = &process.program.command_line;
+        // `node /usr/local/bin/npm`, `python3 -m pip`: an interpreter runs it.
+        let mut words = command_line.arguments().skip(1);
+        let script = match words.next() {
+            Some("-m") => words.next(),
+            first => first.filter(|path| path.starts_with("/usr/")),
+        };
+        let script = script.and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+        let is_run = INTERPRETERS.iter().any(|start| name(process).starts_with(start)) && known(script);
+        !is_dropped(process) && (known(name(process)) || known(command_line.command()) || is_run)
     };
     scene.process().is_some_and(is_builder) || scene.lineage().any(is_builder)
 }

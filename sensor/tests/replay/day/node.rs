@@ -127,14 +127,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let host = Place { cgroup: 10, namespaces: HOST, capabilities: EVERY_CAPABILITY, uid: 0, device: 0 };
         let mut node = Self {
             pending: BTreeMap::new(),
             made: 0,
             pids: 1_000,
             groups: 100,
-            random: 0x2545_f491_4f6c_dd1d,
+            random: 0x2545_f491_4f6c_dd1d ^ seed,
             host: Rc::new(host),
             records: 0,
             loads_libraries: false,
@@ -317,7 +317,7 @@ impl Node {
         let inside = self.moves(&init, &place, &runc, next());
         super::setup::container(self, &inside, next());
         let main = Process { container_pid: 1, session: inside.task.pid, ..inside };
-        let begin = next() + 10 * STEP_NS;
+        let begin = next() + 40 * STEP_NS;
         self.exec(&main, begin, spec.main, How::default());
         self.exit(&runc, begin + STEP_NS);
         Running { main, shim }

@@ -137,7 +137,12 @@ impl Now {
             Facts::Call(call) => {
                 let record = &call.record;
                 // Of what is written, records do not tell by which rights.
-                let has_rights = scene.class() != Class::ControlWrite;
+                let has_rights = match scene.class() {
+                    Class::ControlWrite => false,
+                    // What was asked for in vain.
+                    Class::Credentials => record.result >= 0,
+                    _ => true,
+                };
                 Some(Self {
                     namespaces: record.namespaces,
                     rights: has_rights.then_some((record.ids, record.capabilities)),

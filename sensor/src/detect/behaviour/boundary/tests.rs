@@ -217,6 +217,13 @@ fn root_by_no_call_is_told_and_by_setuid_is_not() {
     });
     let told = only(&mut stage, "container-rights-grew", Severity::Critical);
     assert!(told.finding.confidence > 0.9);
+    // Asked for in vain.
+    let (mut stage, shell) = make();
+    stage.call(shell, Class::Credentials, |record| {
+        record.facts |= CallFacts::BEFORE;
+        (record.further_before.suid, record.result, record.ids) = (1000, -1, Ids::default());
+    });
+    nothing(&mut stage);
 }
 
 #[test]

@@ -215,6 +215,12 @@ fn a_program_that_is_brought_along() {
     assert_eq!(play.take(), one("program-brought-along-by-hand", Severity::Medium));
     play.start(Start { pid: 13, parent: 10, exe: "/tmp/x", upper: true, ..Start::default() });
     play.is_quiet();
+    // A debugger builds what it debugs.
+    let mut debugged = play_of("/app/server");
+    debugged.start(Start { pid: 11, parent: 2, vpid: 40, exe: "/bin/sh", ..Start::default() });
+    debugged.start(Start { pid: 12, parent: 11, exe: "/usr/local/bin/dlv", ..Start::default() });
+    debugged.start(Start { pid: 13, parent: 12, exe: "/src/__debug_bin", upper: true, ..Start::default() });
+    debugged.is_quiet();
 }
 
 #[test]

@@ -88,6 +88,30 @@ fn what_services_run_for_themselves() {
     builds.is_quiet();
 }
 
+/// What a package manager starts is no service's, also where the manager is a script.
+#[test]
+fn installers_are_no_services() {
+    for (script, quiet) in
+        [("/usr/local/bin/npm", true), ("/srv/npm", false), ("/usr/share/app/server.js", false)]
+    {
+        let mut play = Play::new(Box::new(Service::new(Bounds::default())));
+        let args = ["node", script, "ci"];
+        let node = Start {
+            pid: 10,
+            parent: 2,
+            vpid: 1,
+            exe: "/usr/local/bin/node",
+            args: &args,
+            ..Start::default()
+        };
+        play.start(node);
+        play.run(11, 10, "/bin/sh", "sh -c 'node install.js'");
+        let exe = "/app/node_modules/tool/bin/tool";
+        play.start(Start { pid: 12, parent: 11, exe, upper: true, ..Start::default() });
+        assert_eq!(play.take().is_empty(), quiet, "{script}");
+    }
+}
+
 #[test]
 fn habits_become_quiet() {
     let mut play = play_of("/usr/bin/node");
