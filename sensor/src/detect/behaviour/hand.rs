@@ -308,9 +308,6 @@ pub(super) fn root(scene: &Scene<'_>) -> Key {
     root
 }
 
-/// What runs builders that are scripts; their versions follow.
-const INTERPRETERS: [&str; 4] = ["node", "php", "python", "ruby"];
-
 /// The process, or one above it in its container, builds programs or installs packages, and is of the image.
 pub(super) fn is_building(scene: &Scene<'_>) -> bool {
     let is_builder = |process: &Process| {
