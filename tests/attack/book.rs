@@ -4,6 +4,9 @@
 //! case E01 critical T1611: What is attacked
 //! attack privileged net: how this variant does it
 //!     lines of a shell script
+//! attack: another way
+//!     # missed: why this is not detected, and what it would take
+//!     lines of a shell script
 //! twin: what looks like it and is none
 //!     lines of a shell script
 //! unshown: what this machine cannot show, and why
@@ -55,6 +58,8 @@ pub(crate) struct Scene {
     /// Where it plays.
     pub(crate) place: Vec<String>,
     pub(crate) script: String,
+    /// Why it is not detected, where that is known.
+    pub(crate) missed: Option<String>,
 }
 
 /// A technique with its variants and their benign twins.
@@ -105,9 +110,13 @@ fn parse(class: &str, text: &str) -> Result<Vec<Case>> {
 fn add(class: &str, line: &str, cases: &mut Vec<Case>) -> Result<()> {
     if let Some(words) = line.strip_prefix("    ") {
         let scene = cases.last_mut().and_then(|case| case.scenes.last_mut());
-        let script = &mut scene.context("a script before its scene")?.script;
-        script.push_str(words);
-        script.push('\n');
+        let scene = scene.context("a script before its scene")?;
+        if let Some(reason) = words.strip_prefix("# missed: ") {
+            scene.missed = Some(reason.to_owned());
+        } else {
+            scene.script.push_str(words);
+            scene.script.push('\n');
+        }
         return Ok(());
     }
     let (head, title) = line.split_once(": ").context("no `: ` in it")?;
@@ -128,7 +137,7 @@ fn add(class: &str, line: &str, cases: &mut Vec<Case>) -> Result<()> {
         other => bail!("{other} is none of case, attack, twin, unshown"),
     };
     let place = words.map(str::to_owned).collect();
-    case.scenes.push(Scene { part, name: title.to_owned(), place, script: String::new() });
+    case.scenes.push(Scene { part, name: title.to_owned(), place, script: String::new(), missed: None });
     Ok(())
 }
 

@@ -172,9 +172,10 @@ impl World {
         let helper = Helper(sleep.arg("900").stdin(Stdio::null()).spawn().expect("sleep is there"));
         let victim = lab.container(&["/bin/sleep", "900"]);
         victim.start();
-        let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules");
+        let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules").to_owned();
+        let rules = std::env::var("PICKET_LAB_RULES").unwrap_or(rules);
         let mut options = lab.agent_options();
-        options.arguments.extend(["--rules".to_owned(), rules.to_owned()]);
+        options.arguments.extend(["--rules".to_owned(), rules]);
         // As an agent in the cluster would find it out.
         let api = "kubernetes.default.svc.cluster.local=10.96.0.1".to_owned();
         options.settings.push(("PICKET_RULES_ADDRESSES", api));

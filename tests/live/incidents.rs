@@ -21,9 +21,9 @@ const TOKEN: &str = "/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// Three steps: a tool is brought along, the token is read and the API server asked with it (nobody listens), the
 /// node is reached for by the device file of a disk.
-const ATTACK: &str = "cp /bin/busybox /tmp/wget
+const ATTACK: &str = "cp /bin/busybox /tmp/nc
 TOKEN=$(cat /run/secrets/kubernetes.io/serviceaccount/token)
-/tmp/wget -q -T 1 -O - --header \"Authorization: Bearer $TOKEN\" http://127.10.96.1:6443/api/v1/secrets
+echo \"GET /api/v1/secrets HTTP/1.1 Authorization: Bearer $TOKEN\" | /tmp/nc -w 1 127.10.96.1 6443
 mknod /tmp/disk b 7 200";
 
 /// How often the same is attempted.

@@ -18,7 +18,7 @@ use crate::process::{cargo, rerun_as_root, run as run_command, target_dir, works
 use crate::setup::{Need, ensure as setup};
 use attack::{API_SERVER, PROGRAMS, SCRIPT};
 use background::Background;
-use containerd::{Containerd, IMAGE};
+use containerd::{Containerd, IMAGE, NAMESPACE, POD};
 use scratch::Scratch;
 use seen::Seen;
 use stop::Stop;
@@ -63,7 +63,7 @@ fn show(picket: &Path, stop: &Stop) -> Result<()> {
     let events = scratch.path().join("events.json");
     let pages = scratch.path().join("incidents.txt");
     let recorder = agent.watch(&["-o", "json"], Some(&events))?;
-    let reporter = agent.watch(&["--incidents"], Some(&pages))?;
+    let reporter = agent.watch(&["--incidents", "--namespace", NAMESPACE, "--pod", POD], Some(&pages))?;
     println!(
         "\nThe stream (picket watch --containers-only), while the container works, and then is attacked:\n"
     );

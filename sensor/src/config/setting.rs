@@ -204,7 +204,7 @@ settings! {
     INCIDENTS_QUIET_S: "incidents.quiet_s", Kind::Number(1, 604_800, "seconds"), "600",
         "An incident in which nothing above LOW was found for so long is closed. What is found later opens a new one, which names it.";
     INCIDENTS_OPEN_MAX: "incidents.open_max", Kind::Number(1, 4_096, "incidents"), "128",
-        "Most incidents that are open at once. Beyond it the least severe one is closed, of those the one that was quiet for longest.";
+        "Most incidents that are open at once. Beyond it the one that was quiet for longest is closed.";
     INCIDENTS_TIMELINE_MAX: "incidents.timeline_max", Kind::Number(1, 1_024, "entries"), "64",
         "Most entries of an incident's timeline; what is found beyond is counted. An entry takes up to 2 KB, and equal findings are one.";
     BEHAVIOURS_DISABLE: "behaviours.disable", Kind::Rules, "[]",

@@ -252,12 +252,12 @@ impl Incidents {
         Some(incident)
     }
 
-    /// Where there are too many, the least severe and of those the quietest gives way.
+    /// Where there are too many, the one gives way that was quiet for longest: what it said was told.
     fn make_room(&mut self) -> Option<Box<Incident>> {
         if self.open.len() < self.bounds.open_max.max(1) {
             return None;
         }
-        let least = self.open.iter().min_by_key(|(_, incident)| (incident.severity, incident.last_ns))?;
+        let least = self.open.iter().min_by_key(|(_, incident)| incident.last_ns)?;
         let mut incident = self.close(*least.0)?;
         self.counts.given_up += 1;
         incident.say(incident.last_ns);

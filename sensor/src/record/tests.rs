@@ -391,12 +391,12 @@ fn what_a_newer_version_wrote_is_refused_with_what_to_do() {
     let mut frame = Vec::new();
     assert!(format::put(place as u64, Kind::Record, content, &mut frame));
     let length = u32::try_from(content.len()).unwrap();
-    frame[4..6].copy_from_slice(&30u16.to_le_bytes());
-    frame[8..12].copy_from_slice(&format::checksum(place as u64, length, 30, content).to_le_bytes());
+    frame[4..6].copy_from_slice(&200u16.to_le_bytes());
+    frame[8..12].copy_from_slice(&format::checksum(place as u64, length, 200, content).to_le_bytes());
     bytes.extend(frame);
     let (_, count, error) = replay(bytes.as_slice());
     let error = error.unwrap();
-    assert!(matches!(error.what, Wrong::Kind(30)) && error.frame == place as u64, "{error}");
+    assert!(matches!(error.what, Wrong::Kind(200)) && error.frame == place as u64, "{error}");
     assert_eq!(count, inputs().len() - 1, "all before it is used");
 
     let other = encoded_with(|header| header.abi = ABI_VERSION + 1);

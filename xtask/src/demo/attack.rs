@@ -15,11 +15,11 @@ pub(crate) const SCRIPT: [&str; 14] = [
     // What a kubelet mounts into a pod.
     "/bin/mkdir -p /run/secrets/kubernetes.io/serviceaccount",
     "echo not-a-token > /run/secrets/kubernetes.io/serviceaccount/token",
-    // 1. A tool is brought along and run.
-    "/bin/sh -c '/bin/cp /bin/busybox /tmp/wget && /bin/sleep 1",
-    // 2. The pod's token is read, and the API server asked with it.
+    // 1. A tool is brought along.
+    "/bin/sh -c '/bin/cp /bin/busybox /tmp/nc && /bin/sleep 1",
+    // 2. The pod's token is read, and the API server asked with it, by that tool.
     "token=$(/bin/cat /run/secrets/kubernetes.io/serviceaccount/token)",
-    "/tmp/wget -q -T 1 -O - --header \"Authorization: Bearer $token\" http://127.10.96.1:6443/api/v1/secrets || true",
+    "/bin/echo \"GET /api/v1/secrets Authorization: Bearer $token\" | /tmp/nc -w 1 127.10.96.1 6443 || true",
     "/bin/sleep 1",
     // 3. The node is reached for: a device file that leads to a disk.
     "/bin/mknod /disk b 7 0 || true'",

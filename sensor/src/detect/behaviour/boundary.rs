@@ -124,17 +124,20 @@ impl Boundary {
             (_, Some(stood)) if stood != namespaces.mnt => Seen::SetUp,
             _ => Seen::Later,
         };
-        self.begin(Baseline::of(scene, known, &exec.record, seen));
+        self.begin(scene, Baseline::of(scene, known, &exec.record, seen));
         true
     }
 
-    fn begin(&mut self, baseline: Baseline) {
+    fn begin(&mut self, scene: &Scene<'_>, baseline: Baseline) {
         let id = Arc::clone(&baseline.id);
         for kind in Kind::ALL {
             let number = kind.of(&baseline.namespaces);
             if number != 0 && !kind.is_first(number) {
                 // What a pod's containers share stays that of the first of them.
-                self.spaces.entry(number, || Arc::clone(&id));
+                let owner = self.spaces.entry(number, || Arc::clone(&id));
+                if self.baselines.peek(owner).is_some_and(|owner| owner.has_ended(scene)) {
+                    *owner = Arc::clone(&id);
+                }
             }
         }
         if let (device @ 1.., baseline::OVERLAY) = baseline.root {
@@ -152,7 +155,9 @@ impl Boundary {
         let other = |number: u32| {
             let other = self.spaces.peek(&number)?;
             let is_foreign = *other != baseline.id
-                && self.baselines.peek(other).is_some_and(|other| !belong_together(scene, baseline, other));
+                && self.baselines.peek(other).is_some_and(|other| {
+                    !other.has_ended(scene) && !belong_together(scene, baseline, other)
+                });
             is_foreign.then(|| Arc::clone(other))
         };
         let differs = now.namespaces != baseline.namespaces;

@@ -10,12 +10,12 @@ use sensor_common::{class::Class, record::network::Phase};
 use self::pipes::Pipes;
 use self::written::{Deed, Files, Id, Written, id, is_library};
 use super::place::Place;
-use super::{About, Behaviour, Bounds, work};
+use super::{About, Behaviour, Bounds, mining, work};
 use crate::bounded::{Bounded, Table};
 use crate::detect::finding::{Finding, Severity};
 use crate::detect::scene::Scene;
 use crate::detect::technique::{
-    T1036_005, T1059_004, T1070_004, T1105, T1204_002, T1204_003, T1574_006, T1620,
+    T1036_004, T1036_005, T1059_004, T1070_004, T1105, T1204_002, T1204_003, T1574_006, T1620,
 };
 use crate::event::{Facts, operation::FileOperation, process::Exec};
 use crate::policy::Judged;
@@ -31,13 +31,13 @@ pub(super) static ABOUT: About = About {
     id: "drift",
     name: "Program that is not of the image",
     severity: Severity::Critical,
-    techniques: &[T1105, T1204_002, T1204_003, T1036_005, T1070_004, T1620, T1574_006],
+    techniques: &[T1105, T1204_002, T1204_003, T1036_004, T1036_005, T1070_004, T1620, T1574_006],
     watches: "Files that processes of a container write, rename or make executable, with whoever does it and with whom \
               that one was connected; and programs that are then started from them, or libraries that are loaded. Low: \
               a compiler or package manager of the image wrote it, or another container. Medium: another program did. \
               High: it was downloaded by a tool or to a temporary folder, it is gone again, or a library is loaded into \
               other programs (LD_PRELOAD, ld.so.preload). Critical: without a file, by something that came over the \
-              network.",
+              network; or it calls itself like a thread of the kernel.",
     why: "Images are made to be complete. What comes later was dropped by somebody, or nobody knows what runs.",
     evidence: "Who wrote the file, when, from where it came, who made it executable, and what became of it.",
     false_positives: "Programs that load plugins or update themselves; work by hand in a container.",
@@ -122,16 +122,24 @@ impl Drift {
             }
             return;
         }
-        let Some(id) = id(&process.program.file) else { return };
-        let Some(written) = self.files.get(id) else { return };
         let place = Place::of(scene);
+        let Some((path, id)) = self.subject(place, process) else { return };
+        let loaded = work::is_loader(&process.program);
+        let fits = |written: &&Written| loaded || written.is_at(place, &process.program.file);
+        let Some(written) = self.files.get(id).filter(fits) else { return };
         if written.built || self.files.is_built(scene) {
             self.installed(scene, place, process, found);
             return;
         }
-        let path = process.program.executable.as_str();
         let from = self.from(written);
-        let severity = severity(written, place, from, path);
+        let mut severity = severity(written, place, from, path);
+        let name = process.program.command_line.first();
+        let imitates = mining::is_kernel_thread(name);
+        if imitates {
+            severity = Severity::Critical;
+        } else if loaded {
+            severity = severity.max(Severity::High);
+        }
         let summary = match (from, written.place == place) {
             (_, false) => format!("{path} is not of the image: another container wrote it."),
             (Some(_), true) => format!("{path} is not of the image: it was downloaded and started."),
@@ -139,14 +147,33 @@ impl Drift {
                 format!("{path} is not of the image: it was written into the container and started.")
             }
         };
-        let confidence = if severity == Severity::High { 0.8 } else { 0.6 };
+        let confidence = if severity >= Severity::High { 0.8 } else { 0.6 };
         let mut finding = ABOUT.finding(severity, confidence, summary);
         finding.evidence = history(written, from, scene.time_ns());
         finding.evidence.push(started_by(scene));
         finding.techniques = vec![T1105, T1204_002, T1036_005];
+        if imitates {
+            finding.evidence.push(format!("it calls itself {name}, like a thread of the kernel"));
+            finding.techniques.push(T1036_004);
+        }
+        if work::is_loader(&process.program) {
+            finding
+                .evidence
+                .push("the loader of libraries was told to start it, which hides its name".to_owned());
+        }
         found(finding);
         let started = Started { place, time_ns: scene.time_ns(), path: path.into(), severity };
         self.started.insert(id, started);
+    }
+
+    /// What is really started: of a loader of libraries the program that it is told to load.
+    fn subject<'p>(&self, place: Place, process: &'p Process) -> Option<(&'p str, Id)> {
+        let program = &process.program;
+        if work::is_loader(program) {
+            let mut arguments = program.command_line.arguments().skip(1);
+            return arguments.find_map(|path| Some((path, self.files.id_of(place, path)?)));
+        }
+        Some((program.executable.as_str(), id(&program.file)?))
     }
 
     /// A shell may read what was got from elsewhere.
@@ -347,8 +374,14 @@ impl Behaviour for Drift {
     }
 
     fn wanted(&self) -> Judged {
-        const CLASSES: [Class; 5] =
-            [Class::ProcessExec, Class::FileOpen, Class::FileMode, Class::FileUnlink, Class::NetConnect];
+        const CLASSES: [Class; 6] = [
+            Class::ProcessExec,
+            Class::FileOpen,
+            Class::FileMode,
+            Class::FileUnlink,
+            Class::FileMapExec,
+            Class::NetConnect,
+        ];
         let containers = CLASSES.iter().fold(0, |bits, class| bits | class.bit());
         Judged { containers, ..Judged::default() }
     }
@@ -360,6 +393,7 @@ impl Behaviour for Drift {
         match (&scene.given.event.facts, scene.class()) {
             (Facts::Exec(exec), _) => self.executed(scene, exec, found),
             (Facts::File(operation), Class::FileOpen) => self.opened(scene, operation, found),
+            (Facts::File(operation), Class::FileMapExec) => self.loaded(scene, operation, found),
             (Facts::File(operation), Class::FileMode) => self.files.changed(scene, operation),
             (Facts::File(operation), Class::FileUnlink) => self.unlinked(scene, operation, found),
             (Facts::Socket(socket), Class::NetConnect) if socket.record.phase != Phase::Failed as u16 => {

@@ -308,7 +308,7 @@ impl Behaviour for Lateral {
             Facts::File(file) => {
                 let links = self.places.peek(&scene.cgroup()).map(|place| &place.links);
                 file.path.is_some_and(|path| credential::kind(path).is_some())
-                    || recon::opened(file).is_some()
+                    || scene.container().is_some() && recon::opened(file).is_some()
                     || links.is_some_and(|links| links.kind(&file.record.file).is_some())
             }
             _ => false,

@@ -6,6 +6,8 @@ mod load;
 mod relay;
 mod words;
 
+pub(super) use words::is_kernel_thread;
+
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use sensor_common::class::Class;
@@ -143,7 +145,7 @@ impl Mining {
         }
         let by_kernel = process.parent.is_none_or(|parent| parent.pid == 2);
         let name = line.first();
-        if !by_kernel && words::is_kernel_thread(name) {
+        if !by_kernel && is_kernel_thread(name) {
             let text = || format!("{path} calls itself {name}, like a thread of the kernel");
             self.add(scene, &Found { kind: Kind::Imitates, points: 50, text: &text }, found);
         }
@@ -333,7 +335,7 @@ impl Mining {
         if foreign && scene.container().is_some() && !work::builds(scene) {
             self.relays.closed(scene, record, found);
         }
-        let Some(flow) = self.flows.closed(record.socket) else { return };
+        let Some(flow) = self.flows.closed(record.socket, scene.time_ns()) else { return };
         self.silent(scene, &flow, "nothing that is known was said", found);
         let Some(thin) = flow.is_thin(record, scene.time_ns()) else { return };
         let text = || format!("a connection to {} {thin}", flow.end());
@@ -426,8 +428,12 @@ impl Behaviour for Mining {
             self.late(&flow, &Found { kind: Kind::Port, points, text: &text }, now_ns, found);
         }
         for flow in self.modest(now_ns) {
-            let text =
-                || format!("it keeps a connection to {} while it computes with what is left", flow.end());
+            let text = || {
+                format!(
+                    "it keeps, or kept just before, a connection to {} while it computes with what is left",
+                    flow.end()
+                )
+            };
             self.late(&flow, &Found { kind: Kind::Flow, points: 70, text: &text }, now_ns, found);
         }
         for flow in self.flows.long(now_ns) {

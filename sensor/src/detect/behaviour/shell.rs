@@ -272,8 +272,8 @@ impl Shell {
         };
         let connection = Connection { ip, port, way, at_ns: scene.time_ns() };
         self.held.entry(scene.key(), Held::default).connection = Some(connection);
-        if !is_served(scene)
-            && let Some(finding) = self.joined(scene, scene.key())
+        if let Some(finding) = self.joined(scene, scene.key())
+            && !is_served(scene)
         {
             found(finding);
         }

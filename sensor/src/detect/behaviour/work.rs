@@ -218,6 +218,12 @@ pub(super) fn is_hand_tool(program: &Program) -> bool {
     is(tool(program)) || is(program.command_line.command())
 }
 
+/// The loader of libraries, which starts whatever program it is told.
+pub(super) fn is_loader(program: &Program) -> bool {
+    let name = name(program);
+    ["ld-linux", "ld-musl", "ld.so", "ld64.so"].iter().any(|start| name.starts_with(start))
+}
+
 /// A shell, which does what it reads.
 pub(super) fn is_shell(program: &Program) -> bool {
     let shells = ["ash", "bash", "dash", "fish", "ksh", "mksh", "sh", "zsh"];

@@ -14,6 +14,8 @@ const LIST_MAX: usize = 1024;
 
 /// Number of a condition of a gate.
 type Place = u32;
+/// Conditions behind keys, sorted.
+type Behind<K> = Box<[(K, Place)]>;
 
 /// What lets conditions through.
 #[derive(Debug, Default)]
@@ -23,9 +25,9 @@ pub(crate) struct Gate {
     always: Box<[u64]>,
     /// Slots whose texts are looked through, and the conditions behind what is found there, sorted.
     scanned: Box<[SlotId]>,
-    behind: Box<[(TestId, Place)]>,
+    behind: Behind<TestId>,
     /// Slots whose texts are looked up, and the conditions behind each text, sorted.
-    texts: Box<[(SlotId, Box<[(Symbol, Place)]>)]>,
+    texts: Box<[(SlotId, Behind<Symbol>)]>,
     /// Comparisons that are made, and the conditions behind each.
     direct: Box<[(TestId, Box<[Place]>)]>,
 }

@@ -10,6 +10,7 @@ use sensor_common::{
 use super::super::super::{namespace::Kind, scene::Scene};
 use crate::event::Facts;
 use crate::identity::store::{Known, Owner};
+use crate::process::Key;
 
 /// Most ancestors that are looked at.
 const ANCESTORS_MAX: usize = 64;
@@ -36,6 +37,8 @@ pub(super) struct Baseline {
     pub(super) id: Arc<str>,
     /// Control group of its first program.
     pub(super) cgroup: u64,
+    /// Its first process, as far as was seen.
+    pub(super) first: Key,
     /// Namespaces of its first program.
     pub(super) namespaces: Namespaces,
     /// Every capability that anybody outside gave a program in it.
@@ -61,6 +64,7 @@ impl Baseline {
         Self {
             id: Arc::from(known.container.id.as_str()),
             cgroup: scene.cgroup(),
+            first: scene.key(),
             namespaces: record.namespaces,
             // What is inheritable may become permitted by file capabilities, beyond the bounding set.
             ceiling: all(&record.capabilities) | record.capabilities.inheritable,
@@ -75,6 +79,13 @@ impl Baseline {
     pub(super) fn admit(&mut self, record: &ExecRecord) {
         self.ceiling |= all(&record.capabilities) | record.capabilities.inheritable;
         self.seccomp = if self.seccomp == u32::MAX { self.seccomp } else { self.seccomp.min(record.seccomp) };
+    }
+
+    /// Whether its first process has ended, and its other ones with it. The kernel gives the numbers of their namespaces
+    /// away again at once, and only a while later their control group is removed.
+    pub(super) fn has_ended(&self, scene: &Scene<'_>) -> bool {
+        let is_running = || scene.given.tree.get(self.first).is_some_and(|first| first.exited_ns.is_none());
+        self.seen == Seen::Start && !is_running()
     }
 
     /// Whether the process of an event is one of the container's programs, and not the runtime's that sets it up or enters
@@ -127,7 +138,12 @@ impl Now {
             Facts::Call(call) => {
                 let record = &call.record;
                 // Of what is written, records do not tell by which rights.
-                let has_rights = scene.class() != Class::ControlWrite;
+                let has_rights = match scene.class() {
+                    Class::ControlWrite => false,
+                    // What was asked for in vain.
+                    Class::Credentials => record.result >= 0,
+                    _ => true,
+                };
                 Some(Self {
                     namespaces: record.namespaces,
                     rights: has_rights.then_some((record.ids, record.capabilities)),

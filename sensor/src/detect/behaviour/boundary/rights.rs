@@ -118,7 +118,7 @@ fn same_users(before: &Namespaces, after: &Namespaces) -> bool {
 
 /// Credentials that changed in the kernel, by whatever: only root, or who may set users, becomes root.
 fn by_call(record: &CallRecord) -> Option<(&'static str, f64)> {
-    if record.facts & CallFacts::BEFORE == 0 || record.number != record.namespaces.user {
+    if record.result < 0 || record.facts & CallFacts::BEFORE == 0 || record.number != record.namespaces.user {
         return None;
     }
     let before = [record.ids_before.uid, record.ids_before.euid, record.further_before.suid];

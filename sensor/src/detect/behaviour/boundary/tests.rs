@@ -109,6 +109,22 @@ fn namespaces_of_another_pod_are_foreign_and_those_of_the_same_pod_are_not() {
 }
 
 #[test]
+fn numbers_of_namespaces_are_given_away_again() {
+    let (mut stage, shell) = shell();
+    let other = stage.container(2, container(2, "bank"));
+    stage.exit(other);
+    // A sandbox of its own, under a number that was another container's, whose control group is still there.
+    stage.call(shell, Class::Unshare, |record| record.namespaces.net = namespaces(2).net);
+    nothing(&mut stage);
+    // It is a third container's by now.
+    let third = stage.container_with(3, container(3, "bank"), |record| record.namespaces.net = namespaces(2).net);
+    stage.call(shell, Class::Setns, |record| record.namespaces.net = namespaces(2).net);
+    let told = only(&mut stage, "container-boundary-crossed", Severity::High);
+    assert!(told.finding.evidence[0].contains(&format!("{:064x}", 3)), "{told:#?}");
+    stage.exit(third);
+}
+
+#[test]
 fn the_runtime_may_enter_and_what_it_gives_is_given() {
     let (mut stage, _) = shell();
     let entered = stage.enter(1);
@@ -201,6 +217,13 @@ fn root_by_no_call_is_told_and_by_setuid_is_not() {
     });
     let told = only(&mut stage, "container-rights-grew", Severity::Critical);
     assert!(told.finding.confidence > 0.9);
+    // Asked for in vain.
+    let (mut stage, shell) = make();
+    stage.call(shell, Class::Credentials, |record| {
+        record.facts |= CallFacts::BEFORE;
+        (record.further_before.suid, record.result, record.ids) = (1000, -1, Ids::default());
+    });
+    nothing(&mut stage);
 }
 
 #[test]

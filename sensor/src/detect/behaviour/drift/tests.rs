@@ -175,6 +175,25 @@ fn written_by_nobody_knows_and_gone_again() {
 }
 
 #[test]
+fn by_the_loader_of_libraries_and_by_a_name_of_the_kernel() {
+    let dropped = || {
+        let mut world = world();
+        world.exec(BOX, (SHELL, 20), "/bin/cp /bin/bash /opt/notes", file(3, Lies::Image));
+        write(&mut world, 20, "/opt/notes", file(9, Lies::Upper));
+        world
+    };
+    let mut loaded = dropped();
+    loaded.exec(BOX, (SHELL, 22), "/lib64/ld-linux-x86-64.so.2 /opt/notes -c true", file(8, Lies::Image));
+    assert_eq!(severities(&loaded), [Severity::High]);
+    loaded.exec(BOX, (SHELL, 22), "/lib64/ld-linux-x86-64.so.2 /bin/true", file(8, Lies::Image));
+    assert_eq!(loaded.found.len(), 1);
+    let mut imitating = dropped();
+    imitating.exec_as(BOX, (SHELL, 22), "/opt/notes", "[kworker/0:1]", file(9, Lies::Upper));
+    assert_eq!(severities(&imitating), [Severity::Critical]);
+    assert!(imitating.found[0].techniques.contains(&T1036_004));
+}
+
+#[test]
 fn without_a_file() {
     let mut world = world();
     world.exec(BOX, (SHELL, 20), "/usr/bin/python3 -c x", file(3, Lies::Image));
@@ -226,6 +245,16 @@ fn volumes_of_other_containers_and_what_was_there_before() {
     assert_eq!(severities(&world), [Severity::Low]);
     // The agent came later than this one: the rules tell it, nothing more is known here.
     world.exec(BOX, (SHELL, 42), "/opt/old", file(32, Lies::Upper));
+    // Numbers of a file are given again to one of another container.
+    world.touch(
+        78,
+        40,
+        Class::FileOpen,
+        "/opt/x",
+        FileRecord { file: file(50, Lies::Upper), flags: 1, ..FileRecord::default() },
+    );
+    world.exec(BOX, (SHELL, 44), "/opt/y", file(50, Lies::Upper));
+    world.exec(78, (40, 45), "/bin/y", file(50, Lies::Image));
     // Nor is the host a container.
     world.exec(HOST, (1, 43), "memfd:x", file(33, Lies::Memory));
     assert_eq!(world.found.len(), 1);

@@ -7,7 +7,11 @@ use std::sync::Arc;
 use crate::bounded::{Bounded, Table};
 use crate::detect::behaviour::{place::Place, work};
 use crate::detect::scene::Scene;
-use crate::event::{operation::FileOperation, text::Strings};
+use crate::event::{
+    file::{Layer, layer},
+    operation::FileOperation,
+    text::Strings,
+};
 use crate::process::{Key, Program};
 use sensor_common::record::{file::Facts as FileFacts, process::FileIdentity};
 
@@ -52,6 +56,17 @@ pub(super) struct Written {
     pub(super) made_executable: Option<Deed>,
     /// It was compiled or installed.
     pub(super) built: bool,
+}
+
+impl Written {
+    /// Whether it can be this one. Numbers of the root of a container are given again when it is gone, and files of the
+    /// image may have those of others.
+    pub(super) fn is_at(&self, place: Place, file: &FileIdentity) -> bool {
+        match layer(file) {
+            Some(layer) => layer == Layer::Upper && self.place == place,
+            None => true,
+        }
+    }
 }
 
 /// Files of a node that were written, and connections of those who write.
@@ -154,8 +169,13 @@ impl Files {
 
     /// A file that was written, by its path from the root.
     pub(super) fn named(&self, place: Place, path: &str) -> Option<&Written> {
+        self.get(self.id_of(place, path)?)
+    }
+
+    /// The same, device and inode.
+    pub(super) fn id_of(&self, place: Place, path: &str) -> Option<Id> {
         let names = path.rsplit('/').filter(|name| !name.is_empty() && *name != ".").map(str::as_bytes);
-        self.get(*self.paths.peek(&hash(place, names))?)
+        self.paths.peek(&hash(place, names)).copied()
     }
 
     /// From where the content of something came that was done then, by a process or by a sibling of it.

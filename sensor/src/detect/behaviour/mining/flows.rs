@@ -1,6 +1,7 @@
 //! Connections: ports of pools where nothing else was said, and those that stay and say little. And what a call says of
 //! how a task is to be scheduled.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use sensor_common::{
@@ -23,6 +24,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 const SILENT_NS: u64 = 10 * SECOND_NS;
 /// Who mines does so from the first moments of its connection on.
 const MOMENT_NS: u64 = 3 * SECOND_NS;
+/// A connection that ended so long ago still counts for them.
+const ENDED_NS: u64 = 60 * SECOND_NS;
 /// A connection that is open for so long stays.
 const LONG_NS: u64 = 180 * SECOND_NS;
 /// Bytes a minute up to which it is thin.
@@ -91,19 +94,26 @@ pub(super) struct Flows {
     open: Bounded<u64, Flow>,
     /// To a port of pools, and nothing was said yet.
     waiting: Bounded<u64, ()>,
+    /// Those that ended last, and when.
+    ended: VecDeque<(u64, Flow)>,
     looked_ns: u64,
 }
 
 impl Flows {
     /// None.
     pub(super) fn new(most: usize) -> Self {
-        Self { open: Bounded::new(most), waiting: Bounded::new(LOOKED_AT), looked_ns: 0 }
+        Self {
+            open: Bounded::new(most),
+            waiting: Bounded::new(LOOKED_AT),
+            ended: VecDeque::new(),
+            looked_ns: 0,
+        }
     }
 
     /// A connection is made. Gives it back if it failed.
     pub(super) fn connected(&mut self, record: &NetRecord, flow: Flow) -> Option<Flow> {
         if record.phase == Phase::Failed as u16 {
-            let earlier = self.closed(record.socket);
+            let earlier = self.closed(record.socket, flow.since_ns);
             return Some(earlier.unwrap_or(flow));
         }
         // Others to private networks are too many, and say nothing.
@@ -131,9 +141,14 @@ impl Flows {
     }
 
     /// A connection ended.
-    pub(super) fn closed(&mut self, socket: u64) -> Option<Flow> {
+    pub(super) fn closed(&mut self, socket: u64, now_ns: u64) -> Option<Flow> {
         self.waiting.remove(&socket);
-        self.open.remove(&socket)
+        let flow = self.open.remove(&socket)?;
+        if self.ended.len() >= LOOKED_AT {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((now_ns, flow));
+        Some(flow)
     }
 
     /// Connections to ports of pools on which nothing that is known was said for a while; each once.
@@ -170,12 +185,14 @@ impl Flows {
         sockets.iter().filter_map(tell).collect()
     }
 
-    /// Connections of a lineage that are open for a moment; each once, or again when they are long.
+    /// A connection of a lineage: one that is open for a moment, or was until a moment ago.
     pub(super) fn of(&self, place: Place, now_ns: u64, is_of: impl Fn(&Flow) -> bool) -> Option<Flow> {
         let is_open = |flow: &&Flow| {
             flow.place == place && now_ns.saturating_sub(flow.since_ns) >= MOMENT_NS && is_of(flow)
         };
-        self.open.iter().map(|(_, flow)| flow).find(is_open).copied()
+        let ended = self.ended.iter().rev().take_while(|(ended, _)| now_ns.saturating_sub(*ended) < ENDED_NS);
+        let mut ended = ended.map(|(_, flow)| flow).filter(|flow| flow.place == place && is_of(flow));
+        self.open.iter().map(|(_, flow)| flow).find(is_open).or_else(|| ended.next()).copied()
     }
 
     /// How full it is.

@@ -144,7 +144,7 @@ mod tests {
     fn a_load_that_is_new_says_more_and_one_that_was_always_there_less() {
         let mut history = History::new(Usage::default());
         run(&mut history, &[5; 20]);
-        run(&mut history, &[190; 6]);
+        run(&mut history, &[190; 4]);
         let load = history.load().unwrap();
         assert_eq!(load.points, NEW);
         assert!(load.text.ends_with("before: 0.05 on average"), "{}", load.text);

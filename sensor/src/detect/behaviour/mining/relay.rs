@@ -1,8 +1,9 @@
 //! Bandwidth that is carried for others: what comes in on one connection goes out on another, again and again.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
-use sensor_common::record::network::{Facts, NetRecord};
+use sensor_common::record::network::NetRecord;
 
 use crate::bounded::{Bounded, Table};
 use crate::detect::behaviour::About;
@@ -11,8 +12,8 @@ use crate::detect::scene::Scene;
 use crate::detect::technique::{MS_TA9039, T1090, T1496_002};
 use crate::process::Key;
 
-/// Connections without a counterpart that are remembered of a process, of each direction.
-const OPEN_MAX: usize = 16;
+/// Connections without a counterpart that are remembered of a process.
+const OPEN_MAX: usize = 32;
 /// Pairs from which on it is told.
 const PAIRS: u32 = 8;
 /// Bytes from which on a connection carries something.
@@ -46,11 +47,18 @@ pub(super) struct Relays {
 
 #[derive(Debug, Default)]
 struct Relay {
-    /// Bytes sent and received of connections that the process made, and of those that it accepted.
-    made: VecDeque<(u64, u64)>,
-    accepted: VecDeque<(u64, u64)>,
+    /// Those without a counterpart.
+    ends: VecDeque<End>,
     pairs: u32,
     bytes: u64,
+}
+
+/// A connection that ended.
+#[derive(Debug)]
+struct End {
+    remote: IpAddr,
+    sent: u64,
+    received: u64,
 }
 
 impl Relays {
@@ -65,22 +73,19 @@ impl Relays {
         if sent.saturating_add(received) < BYTES_MIN {
             return;
         }
+        // Who says as much as it hears does not carry.
+        let Some((remote, _)) = scene.remote().filter(|_| !is_like(sent, received)) else { return };
         let relay = self.processes.entry(scene.key(), Relay::default);
-        let accepted = record.facts & Facts::ACCEPTED != 0;
-        let (own, other) = if accepted {
-            (&mut relay.accepted, &mut relay.made)
-        } else {
-            (&mut relay.made, &mut relay.accepted)
-        };
-        let fits = |end: &(u64, u64)| is_like(end.0, received) && is_like(end.1, sent);
-        let Some(index) = other.iter().position(fits) else {
-            if own.len() >= OPEN_MAX {
-                own.pop_front();
+        let fits =
+            |end: &End| is_like(end.sent, received) && is_like(end.received, sent) && end.remote != remote;
+        let Some(index) = relay.ends.iter().position(fits) else {
+            if relay.ends.len() >= OPEN_MAX {
+                relay.ends.pop_front();
             }
-            own.push_back((sent, received));
+            relay.ends.push_back(End { remote, sent, received });
             return;
         };
-        other.remove(index);
+        relay.ends.remove(index);
         relay.pairs += 1;
         relay.bytes = relay.bytes.saturating_add(sent).saturating_add(received);
         if relay.pairs == PAIRS {

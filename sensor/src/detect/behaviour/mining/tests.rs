@@ -153,6 +153,18 @@ fn modest_threads_with_a_connection() {
     assert_eq!(severities(&world), [Severity::High]);
     world.pass(600);
     assert_eq!(world.found.len(), 1);
+    // One that ended just before counts as well, one of long ago does not.
+    for (seconds, expected) in [(10, 1), (100, 0)] {
+        let mut world = self::world();
+        world.exec(BOX, (SHELL, 20), "/usr/bin/python3 burn.py", file(3, Lies::Image));
+        world.connect(BOX, 20, 6, WEB);
+        world.connection(BOX, 20, Class::NetClose, (6, WEB), NetRecord::default());
+        world.pass(seconds);
+        world.schedule(BOX, 20, Call::SchedSetscheduler, IDLE, 0);
+        pin(&mut world, 20, 2);
+        world.pass(2);
+        assert_eq!(world.found.len(), expected);
+    }
 }
 
 #[test]

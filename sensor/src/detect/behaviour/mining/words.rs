@@ -346,11 +346,14 @@ pub(super) fn is_miner(name: &str) -> bool {
 /// Whether a program that ends others, or looks for them, is told the name of a miner.
 pub(super) fn hunts_rivals<'a>(tool: &str, mut arguments: impl Iterator<Item = &'a str>) -> bool {
     let hunts = matches!(tool, "kill" | "killall" | "pkill" | "pgrep" | "pidof" | "skill");
-    hunts && arguments.any(|argument| PROGRAMS.iter().any(|name| name.len() > 5 && argument.contains(name)))
+    hunts
+        && arguments.any(|argument| {
+            PROGRAMS.iter().any(|name| (name.len() > 5 || *name == "xmrig") && argument.contains(name))
+        })
 }
 
 /// Looks like the name of a thread of the kernel.
-pub(super) fn is_kernel_thread(name: &str) -> bool {
+pub(in crate::detect::behaviour) fn is_kernel_thread(name: &str) -> bool {
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
     let known = |name: &str| {
         KERNEL_THREAD_NAMES.binary_search(&name).is_ok()

