@@ -99,6 +99,9 @@ impl Boundary {
         let stood = standing.map(|namespaces| namespaces.mnt);
         let is_outer = baseline::is_nodes(scene, Kind::Mnt, namespaces.mnt);
         if let Some(baseline) = self.baselines.get_mut(known.container.id.as_str()) {
+            if baseline.has_ended(scene) {
+                baseline.first = scene.key();
+            }
             // A member cannot make itself one that comes from outside by a parent that is (CLONE_PARENT).
             if !scene.is_from_outside() || stood == Some(baseline.namespaces.mnt) {
                 return false;
@@ -155,9 +158,10 @@ impl Boundary {
         let other = |number: u32| {
             let other = self.spaces.peek(&number)?;
             let is_foreign = *other != baseline.id
-                && self.baselines.peek(other).is_some_and(|other| {
-                    !other.has_ended(scene) && !belong_together(scene, baseline, other)
-                });
+                && self
+                    .baselines
+                    .peek(other)
+                    .is_some_and(|other| !other.has_ended(scene) && !belong_together(scene, baseline, other));
             is_foreign.then(|| Arc::clone(other))
         };
         let differs = now.namespaces != baseline.namespaces;
