@@ -155,9 +155,10 @@ impl Boundary {
         let other = |number: u32| {
             let other = self.spaces.peek(&number)?;
             let is_foreign = *other != baseline.id
-                && self.baselines.peek(other).is_some_and(|other| {
-                    !other.has_ended(scene) && !belong_together(scene, baseline, other)
-                });
+                && self
+                    .baselines
+                    .peek(other)
+                    .is_some_and(|other| !other.has_ended(scene) && !belong_together(scene, baseline, other));
             is_foreign.then(|| Arc::clone(other))
         };
         let differs = now.namespaces != baseline.namespaces;

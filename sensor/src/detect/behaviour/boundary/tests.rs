@@ -117,7 +117,8 @@ fn numbers_of_namespaces_are_given_away_again() {
     stage.call(shell, Class::Unshare, |record| record.namespaces.net = namespaces(2).net);
     nothing(&mut stage);
     // It is a third container's by now.
-    let third = stage.container_with(3, container(3, "bank"), |record| record.namespaces.net = namespaces(2).net);
+    let third =
+        stage.container_with(3, container(3, "bank"), |record| record.namespaces.net = namespaces(2).net);
     stage.call(shell, Class::Setns, |record| record.namespaces.net = namespaces(2).net);
     let told = only(&mut stage, "container-boundary-crossed", Severity::High);
     assert!(told.finding.evidence[0].contains(&format!("{:064x}", 3)), "{told:#?}");
