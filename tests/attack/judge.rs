@@ -62,7 +62,8 @@ fn attack(played: &Played<'_>, found: &[&Value]) -> Verdict {
 
 fn twin(played: &Played<'_>, found: &[&Value]) -> Verdict {
     let powerful = has(played.scene, "privileged") || value(played.scene, "caps").is_some();
-    let expected = |event: &Value| powerful && played.case.id != "E30" && techniques(event).any(|one| one == DEPLOYED);
+    let expected =
+        |event: &Value| powerful && played.case.id != "E30" && techniques(event).any(|one| one == DEPLOYED);
     let loud: Vec<_> =
         found.iter().copied().filter(|event| severity(event) > Severity::Low && !expected(event)).collect();
     if loud.is_empty() { Verdict::Good } else { Verdict::Bad(list(&loud)) }
@@ -83,7 +84,8 @@ fn severity(event: &Value) -> Severity {
 /// Whether the process of a finding, or one of its ancestors, is one of these, as seen in its pid namespace.
 fn descends(event: &Value, pids: &[u64]) -> bool {
     let process = &event["process"];
-    let line = [process, &process["parent"]].into_iter().chain(event["ancestors"].as_array().into_iter().flatten());
+    let line =
+        [process, &process["parent"]].into_iter().chain(event["ancestors"].as_array().into_iter().flatten());
     let own = |one: &Value| number(one, "containerPid").or_else(|| number(one, "pid"));
     line.filter_map(own).any(|pid| pids.contains(&pid))
 }

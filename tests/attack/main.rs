@@ -71,11 +71,17 @@ fn run() -> Result<bool> {
         arguments.names.is_empty() || arguments.names.iter().any(named)
     };
     let chosen: Vec<&Case> = cases.iter().filter(wanted).collect();
-    if let Some(name) = arguments.names.iter().find(|name| !cases.iter().any(|case| case.id == **name || case.class == **name)) {
+    if let Some(name) = arguments
+        .names
+        .iter()
+        .find(|name| !cases.iter().any(|case| case.id == **name || case.class == **name))
+    {
         bail!("no such case or class: {name} (try --list)");
     }
     if arguments.list {
-        chosen.iter().for_each(|case| println!("{} {} ({}): {}", case.id, case.class, case.scenes.len(), case.title));
+        chosen
+            .iter()
+            .for_each(|case| println!("{} {} ({}): {}", case.id, case.class, case.scenes.len(), case.title));
         return Ok(true);
     }
     let report = play(&chosen, arguments.explain.as_deref())?;
@@ -98,15 +104,15 @@ fn play<'book>(chosen: &[&'book Case], explain: Option<&str>) -> Result<Report<'
     }
     let world = World::new();
     let mut client = Client::subscribe(&world.agent, &Filters { findings: true, ..Filters::default() });
-    let mut events = explain.map(|_| {
-        Client::subscribe(&world.agent, &Filters { containers_only: true, ..Filters::default() })
-    });
+    let mut events = explain
+        .map(|_| Client::subscribe(&world.agent, &Filters { containers_only: true, ..Filters::default() }));
     let mut findings = Findings::default();
     let (played, explained) = std::thread::scope(|scope| -> Result<_> {
         let reader = events.as_mut().map(|events| scope.spawn(|| report::collect(events)));
         let played = play::all(&world.lab, &world.stage, &scenes)?;
         read_until_marker(&world, &mut client, &mut findings);
-        let explained = reader.map(|reader| reader.join().map_err(|_| anyhow::anyhow!("the reader panicked")));
+        let explained =
+            reader.map(|reader| reader.join().map_err(|_| anyhow::anyhow!("the reader panicked")));
         Ok((played, explained.transpose()?))
     })?;
     let missing = |findings: &Findings| {
@@ -173,7 +179,6 @@ impl World {
         let victim = lab.container(&["/bin/sleep", "900"]);
         victim.start();
         let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules").to_owned();
-        let rules = std::env::var("PICKET_LAB_RULES").unwrap_or(rules);
         let mut options = lab.agent_options();
         options.arguments.extend(["--rules".to_owned(), rules]);
         // As an agent in the cluster would find it out.

@@ -53,8 +53,8 @@ pub(crate) fn all<'book>(
             scope.spawn(|| {
                 while let Some((case, scene)) = scenes.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let start = Instant::now();
-                    let played = one(lab, stage, case, scene)
-                        .with_context(|| format!("{} {}", case.id, scene.name));
+                    let played =
+                        one(lab, stage, case, scene).with_context(|| format!("{} {}", case.id, scene.name));
                     if start.elapsed() > LONG {
                         eprintln!("{} {}: took {} s", case.id, scene.name, start.elapsed().as_secs());
                     }
@@ -112,7 +112,8 @@ fn watched(runc_root: &Path, id: &str, run: impl FnOnce() -> String) -> String {
 
 fn on_host(script: &str) -> Result<String> {
     let mut command = Command::new("/bin/sh");
-    let output = command.args(["-c", script]).stdin(Stdio::null()).output().context("cannot start a shell")?;
+    let output =
+        command.args(["-c", script]).stdin(Stdio::null()).output().context("cannot start a shell")?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

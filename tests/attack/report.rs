@@ -53,7 +53,9 @@ impl<'book> Report<'book> {
 
     /// Nothing is wrong but what is known to be missed.
     pub(crate) fn is_good(&self) -> bool {
-        self.rows.iter().all(|row| row.scene.missed.is_some() || !matches!(row.outcome, Outcome::Played(Verdict::Bad(_))))
+        self.rows
+            .iter()
+            .all(|row| row.scene.missed.is_some() || !matches!(row.outcome, Outcome::Played(Verdict::Bad(_))))
     }
 
     fn count(&self, class: &str, wanted: impl Fn(&Row<'_>) -> bool) -> usize {
@@ -78,7 +80,8 @@ impl<'book> Report<'book> {
             })
         });
         let rows: Vec<_> = rows.collect();
-        let unshown: Vec<_> = self.unshown().map(|(case, why)| json!({ "case": case.id, "why": why })).collect();
+        let unshown: Vec<_> =
+            self.unshown().map(|(case, why)| json!({ "case": case.id, "why": why })).collect();
         json!({ "good": self.is_good(), "scenes": rows, "unshown": unshown })
     }
 }
@@ -99,14 +102,19 @@ impl fmt::Display for Report<'_> {
             match &row.outcome {
                 Outcome::Played(Verdict::Good) => {
                     if row.scene.missed.is_some() {
-                        writeln!(formatter, "note: {id} {name}: found, although the case says that it is missed")?;
+                        writeln!(
+                            formatter,
+                            "note: {id} {name}: found, although the case says that it is missed"
+                        )?;
                     }
                 }
                 Outcome::Played(Verdict::Bad(_)) if row.scene.missed.is_some() => {
                     let reason = row.scene.missed.as_deref().unwrap_or_default();
                     writeln!(formatter, "known to be missed: {id} {name}: {reason}")?;
                 }
-                Outcome::Played(Verdict::Bad(why)) => writeln!(formatter, "FAILED {id} {kind}: {name}: {why}")?,
+                Outcome::Played(Verdict::Bad(why)) => {
+                    writeln!(formatter, "FAILED {id} {kind}: {name}: {why}")?
+                }
                 Outcome::Skipped(why) => writeln!(formatter, "SKIPPED: {id} {name}: {why}")?,
             }
         }
@@ -114,7 +122,11 @@ impl fmt::Display for Report<'_> {
             writeln!(formatter, "not shown here: {}: {why}", case.id)?;
         }
         let line = "-".repeat(66);
-        writeln!(formatter, "\n{:<12}{:>8}{:>12}{:>16}{:>18}", "class", "cases", "variants", "detected", "twins silent")?;
+        writeln!(
+            formatter,
+            "\n{:<12}{:>8}{:>12}{:>16}{:>18}",
+            "class", "cases", "variants", "detected", "twins silent"
+        )?;
         writeln!(formatter, "{line}")?;
         for class in CLASSES {
             let cases = self.cases.iter().filter(|case| case.class == class).count();

@@ -78,8 +78,7 @@ const MASKED: [&str; 9] = [
     "/proc/scsi",
     "/sys/firmware",
 ];
-const READ_ONLY: [&str; 5] =
-    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// Networks that answer on the loopback device of a scene with `net`: pods, services, other private ones, what
 /// documentation may use, metadata services of clouds.
@@ -169,7 +168,15 @@ impl Stage {
         write_file(&node.join("usr/bin/runc"), "not a program\n", 0o755);
         write_file(&node.join("var/lib/kubelet/pki/kubelet-client-current.pem"), "not a key\n", 0o600);
         write_file(&node.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n", 0o644);
-        Self { image, token, node, free, networks: scratch.folder("networks"), next: AtomicU32::new(0), helpers }
+        Self {
+            image,
+            token,
+            node,
+            free,
+            networks: scratch.folder("networks"),
+            next: AtomicU32::new(0),
+            helpers,
+        }
     }
 
     /// Makes the container of a scene; nothing runs yet.
@@ -268,7 +275,8 @@ impl Stage {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let file = self.networks.join(number.to_string());
         write_file(&file, "", 0o644);
-        let routes: Vec<_> = ANSWERING.iter().map(|network| format!("ip route add local {network} dev lo")).collect();
+        let routes: Vec<_> =
+            ANSWERING.iter().map(|network| format!("ip route add local {network} dev lo")).collect();
         let script = format!("ip link set lo up; {}", routes.join("; "));
         let mut command = Command::new("unshare");
         command.arg(format!("--net={}", file.display())).args(["sh", "-c", &script]);

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::process::{as_root_keeping_path, permit_root, run, run_told, workspace};
+use crate::process::{as_root_keeping_path, permit_root, run, workspace};
 use crate::setup::{Need, ensure};
 use crate::vm;
 
@@ -40,15 +40,12 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
     run(&mut command)
 }
 
-/// All cases against this agent; `said` receives the table, as shown.
-pub(crate) fn all(picket: &Path, said: &mut String) -> Result<()> {
-    run_told(&mut laboratory(picket)?, said)
-}
-
 /// The laboratory is built as the user, then run as root.
 fn laboratory(picket: &Path) -> Result<Command> {
-    let (test, workload) =
-        (vm::built(&["test", "--package", "picket-tests", "--test", "attack", "--no-run"], "attack")?, vm::workload()?);
+    let (test, workload) = (
+        vm::built(&["test", "--package", "picket-tests", "--test", "attack", "--no-run"], "attack")?,
+        vm::workload()?,
+    );
     let mut command = as_root_keeping_path(test)?;
     command.current_dir(workspace().join("tests")).env("PICKET_BIN", picket).env("PICKET_WORKLOAD", workload);
     Ok(command)

@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(parsed("container-identified"), [Class::ContainerIdentified]);
         assert_eq!(parsed("loss"), [Class::Loss]);
         assert_eq!(parsed("process"), [Class::ProcessFork, Class::ProcessExec, Class::ProcessExit]);
-        assert_eq!(parsed("file").len(), 12);
+        assert_eq!(parsed("file").len(), 13);
         assert!(parsed("network").contains(&Class::NetworkDns));
         for text in ["", "unspecified", "fly", "file_", "_open", "class-unspecified"] {
             let message = text.parse::<Choice>().unwrap_err();

@@ -445,11 +445,21 @@ pub(super) const SCRIPTS: &[Script] = &[
     must("exec-fd /bin/true"),
     must("exec-proc-fd /bin/true"),
     must("exec-as other /bin/true"),
-    must("unshare net , loopback , behind serve tcp 127.0.0.1:4000 1 0 none , in-child shell dup2 127.0.0.1:4000 /bin/true , join"),
-    must("unshare net , loopback , behind serve tcp 127.0.0.1:4001 1 0 none , in-child shell dup3 127.0.0.1:4001 /bin/true , join"),
-    must("unshare net , loopback , behind serve tcp 127.0.0.1:4002 1 0 none , in-child shell fcntl 127.0.0.1:4002 /bin/true , join"),
-    must("unshare net , loopback , behind serve tcp 127.0.0.1:4003 1 0 text:x , in-child shell pipes 127.0.0.1:4003 /bin/true"),
-    must("unshare net , loopback , behind serve tcp 127.0.0.1:4004 1 0 text:x , in-child shell pair 127.0.0.1:4004 /bin/true"),
+    must(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:4000 1 0 none , in-child shell dup2 127.0.0.1:4000 /bin/true , join",
+    ),
+    must(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:4001 1 0 none , in-child shell dup3 127.0.0.1:4001 /bin/true , join",
+    ),
+    must(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:4002 1 0 none , in-child shell fcntl 127.0.0.1:4002 /bin/true , join",
+    ),
+    must(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:4003 1 0 text:x , in-child shell pipes 127.0.0.1:4003 /bin/true",
+    ),
+    must(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:4004 1 0 text:x , in-child shell pair 127.0.0.1:4004 /bin/true",
+    ),
     // Many times, or for long.
     must("spin plain 2 20"),
     may("spin pinned+nice+idle 2 20", &["EPERM", "EINVAL"]),
@@ -458,8 +468,12 @@ pub(super) const SCRIPTS: &[Script] = &[
     must("unshare net , loopback , sweep udp 127.0.0 1 20 161 0"),
     must("unshare net , loopback , sweep nonblocking 127.0 1 20 80 0"),
     must("dirty-pipe file"),
-    must("unshare net , loopback , behind dns-serve udp 127.0.0.9:53 3 192.0.2.1 , dns-many 127.0.0.9:53 example.com 3 0 txt , join"),
-    must("unshare net , loopback , behind serve tcp 127.0.0.1:443 1 99999 none , exchange blocking tcp 127.0.0.1:443 tls:www.example.org 1 0 , join"),
+    must(
+        "unshare net , loopback , behind dns-serve udp 127.0.0.9:53 3 192.0.2.1 , dns-many 127.0.0.9:53 example.com 3 0 txt , join",
+    ),
+    must(
+        "unshare net , loopback , behind serve tcp 127.0.0.1:443 1 99999 none , exchange blocking tcp 127.0.0.1:443 tls:www.example.org 1 0 , join",
+    ),
     must("unshare net , loopback , carry 127.0.0.1:0 127.0.0.1:1 0"),
     may("unshare net , loopback , offer dup2 192.0.2.1:1 /bin/true", &["EADDRNOTAVAIL"]),
     // Hostility, in small.

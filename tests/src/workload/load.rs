@@ -71,9 +71,7 @@ fn knock(how: &str, to: SocketAddr) -> Result<()> {
     match how {
         "udp" => send(&socket(to.family, libc::SOCK_DGRAM, 0)?, b"?", 0, Some(&to)).ok(),
         "blocking" => connect(&socket(to.family, libc::SOCK_STREAM, 0)?, &to).ok(),
-        "nonblocking" => {
-            connect(&socket(to.family, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0)?, &to).ok()
-        }
+        "nonblocking" => connect(&socket(to.family, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0)?, &to).ok(),
         _ if how.starts_with("uring") => {
             connect_by_ring(how, &socket(to.family, libc::SOCK_STREAM, 0)?, &to).ok()
         }

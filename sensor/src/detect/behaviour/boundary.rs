@@ -99,6 +99,9 @@ impl Boundary {
         let stood = standing.map(|namespaces| namespaces.mnt);
         let is_outer = baseline::is_nodes(scene, Kind::Mnt, namespaces.mnt);
         if let Some(baseline) = self.baselines.get_mut(known.container.id.as_str()) {
+            if baseline.has_ended(scene) {
+                baseline.first = scene.key();
+            }
             // A member cannot make itself one that comes from outside by a parent that is (CLONE_PARENT).
             if !scene.is_from_outside() || stood == Some(baseline.namespaces.mnt) {
                 return false;

@@ -77,6 +77,9 @@ const CLIENTS: [&str; 36] = [
     "velero",
 ];
 
+/// What they start reads everything.
+const BACKUPS: [&str; 4] = ["borg", "kopia", "restic", "velero"];
+
 /// What it can find.
 static ALL: [&About; 8] = [&USED, &COLLECTED, &HIDDEN, &SCAN, &FOUND, &SSH, &RECON, &ENTERED];
 
@@ -278,8 +281,11 @@ fn reader(scene: &Scene<'_>, kind: Kind) -> Option<hand::Hand> {
 
 /// A program that is made for it and is part of the image.
 fn is_client(scene: &Scene<'_>, hand: hand::Hand) -> bool {
-    !matches!(hand, hand::Hand::Dropped | hand::Hand::Memory)
-        && scene.process().is_some_and(|process| CLIENTS.binary_search(&hand::name(process)).is_ok())
+    let is_made_for_it = || {
+        scene.process().is_some_and(|process| CLIENTS.binary_search(&hand::name(process)).is_ok())
+            || scene.lineage().next().is_some_and(|parent| BACKUPS.contains(&hand::name(parent)))
+    };
+    !matches!(hand, hand::Hand::Dropped | hand::Hand::Memory) && is_made_for_it()
 }
 
 fn is_stream(scene: &Scene<'_>) -> bool {

@@ -37,7 +37,7 @@ pub(super) struct Baseline {
     pub(super) id: Arc<str>,
     /// Control group of its first program.
     pub(super) cgroup: u64,
-    /// Its first process, as far as was seen.
+    /// The process that it is known by: its first, or, if that has ended, one that began a program since.
     pub(super) first: Key,
     /// Namespaces of its first program.
     pub(super) namespaces: Namespaces,
@@ -81,11 +81,10 @@ impl Baseline {
         self.seccomp = if self.seccomp == u32::MAX { self.seccomp } else { self.seccomp.min(record.seccomp) };
     }
 
-    /// Whether its first process has ended, and its other ones with it. The kernel gives the numbers of their namespaces
-    /// away again at once, and only a while later their control group is removed.
+    /// Whether the process that it is known by has ended. The kernel gives the numbers of a container's namespaces away
+    /// again as soon as its last process has ended; its control group may be there for long.
     pub(super) fn has_ended(&self, scene: &Scene<'_>) -> bool {
-        let is_running = || scene.given.tree.get(self.first).is_some_and(|first| first.exited_ns.is_none());
-        self.seen == Seen::Start && !is_running()
+        scene.given.tree.get(self.first).is_none_or(|first| first.exited_ns.is_some())
     }
 
     /// Whether the process of an event is one of the container's programs, and not the runtime's that sets it up or enters
