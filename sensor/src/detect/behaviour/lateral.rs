@@ -332,10 +332,10 @@ impl Behaviour for Lateral {
                 self.opened(scene, file, found);
                 self.looked(scene, file, found);
             }
-            (Facts::File(file), Class::FileLink | Class::FileRename) => {
-                if links::is_credential(scene.given.event, file) {
-                    self.place(scene).links.add(scene.given.event, file);
-                }
+            (Facts::File(file), Class::FileLink | Class::FileRename)
+                if links::is_credential(scene.given.event, file) =>
+            {
+                self.place(scene).links.add(scene.given.event, file);
             }
             (Facts::Socket(_), Class::NetConnect | Class::NetDatagram) if scene.remote().is_some() => {
                 self.reached(scene, found);
