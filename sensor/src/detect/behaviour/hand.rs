@@ -308,9 +308,6 @@ pub(super) fn root(scene: &Scene<'_>) -> Key {
     root
 }
 
-/// What runs builders that are scripts; their versions follow.
-const RUNNERS: [&str; 4] = ["node", "php", "python", "ruby"];
-
 /// The process, or one above it in its container, builds programs or installs packages, and is of the image.
 pub(super) fn is_building(scene: &Scene<'_>) -> bool {
     let is_builder = |process: &Process| {
@@ -323,7 +320,7 @@ pub(super) fn is_building(scene: &Scene<'_>) -> bool {
             first => first.filter(|path| path.starts_with("/usr/")),
         };
         let script = script.and_then(|path| path.rsplit('/').next()).unwrap_or_default();
-        let is_run = RUNNERS.iter().any(|start| name(process).starts_with(start)) && known(script);
+        let is_run = is_interpreter(process) && known(script);
         !is_dropped(process) && (known(name(process)) || known(command_line.command()) || is_run)
     };
     scene.process().is_some_and(is_builder) || scene.lineage().any(is_builder)

@@ -116,8 +116,10 @@ impl Lateral {
         if !matches!(access(file.record.flags), Access::Read | Access::ReadWrite) {
             return;
         }
-        let linked = self.places.peek(&scene.cgroup()).and_then(|place| place.links.kind(&file.record.file));
-        let Some(kind) = file.path.and_then(credential::kind).or(linked) else { return };
+        let own = file.path.and_then(credential::kind);
+        let links = self.places.peek(&scene.cgroup()).map(|place| &place.links).filter(|_| own.is_none());
+        let linked = links.and_then(|links| links.kind(scene.given.event, file));
+        let Some(kind) = own.or(linked) else { return };
         let Some(hand) = reader(scene, kind).filter(|_| !hand::is_building(scene)) else { return };
         let (root, by, at_ns) = (hand::root(scene), scene.key(), scene.time_ns());
         let path = file.path.map(|path| path.to_text(crate::event::path::End::Root)).unwrap_or_default();
@@ -315,7 +317,7 @@ impl Behaviour for Lateral {
                 let links = self.places.peek(&scene.cgroup()).map(|place| &place.links);
                 file.path.is_some_and(|path| credential::kind(path).is_some())
                     || scene.container().is_some() && recon::opened(file).is_some()
-                    || links.is_some_and(|links| links.kind(&file.record.file).is_some())
+                    || links.is_some_and(|links| links.kind(scene.given.event, file).is_some())
             }
             _ => false,
         }
@@ -331,8 +333,8 @@ impl Behaviour for Lateral {
                 self.looked(scene, file, found);
             }
             (Facts::File(file), Class::FileLink | Class::FileRename) => {
-                if let Some(kind) = links::kind(file) {
-                    self.place(scene).links.add(&file.record.file, kind);
+                if links::is_credential(scene.given.event, file) {
+                    self.place(scene).links.add(scene.given.event, file);
                 }
             }
             (Facts::Socket(_), Class::NetConnect | Class::NetDatagram) if scene.remote().is_some() => {

@@ -31,10 +31,15 @@ const NAMES: usize = 40;
 const TEXTS: usize = 25;
 const SLOW_NAMES: usize = 100;
 const CARRIED: usize = 1_000;
-/// Services that do not exist, private addresses whose names are asked for by hand, and by the container's own programs.
+/// Services that do not exist.
 const MISSED: usize = 15;
+/// Services and private addresses whose names are asked for by hand or by one process after the other.
+const SERVICES: usize = 30;
 const ADDRESSES: usize = 24;
-const OWN_ADDRESSES: usize = 250;
+/// Processes from which they are many.
+const ASKERS: usize = 15;
+/// The same by the container's own programs: a server that passes requests on knows many.
+const OWN: usize = 400;
 /// The same is told again after this.
 const AGAIN_NS: u64 = 60 * MINUTE;
 /// Types of records: NULL, TXT, and a copy of a zone.
@@ -52,9 +57,12 @@ pub(super) struct Names {
 #[derive(Debug)]
 struct Place {
     domains: Bounded<u32, Domain>,
-    /// Services that do not exist, and addresses.
+    /// Services that do not exist, services, and addresses.
     missed: Counted,
+    services: Counted,
     addresses: Counted,
+    /// Processes that asked for services and addresses.
+    askers: Counted,
     swept_ns: Option<u64>,
     /// It answers questions of others.
     serves: bool,
@@ -105,14 +113,17 @@ impl Names {
         if place.serves {
             return;
         }
-        let now_ns = scene.time_ns();
-        let what = domain::meaning(&question.name);
+        let (what, name) = (domain::meaning(&question.name), hash(&question.name));
         let searched = match what {
             Meaning::Address => {
-                place.addresses.add(hash(&question.name), (0, false), now_ns, FAST_NS);
-                let most = if hand::of(scene).is_some() { ADDRESSES } else { OWN_ADDRESSES };
-                let count = place.addresses.names.count();
-                (count >= most).then(|| format!("The names of {count} private addresses were asked for."))
+                let count = place.asks(scene, |place| &mut place.addresses, name);
+                (count >= most(scene, place, ADDRESSES))
+                    .then(|| format!("The names of {count} private addresses were asked for."))
+            }
+            Meaning::Service => {
+                let count = place.asks(scene, |place| &mut place.services, name);
+                (count >= most(scene, place, SERVICES))
+                    .then(|| format!("{count} services were asked for, the latest was {}.", question.name))
             }
             Meaning::Everything => Some(format!("It asked for all services at once: {}.", question.name)),
             _ if question.kind == AXFR => {
@@ -124,7 +135,7 @@ impl Names {
                 }
                 None
             }
-            Meaning::Service | Meaning::Other => None,
+            Meaning::Other => None,
         };
         if let Some(fact) = searched {
             place.searched(scene, fact, found);
@@ -162,10 +173,21 @@ impl Place {
         Self {
             domains: Bounded::new(DOMAINS),
             missed: Counted::default(),
+            services: Counted::default(),
+            askers: Counted::default(),
             addresses: Counted::default(),
             swept_ns: None,
             serves: false,
         }
+    }
+
+    /// Counts a name of the cluster, and who asks for it. How many there are.
+    fn asks(&mut self, scene: &Scene<'_>, of: impl Fn(&mut Self) -> &mut Counted, name: u32) -> usize {
+        let (now_ns, key) = (scene.time_ns(), scene.key());
+        self.askers.add(hash((key.pid, key.start_ticks)), (0, false), now_ns, FAST_NS);
+        let counted = of(self);
+        counted.add(name, (0, false), now_ns, FAST_NS);
+        counted.names.count()
     }
 
     fn searched(&mut self, scene: &Scene<'_>, fact: String, found: &mut dyn FnMut(Finding)) {
@@ -216,6 +238,12 @@ impl Place {
         finding.evidence.push(format!("One of them: {}.", question.name));
         Some(finding)
     }
+}
+
+/// From how many names it is a search.
+fn most(scene: &Scene<'_>, place: &Place, by_hand: usize) -> usize {
+    let many = place.askers.names.count() >= ASKERS;
+    if many || hand::of(scene).is_some() { by_hand } else { OWN }
 }
 
 impl Behaviour for Names {

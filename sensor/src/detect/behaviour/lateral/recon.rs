@@ -155,8 +155,9 @@ impl Recon {
     pub(super) fn see(&mut self, scene: &Scene<'_>) -> Option<Burst> {
         let process = scene.process()?;
         let about = about(process)?;
-        let text = process.program.command_line.whole();
-        self.add(scene, about, text.chars().take(SHOWN).collect())
+        // What is many programs may have a command name that says nothing.
+        let (name, rest) = hand::called(process);
+        self.add(scene, about, format!("{name} {rest}").trim_end().chars().take(SHOWN).collect())
     }
 
     /// Takes in that a file was opened by hand.

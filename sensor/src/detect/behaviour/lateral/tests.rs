@@ -35,6 +35,22 @@ fn a_token_that_is_read_and_used_by_hand() {
 
 #[test]
 fn other_ways_to_the_same() {
+    // A shell reads it by itself, and a tool uses it later.
+    let mut slow = play_of("/app/server");
+    slow.run(11, 10, "/bin/bash", "bash /script");
+    slow.start(Start {
+        pid: 12,
+        parent: 11,
+        exe: "/bin/bash",
+        args: &["bash", "-c", "read token"],
+        ..Start::default()
+    });
+    slow.open(12, TOKEN);
+    slow.run(13, 12, "/bin/busybox", "sleep 2");
+    slow.wait(2);
+    slow.run(14, 12, "/bin/busybox", "nc -w 1 10.96.0.1 443");
+    slow.connect(14, "10.96.0.1:443", false);
+    assert_eq!(ids(&mut slow), one("credential-read-and-used", Severity::Critical));
     // A dropped program does both, at an address that only looks like it.
     let mut dropped = play_of("/app/server");
     dropped.start(Start { pid: 11, parent: 10, exe: "/tmp/x", upper: true, ..Start::default() });

@@ -42,6 +42,12 @@ fn the_cluster_is_searched() {
         play.ask(10, &format!("redis-{name}.shop.svc.cluster.local"), A, Some(3));
     }
     assert_eq!(play.take(), one("names-of-the-cluster-searched"));
+    let mut guessed = play_of("/app/server");
+    for name in 0..60 {
+        guessed.run(100 + name, 10, "/app/resolve", "resolve");
+        guessed.ask(100 + name, &format!("x{name}.shop.svc.cluster.local"), A, None);
+    }
+    assert_eq!(guessed.take(), one("names-of-the-cluster-searched"));
     let mut all = play_of("/app/server");
     all.ask(10, "any.any.svc.cluster.local", RecordType(33), None);
     assert_eq!(all.take(), one("names-of-the-cluster-searched"));
@@ -66,6 +72,7 @@ fn names_that_programs_ask_for() {
         play.ask(10, &format!("example{turn}.com.shop.svc.cluster.local"), A, Some(3));
         play.ask(10, &format!("{}.example.net", data((turn % 12).into())), A, None);
         play.ask(10, "db.shop.svc.cluster.local", A, Some(3));
+        play.ask(10, &format!("web-{}.shop.svc.cluster.local", turn % 200), A, Some(0));
         play.ask(10, &format!("{}.1.0.10.in-addr.arpa", turn % 100), PTR, Some(0));
     }
     play.is_quiet();

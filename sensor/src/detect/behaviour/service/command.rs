@@ -32,12 +32,28 @@ pub(super) fn weight(process: &Process) -> Option<Weight> {
     let line = &process.program.command_line;
     let rest = line.rest();
     if hand::is_shell(process) {
-        return Some(if is_dangerous(rest) { Weight::Danger } else { Weight::Shell });
+        let danger = is_dangerous(rest).then_some(Weight::Danger);
+        return Some(danger.or_else(|| of_script(process)).unwrap_or(Weight::Shell));
     }
     if hand::is_dropped(process) || process.program.memfd {
         return Some(Weight::Danger);
     }
     let (name, rest) = hand::called(process);
+    of_words(name, rest)
+}
+
+/// What the commands that a shell got as an argument say: some shells run small ones by themselves.
+fn of_script(process: &Process) -> Option<Weight> {
+    let arguments = process.program.command_line.arguments();
+    let script = arguments.skip_while(|word| !word.starts_with('-') || !word.ends_with('c')).nth(1)?;
+    let commands = script.split(['|', ';', '&', '\n', '(', ')', '`']).filter_map(|command| {
+        let (name, rest) = command.trim().split_once(' ').unwrap_or((command.trim(), ""));
+        of_words(hand::leaf(name), rest).filter(|weight| weight.points() >= Weight::Person.points())
+    });
+    commands.max_by_key(|weight| weight.points())
+}
+
+fn of_words(name: &str, rest: &str) -> Option<Weight> {
     let words = rest.split_whitespace().count();
     Some(match name {
         "id" | "whoami" if words == 0 => Weight::Person,

@@ -21,8 +21,8 @@ fn a_command_that_only_a_person_gives() {
     let mut java = play_of("/usr/bin/java");
     java.wait(3_600);
     shell(&mut java, 11, "id");
+    assert_eq!(java.take(), one(Severity::Critical), "before the command itself");
     java.start(Start { pid: 11, exe: "/usr/bin/id", ..Start::default() });
-    assert_eq!(java.take(), one(Severity::Critical));
     java.run(12, 10, "/bin/busybox", "whoami");
     assert_eq!(java.take(), [], "told once");
     for (pid, line) in
