@@ -11,8 +11,18 @@ const LINES_MAX: usize = 600;
 const MACHINE_PATHS: [&str; 2] = [concat!("/wo", "rk/"), concat!("/ro", "ot/")];
 
 /// What root has on every machine and in every container: tests of credentials name it.
-const OF_EVERY_ROOT: [&str; 9] =
-    [".ash_history", ".aws", ".bash", ".config", ".docker", ".kube", ".netrc", ".ssh", ".zsh_history"];
+const OF_EVERY_ROOT: [&str; 10] = [
+    ".ash_history",
+    ".aws",
+    ".bash",
+    ".config",
+    ".docker",
+    ".git-credentials",
+    ".kube",
+    ".netrc",
+    ".ssh",
+    ".zsh_history",
+];
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let rust = tree.rust().flat_map(|(path, text)| rust_file(path, text));
