@@ -10,6 +10,20 @@ const LINES_MAX: usize = 600;
 /// Folders of a developer's machine (written in two halves, so that this file passes its own check).
 const MACHINE_PATHS: [&str; 2] = [concat!("/wo", "rk/"), concat!("/ro", "ot/")];
 
+/// What root has on every machine and in every container: tests of credentials name it.
+const OF_EVERY_ROOT: [&str; 10] = [
+    ".ash_history",
+    ".aws",
+    ".bash",
+    ".config",
+    ".docker",
+    ".git-credentials",
+    ".kube",
+    ".netrc",
+    ".ssh",
+    ".zsh_history",
+];
+
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let rust = tree.rust().flat_map(|(path, text)| rust_file(path, text));
     rust.chain(tree.iter().flat_map(|(path, text)| machine_paths(path, text))).collect()
@@ -47,8 +61,10 @@ fn machine_paths(path: &str, text: &str) -> Vec<Problem> {
 /// Whether `prefix` stands in `line` as the start of a path, not in the middle of a longer one.
 fn starts_a_path(line: &str, prefix: &str) -> bool {
     line.match_indices(prefix).any(|(at, _)| {
-        let before = line[..at].chars().next_back();
-        !before.is_some_and(|character| character.is_alphanumeric() || "-_./}>*".contains(character))
+        let (before, after) = (line[..at].chars().next_back(), &line[at + prefix.len()..]);
+        let is_of_all = OF_EVERY_ROOT.iter().any(|name| after.starts_with(name));
+        !is_of_all
+            && !before.is_some_and(|character| character.is_alphanumeric() || "-_./}>*".contains(character))
     })
 }
 
