@@ -38,7 +38,10 @@ pub(crate) struct Played<'book> {
 pub(crate) fn lacks(scene: &Scene) -> Option<String> {
     let needed = scene.place.iter().filter_map(|word| word.strip_prefix("needs="));
     let mut missing = needed.filter(|path| !Path::new(path).exists());
-    missing.next().map(|path| format!("{path} is missing"))
+    missing.next().map(|path| match path {
+        "/proc/modules" | "/proc/sys/kernel/modprobe" => "this kernel takes no modules".to_owned(),
+        path => format!("{path} is missing"),
+    })
 }
 
 /// Plays all of them; in the order of the book.

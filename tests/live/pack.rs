@@ -61,6 +61,9 @@ const ATTACKS: &[(&str, &str, &str)] = &[
     ("W stdio dup2 0 accepted 127.0.0.1:8444", "connection-made-a-standard-stream-in-a-container", "LOW"),
 ];
 
+/// What behaviours say of all this together.
+const BEHAVIOURS: &[&str] = &["drift", "mining"];
+
 /// What an entry point and a probe may do.
 const ORDINARY: &str = "mkdir -p /srv/data; echo x > /srv/data/x; cat /srv/data/x /etc/passwd; ls /proc; \
                         echo user:x:1000:1000::/:/bin/sh >> /etc/passwd; ln -s /srv/data /srv/link; rm -r /srv/data; \
@@ -119,7 +122,8 @@ fn attacks(lab: &mut Lab) {
         assert!(event["finding"]["techniques"].as_array().is_some_and(|list| !list.is_empty()), "{event:#}");
     }
     // Nothing else is above low: neither the runtime nor what leads to the attacks.
-    let expected: Vec<&str> = ATTACKS.iter().map(|(_, id, _)| *id).collect();
+    let rules = ATTACKS.iter().map(|(_, id, _)| *id);
+    let expected: Vec<&str> = rules.chain(BEHAVIOURS.iter().copied()).collect();
     let others: Vec<_> = found(&client)
         .into_iter()
         .filter(|(id, severity, _)| severity != "LOW" && !expected.contains(&id.as_str()))

@@ -1,13 +1,16 @@
 //! `cargo xtask attack`: the attack laboratory, all cases or some.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::process::{as_root_keeping_path, permit_root, run, workspace};
+use crate::process::{as_root_keeping_path, permit_root, run, run_told, workspace};
+use crate::report::{Outcome, Report};
 use crate::setup::{Need, ensure};
-use crate::vm;
+use crate::vm::{self, failures::LOOKED_AT};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -49,4 +52,32 @@ fn laboratory(picket: &Path) -> Result<Command> {
     let mut command = as_root_keeping_path(test)?;
     command.current_dir(workspace().join("tests")).env("PICKET_BIN", picket).env("PICKET_WORKLOAD", workload);
     Ok(command)
+}
+
+/// How the laboratory begins the line of a variant or twin that is not as it should be: the id of its case follows.
+const FAILED: &str = "FAILED ";
+
+/// Everything: the step `name` of `cargo xtask test`.
+pub(crate) fn step(name: &str, picket: &Path, report: &mut Report) {
+    println!("\n== {name}");
+    let (start, mut said) = (Instant::now(), String::new());
+    let tested = laboratory(picket).and_then(|mut command| run_told(&mut command, &mut said));
+    let tested = tested.map(|()| String::new()).or_else(|error| second_look(picket, &said, error));
+    let outcome = tested.map_or_else(|error| Outcome::Failed(format!("{error:#}")), Outcome::Passed);
+    report.add(name, outcome, start.elapsed());
+    report.skips_of(name, &said);
+}
+
+/// Attacks in several steps depend on when their processes run: the cases that failed are tried once more by themselves, and
+/// the report says which these were. A case that fails again is a failure.
+fn second_look(picket: &Path, said: &str, error: anyhow::Error) -> Result<String> {
+    let lines: Vec<_> = said.lines().filter_map(|line| line.strip_prefix(FAILED)).collect();
+    let cases: BTreeSet<_> = lines.iter().filter_map(|line| line.split(' ').next()).collect();
+    if cases.is_empty() || cases.len() > LOOKED_AT {
+        return Err(error.context(lines.join("\n")));
+    }
+    println!("{error:#}\nonce more what failed: {cases:?}");
+    let mut command = laboratory(picket)?;
+    run(command.args(&cases)).map_err(|_| error.context(lines.join("\n")))?;
+    Ok(format!("passed only when tried again: {}", lines.join("; ")))
 }

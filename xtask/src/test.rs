@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::process::{as_root_keeping_path, cargo, in_ci, permit_root, run, run_told, target_dir, workspace};
 use crate::report::{LEFT_TO_VM, Outcome, QUICK, Report};
-use crate::{cluster, lint, setup, vm};
+use crate::{attack, cluster, lint, setup, vm};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -43,8 +43,10 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
         report.step("live tests", || live(picket, &mut said));
         report.skips_of("live tests", &said);
         report.failures_of("live tests", &said);
+        attack::step("attack laboratory", picket, &mut report);
     } else {
         failed(&mut report, "live tests");
+        failed(&mut report, "attack laboratory");
     }
     heavy(arguments, picket.as_deref(), &mut report);
     report.finish(in_ci())
