@@ -21,11 +21,14 @@ enum Benchmark {
     Hooks(hooks::Arguments),
     /// Events a second through decode, tree, identity and rules, on one core; needs no root
     Rules(rules::Arguments),
+    /// The same with every behaviour, incidents and what is learned of images
+    Detect(rules::Arguments),
 }
 
 pub(crate) fn command(arguments: &Arguments) -> Result<()> {
     match &arguments.benchmark {
         Benchmark::Hooks(arguments) => hooks::command(arguments),
-        Benchmark::Rules(arguments) => rules::command(arguments),
+        Benchmark::Rules(arguments) => rules::command(arguments, false),
+        Benchmark::Detect(arguments) => rules::command(arguments, true),
     }
 }

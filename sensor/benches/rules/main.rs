@@ -20,6 +20,8 @@ use clap::Parser;
 use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use sensor::agent::{self, Judging};
+use sensor::detect::behaviour::{Behaviours, Bounds as Memory};
+use sensor::detect::normal::{Mode, Normal};
 use sensor::detect::told::Bounds;
 use sensor::pipeline::{Nobody, Pipeline};
 use sensor::record::{Input, read::Reader};
@@ -27,6 +29,8 @@ use sensor_common::class::Class;
 
 /// Bounds of the agent's settings.
 const TOLD: Bounds = Bounds { window_ns: 60_000_000_000, burst: 100 };
+/// Images of the agent's settings.
+const IMAGES_MAX: usize = 512;
 /// Where the time stands in a record (`RecordHeader::time_ns`).
 const TIME: std::ops::Range<usize> = 24..32;
 /// Where the class stands in a record (`RecordHeader::class`).
@@ -45,6 +49,9 @@ struct Arguments {
     /// Recording whose inputs are used, instead of made-up ones
     #[arg(long, value_name = "FILE")]
     recording: Option<PathBuf>,
+    /// Behaviours, incidents and what is learned of images as well
+    #[arg(long)]
+    behaviours: bool,
     /// Seconds of each measurement
     #[arg(long, value_name = "SECONDS", default_value_t = 3)]
     seconds: u64,
@@ -70,6 +77,10 @@ impl Stage {
         };
         if judged {
             pipeline.set_judge(agent::judge(&arguments.rules, Judging::default())?, TOLD);
+            if arguments.behaviours {
+                pipeline.set_behaviours(Behaviours::all(Memory::default()));
+                pipeline.set_normal(Normal::new(Mode::Learning, IMAGES_MAX));
+            }
         }
         let mut records = Vec::new();
         for input in inputs {

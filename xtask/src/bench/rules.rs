@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     seconds: u64,
 }
 
-pub(crate) fn command(arguments: &Arguments) -> Result<()> {
+pub(crate) fn command(arguments: &Arguments, behaviours: bool) -> Result<()> {
     setup(&[Need::Ebpf])?;
     let mut rules = arguments.rules.clone();
     if rules.is_empty() {
@@ -42,6 +42,9 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
     }
     if let Some(path) = &arguments.recording {
         bench.arg("--recording").arg(absolute(path)?);
+    }
+    if behaviours {
+        bench.arg("--behaviours");
     }
     run(bench.arg("--seconds").arg(arguments.seconds.to_string()))
 }
