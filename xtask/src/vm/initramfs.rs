@@ -39,7 +39,7 @@ pub(crate) fn make(contents: &Contents<'_>, staging: &Path, image: &Path) -> Res
     root.program(&contents.programs.init, "init")?;
     root.program(&contents.programs.workload, "bin/picket-workload")?;
     let extra = contents.arguments.with.iter().map(String::as_str);
-    for name in ["runc", "busybox"].into_iter().chain(extra) {
+    for name in ["runc", "busybox", "true"].into_iter().chain(extra) {
         root.program(
             &find(name).with_context(|| format!("{name} is not installed"))?,
             &format!("bin/{name}"),
