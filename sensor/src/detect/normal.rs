@@ -89,14 +89,15 @@ pub struct Normal {
     images: Bounded<Box<str>, Image>,
     /// Facts that were given up.
     facts_evicted: u64,
-    text: String,
+    /// Of the event at hand, and the path in it; kept for their room.
+    text: (String, String),
 }
 
 impl Normal {
     /// Nothing is known yet, of at most so many images.
     #[must_use]
     pub fn new(mode: Mode, images_max: usize) -> Self {
-        Self { mode, images: Bounded::new(images_max), facts_evicted: 0, text: String::new() }
+        Self { mode, images: Bounded::new(images_max), facts_evicted: 0, text: Default::default() }
     }
 
     /// Takes in what was kept.
@@ -133,13 +134,13 @@ impl Normal {
     /// Learns from an event.
     pub fn observe(&mut self, scene: &Scene<'_>) {
         let Some(container) = scene.container().map(|known| &known.container) else { return };
-        let mut text = std::mem::take(&mut self.text);
+        let (mut text, mut whole) = std::mem::take(&mut self.text);
         if let Some(fact) = Fact::of(scene)
-            && fact.write(&mut text)
+            && fact.write(&mut text, &mut whole)
         {
             self.learn(container, clipped(&text), scene.given.wall_ns);
         }
-        self.text = text;
+        self.text = (text, whole);
     }
 
     /// Learns that something was found, and says what it thinks of it. `scene` is that of the event, if there is one.
@@ -150,10 +151,10 @@ impl Normal {
         (container, executable): (&Container, &str),
         wall_ns: i64,
     ) {
-        let mut text = std::mem::take(&mut self.text);
+        let (mut text, mut whole) = std::mem::take(&mut self.text);
         let mut facts = Vec::new();
         if let Some(fact) = scene.and_then(Fact::of)
-            && fact.write(&mut text)
+            && fact.write(&mut text, &mut whole)
         {
             facts.push(self.judge(container, clipped(&text), wall_ns));
         }
@@ -161,7 +162,7 @@ impl Normal {
         facts.push(self.judge(container, clipped(&text), wall_ns));
         // It counts as seen only for later ones.
         self.learn(container, clipped(&text), wall_ns);
-        self.text = text;
+        self.text = (text, whole);
         if self.mode == Mode::On {
             apply(finding, &facts);
         }

@@ -66,8 +66,8 @@ impl<'a> Fact<'a> {
         Some(Self { process: scene.process()?, what })
     }
 
-    /// Writes its text in the place of what is there. False if there is nothing to be learned.
-    pub(super) fn write(&self, text: &mut String) -> bool {
+    /// Writes its text in the place of what is there, by way of `whole`. False if there is nothing to be learned.
+    pub(super) fn write(&self, text: &mut String, whole: &mut String) -> bool {
         text.clear();
         text.push_str(match self.what {
             What::Started(_) => "starts ",
@@ -92,12 +92,13 @@ impl<'a> Fact<'a> {
             What::Listens(_) => text.push_str(" on a port of the system's choice"),
             What::Opened(file) => {
                 let Some(components) = file.path else { return false };
-                let whole = components.to_text(End::Root);
+                whole.clear();
+                components.render(End::Root, whole);
                 if !CREDENTIALS.iter().any(|part| whole.contains(part)) {
                     return false;
                 }
                 text.push_str(if file.is_written() { " to write " } else { " to read " });
-                path(&whole, text);
+                path(whole, text);
             }
         }
         true
