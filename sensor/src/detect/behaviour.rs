@@ -18,6 +18,7 @@ mod work;
 #[cfg(test)]
 mod world;
 
+use std::collections::VecDeque;
 use std::fmt::Debug;
 
 use sensor_common::{class::Class, ledger::LossReason};
@@ -145,11 +146,20 @@ impl Default for Bounds {
     }
 }
 
+/// Ticks before behaviours are told that a control group is gone: its last events come by another way than this news, and
+/// may be later.
+const GONE_TICKS: u64 = 10;
+/// Control groups that are gone and wait for that.
+const GONE_MAX: usize = 16_384;
+
 /// Those that are on.
 #[derive(Debug, Default)]
 pub struct Behaviours {
     all: Vec<Box<dyn Behaviour>>,
     judged: Judged,
+    /// Control groups that are gone, by the tick at which that is told.
+    gone: VecDeque<(u64, u64)>,
+    ticks: u64,
 }
 
 impl Behaviours {
@@ -157,7 +167,7 @@ impl Behaviours {
     #[must_use]
     pub fn new(all: Vec<Box<dyn Behaviour>>) -> Self {
         let judged = all.iter().fold(Judged::default(), |judged, behaviour| judged.and(behaviour.wanted()));
-        Self { all, judged }
+        Self { all, judged, gone: VecDeque::new(), ticks: 0 }
     }
 
     /// All that there are.
@@ -212,6 +222,10 @@ impl Behaviours {
 
     /// About a second has passed.
     pub fn tick(&mut self, now_ns: u64, found: &mut dyn FnMut(Late)) {
+        self.ticks += 1;
+        while self.gone.front().is_some_and(|(due, _)| *due <= self.ticks) {
+            self.forget_oldest();
+        }
         for behaviour in &mut self.all {
             behaviour.tick(now_ns, found);
         }
@@ -231,8 +245,16 @@ impl Behaviours {
         }
     }
 
-    /// A control group is gone.
+    /// A control group is gone. What is remembered of it goes a little later.
     pub fn removed(&mut self, cgroup: u64) {
+        self.gone.push_back((self.ticks + GONE_TICKS, cgroup));
+        if self.gone.len() > GONE_MAX {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((_, cgroup)) = self.gone.pop_front() else { return };
         for behaviour in &mut self.all {
             behaviour.removed(cgroup);
         }
@@ -247,3 +269,47 @@ impl Behaviours {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod removal {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Notes which control groups it was told of.
+    #[derive(Debug)]
+    struct Noting(Arc<Mutex<Vec<u64>>>);
+
+    impl Behaviour for Noting {
+        fn about(&self) -> &'static [&'static About] {
+            &[]
+        }
+        fn wanted(&self) -> Judged {
+            Judged::default()
+        }
+        fn see(&mut self, _scene: &Scene<'_>, _found: &mut dyn FnMut(Finding)) {}
+        fn removed(&mut self, cgroup: u64) {
+            self.0.lock().unwrap().push(cgroup);
+        }
+        fn table(&self) -> Table {
+            Table::default()
+        }
+    }
+
+    #[test]
+    fn what_a_group_did_last_may_be_later_than_its_end() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let mut behaviours = Behaviours::new(vec![Box::new(Noting(Arc::clone(&told)))]);
+        behaviours.removed(7);
+        for _ in 1..GONE_TICKS {
+            behaviours.tick(0, &mut |_| ());
+        }
+        assert!(told.lock().unwrap().is_empty());
+        behaviours.tick(0, &mut |_| ());
+        assert_eq!(*told.lock().unwrap(), [7]);
+        for cgroup in 0..=GONE_MAX as u64 {
+            behaviours.removed(cgroup);
+        }
+        assert_eq!(*told.lock().unwrap(), [7, 0], "bounded");
+    }
+}
