@@ -491,6 +491,11 @@ fn a_container_that_is_gone_is_forgotten() {
     let before = stage.pipeline.judged().remembered.entries;
     stage.pipeline.removed(Stage::cgroup_of(1));
     assert!(before >= 9, "{before}");
+    assert!(stage.pipeline.judged().remembered.entries >= 9, "its last events may come");
+    // A little later.
+    for _ in 0..10 {
+        stage.tick();
+    }
     assert_eq!(stage.pipeline.judged().remembered.entries, 0);
 }
 
