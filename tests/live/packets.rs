@@ -1,10 +1,9 @@
 //! What goes over sockets: first bytes of connections and datagrams, DNS messages, both ends in one container.
 
-mod hello;
-
 use picket_tests::agent::Agent;
 use picket_tests::client::{Client, Filters};
 use picket_tests::expect::{Expect, field, number, text};
+use picket_tests::hello;
 use picket_tests::lab::{Lab, marker};
 use picket_tests::runner::Test;
 use picket_tests::workload;

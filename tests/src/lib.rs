@@ -19,6 +19,7 @@ pub mod cri;
 pub mod errno;
 pub mod example;
 pub mod expect;
+pub mod hello;
 pub mod image;
 pub mod lab;
 pub mod lines;

@@ -23,7 +23,6 @@ mod credentials;
 mod dns;
 mod file;
 mod flip;
-mod hello;
 mod hostile;
 mod inspect;
 mod kernel;

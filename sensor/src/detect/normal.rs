@@ -15,6 +15,7 @@ use self::fact::Fact;
 use super::finding::{Finding, Severity};
 use super::scene::Scene;
 use super::technique::T1611;
+use super::told::hash;
 use crate::bounded::{Bounded, Table};
 use crate::identity::container::Container;
 use crate::policy::Judged;
@@ -302,14 +303,6 @@ fn clipped(text: &str) -> &str {
         end -= 1;
     }
     text.get(..end).unwrap_or_default()
-}
-
-/// The same in every run.
-fn hash(text: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ pub(super) fn payload(word: &str) -> Result<Vec<u8>> {
     let (kind, value) = word.split_once(':').context("a payload is text:…, hex:…, zero:N or none")?;
     match kind {
         "text" => Ok(value.replace("\\r", "\r").replace("\\n", "\n").into_bytes()),
-        "tls" => Ok(super::hello::of(value)),
+        "tls" => Ok(crate::hello::of(value, 0)),
         "zero" => Ok(vec![0; value.parse().context("zero:N takes a number")?]),
         "hex" => {
             let digits = value.as_bytes().chunks(2).map(|pair| {

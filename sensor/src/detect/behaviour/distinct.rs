@@ -1,6 +1,8 @@
 //! How many different things there were, in little memory: exactly for a few, as an estimate for many.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::Hash;
+
+use crate::detect::told;
 
 /// Things that are kept one by one.
 const FEW: usize = 24;
@@ -26,11 +28,9 @@ struct Many {
     estimate: usize,
 }
 
-/// The same in every run: a recording gives the same findings again.
+/// Of 32 bits.
 pub(super) fn hash(value: impl Hash) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    let hash = hasher.finish();
+    let hash = told::hash(value);
     u32::try_from((hash ^ hash >> 32) & 0xffff_ffff).unwrap_or_default()
 }
 

@@ -8,8 +8,6 @@ mod words;
 
 pub(super) use words::is_kernel_thread;
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-
 use sensor_common::class::Class;
 
 use self::evidence::{Kind, Lineage, Verdict};
@@ -22,6 +20,7 @@ use crate::bounded::{Bounded, Table};
 use crate::detect::finding::{Finding, Severity};
 use crate::detect::scene::Scene;
 use crate::detect::technique::{MS_TA9039, T1496_001};
+use crate::detect::told::hash;
 use crate::event::{
     Facts, content::Content, file::Layer, file::layer, operation::FileOperation, wire::flow::Direction,
     wire::protocol::Protocol,
@@ -563,9 +562,7 @@ fn is_register(scene: &Scene<'_>) -> bool {
 fn named(scene: &Scene<'_>, operation: &FileOperation<'_>) -> u64 {
     let mut path = String::new();
     operation.paths(scene.given.event.incomplete, &mut path, &mut String::new());
-    let mut hasher = DefaultHasher::new();
-    (Place::of(scene), path).hash(&mut hasher);
-    hasher.finish()
+    hash((Place::of(scene), path))
 }
 
 fn end(ip: std::net::IpAddr, port: u16) -> String {

@@ -1,8 +1,6 @@
 //! Where something belongs: a container, whatever control groups it has, or a control group of the host.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
-use crate::detect::scene::Scene;
+use crate::detect::{scene::Scene, told::hash};
 
 /// Names a container, or a control group of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,11 +10,9 @@ impl Place {
     /// Where the event happened.
     pub(super) fn of(scene: &Scene<'_>) -> Self {
         // The same in every run; nobody in a container chooses its id.
-        let mut hasher = DefaultHasher::new();
-        match scene.container() {
-            Some(known) => known.container.id.hash(&mut hasher),
-            None => scene.cgroup().hash(&mut hasher),
-        }
-        Self(hasher.finish())
+        Self(match scene.container() {
+            Some(known) => hash(&known.container.id),
+            None => hash(scene.cgroup()),
+        })
     }
 }

@@ -1,7 +1,8 @@
-//! A client's TLS hello (RFC 8446, section 4.1.2), with a key share of any length before the server's name.
+//! A client's TLS hello (RFC 8446, section 4.1.2) that asks for a server by its name, with a key share of any
+//! length before it.
 
 fn with_length<const BYTES: usize>(body: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(body.len()).expect("a short body").to_be_bytes();
+    let length = u32::try_from(body.len()).unwrap_or_default().to_be_bytes();
     [&length[4 - BYTES..], body].concat()
 }
 
@@ -9,8 +10,10 @@ fn extension(kind: u16, body: &[u8]) -> Vec<u8> {
     [kind.to_be_bytes().as_slice(), &with_length::<2>(body)].concat()
 }
 
-/// The record that holds it.
-pub(super) fn of(server: &str, share: usize) -> Vec<u8> {
+/// The record that holds it: with a key share of so many bytes if that is not 0, and without an extension for the name if
+/// that is empty.
+#[must_use]
+pub fn of(server: &str, share: usize) -> Vec<u8> {
     let name = [&[0], with_length::<2>(server.as_bytes()).as_slice()].concat();
     let mut extensions = Vec::new();
     if share > 0 {
@@ -18,7 +21,9 @@ pub(super) fn of(server: &str, share: usize) -> Vec<u8> {
         let entry = [&[0x11, 0xec], with_length::<2>(&vec![7; share]).as_slice()].concat();
         extensions.extend(extension(51, &with_length::<2>(&entry)));
     }
-    extensions.extend(extension(0, &with_length::<2>(&name)));
+    if !server.is_empty() {
+        extensions.extend(extension(0, &with_length::<2>(&name)));
+    }
     extensions.extend(extension(43, &[2, 3, 4]));
     let body = [
         [3, 3].as_slice(),
@@ -34,6 +39,7 @@ pub(super) fn of(server: &str, share: usize) -> Vec<u8> {
 }
 
 /// In hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
